@@ -1,0 +1,159 @@
+//! The hash chain over the audit log: each sealed event's hash covers the one before it, so nothing can be changed, removed
+//! or put between without showing.
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::ids::{AgentId, EventId, InstanceId, OrganizationId};
+
+/// A SHA-256 hash.
+pub type Hash = [u8; 32];
+
+/// An event as it is sealed. `timestamp_us` is Unix microseconds, the precision the database keeps.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SealedEvent<'a> {
+    pub sequence: u64,
+    pub event_id: EventId,
+    pub timestamp_us: i64,
+    pub organization_id: OrganizationId,
+    pub agent_id: Option<AgentId>,
+    pub action: &'a str,
+    pub outcome: &'a str,
+    pub ip_address: Option<&'a str>,
+    pub user_agent: Option<&'a str>,
+    pub metadata: &'a Value,
+}
+
+/// What the first event's hash covers in place of a predecessor: bound to the instance, so that another instance's log
+/// cannot be replayed as ours.
+pub fn genesis(instance: InstanceId) -> Hash {
+    Sha256::new_with_prefix(b"agentidp audit chain v1\0")
+        .chain_update(instance.as_uuid().as_bytes())
+        .finalize()
+        .into()
+}
+
+/// The hash of an event that follows `previous`.
+pub fn hash(previous: &Hash, event: &SealedEvent<'_>) -> Hash {
+    Sha256::new_with_prefix(previous).chain_update(encode(event)).finalize().into()
+}
+
+/// Canonical encoding: every field in a fixed order, each with a length prefix and an absent field marked as such, so that
+/// no two different events have the same bytes.
+pub fn encode(event: &SealedEvent<'_>) -> Vec<u8> {
+    let mut out = Vec::with_capacity(256);
+    field(&mut out, Some(&event.sequence.to_be_bytes()));
+    field(&mut out, Some(event.event_id.as_uuid().as_bytes()));
+    field(&mut out, Some(&event.timestamp_us.to_be_bytes()));
+    field(&mut out, Some(event.organization_id.as_uuid().as_bytes()));
+    field(
+        &mut out,
+        event.agent_id.map(|agent| *agent.as_uuid().as_bytes()).as_ref().map(<[u8; 16]>::as_slice),
+    );
+    field(&mut out, Some(event.action.as_bytes()));
+    field(&mut out, Some(event.outcome.as_bytes()));
+    field(&mut out, event.ip_address.map(str::as_bytes));
+    field(&mut out, event.user_agent.map(str::as_bytes));
+    let mut metadata = Vec::new();
+    canonical_json(&mut metadata, event.metadata);
+    field(&mut out, Some(&metadata));
+    out
+}
+
+fn field(out: &mut Vec<u8>, bytes: Option<&[u8]>) {
+    match bytes {
+        None => out.push(0),
+        Some(bytes) => {
+            out.push(1);
+            out.extend_from_slice(&u64::try_from(bytes.len()).unwrap_or(u64::MAX).to_be_bytes());
+            out.extend_from_slice(bytes);
+        }
+    }
+}
+
+/// JSON with members in byte order of their names and no whitespace, whatever order the value keeps them in.
+fn canonical_json(out: &mut Vec<u8>, value: &Value) {
+    match value {
+        Value::Object(members) => {
+            let mut members: Vec<_> = members.iter().collect();
+            members.sort_unstable_by(|a, b| a.0.as_bytes().cmp(b.0.as_bytes()));
+            out.push(b'{');
+            for (position, (name, member)) in members.into_iter().enumerate() {
+                if position > 0 {
+                    out.push(b',');
+                }
+                out.extend_from_slice(Value::from(name.as_str()).to_string().as_bytes());
+                out.push(b':');
+                canonical_json(out, member);
+            }
+            out.push(b'}');
+        }
+        Value::Array(items) => {
+            out.push(b'[');
+            for (position, item) in items.iter().enumerate() {
+                if position > 0 {
+                    out.push(b',');
+                }
+                canonical_json(out, item);
+            }
+            out.push(b']');
+        }
+        scalar => out.extend_from_slice(scalar.to_string().as_bytes()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn event(metadata: &Value) -> SealedEvent<'_> {
+        SealedEvent {
+            sequence: 1,
+            event_id: Uuid::from_u128(1).into(),
+            timestamp_us: 1_700_000_000_000_000,
+            organization_id: Uuid::from_u128(2).into(),
+            agent_id: Some(Uuid::from_u128(3).into()),
+            action: "token.issued",
+            outcome: "success",
+            ip_address: Some("192.0.2.1"),
+            user_agent: None,
+            metadata,
+        }
+    }
+
+    #[test]
+    fn field_shifting_attack_moving_bytes_between_fields_changes_the_hash() {
+        let metadata = json!({});
+        let (mut a, mut b) = (event(&metadata), event(&metadata));
+        (a.action, a.outcome) = ("ab", "c");
+        (b.action, b.outcome) = ("a", "bc");
+        assert_ne!(encode(&a), encode(&b));
+    }
+
+    #[test]
+    fn an_absent_field_is_not_an_empty_one() {
+        let metadata = json!({});
+        let (mut a, b) = (event(&metadata), event(&metadata));
+        a.user_agent = Some("");
+        assert_ne!(encode(&a), encode(&b));
+    }
+
+    #[test]
+    fn member_order_does_not_matter_but_every_value_does() {
+        let (one, same, other): (Value, Value, Value) = (
+            serde_json::from_str(r#"{"a":1,"b":{"c":[1,2],"d":null}}"#).unwrap(),
+            serde_json::from_str(r#"{"b":{"d":null,"c":[1,2]},"a":1}"#).unwrap(),
+            serde_json::from_str(r#"{"b":{"d":null,"c":[2,1]},"a":1}"#).unwrap(),
+        );
+        assert_eq!(encode(&event(&one)), encode(&event(&same)));
+        assert_ne!(encode(&event(&one)), encode(&event(&other)));
+    }
+
+    #[test]
+    fn another_instances_log_starts_from_another_genesis() {
+        assert_ne!(genesis(Uuid::from_u128(1).into()), genesis(Uuid::from_u128(2).into()));
+    }
+}

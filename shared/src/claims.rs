@@ -1,0 +1,101 @@
+//! The claims of our access tokens (RFC 9068 §2.2) and their strict reading.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::ids::{AgentId, OrganizationId, TokenId};
+use crate::scopes::ScopeSet;
+
+/// Longest `iss` or `aud` we accept, in bytes.
+pub const MAX_URI_LENGTH: usize = 2_048;
+/// Most audiences in one token.
+pub const MAX_AUDIENCES: usize = 8;
+
+/// An access token's claims. Times are Unix seconds (`NumericDate` without a fraction, RFC 7519 §2).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Claims {
+    pub iss: String,
+    pub sub: AgentId,
+    #[serde(serialize_with = "serialize_audience")]
+    pub aud: Vec<String>,
+    pub client_id: AgentId,
+    pub organization_id: OrganizationId,
+    #[serde(serialize_with = "serialize_scope", rename = "scope")]
+    pub scopes: ScopeSet,
+    pub jti: TokenId,
+    pub iat: u64,
+    pub nbf: u64,
+    pub exp: u64,
+    /// Whether the token was delegated (it carries `act`, RFC 8693 §4.1).
+    #[serde(skip)]
+    pub delegated: bool,
+}
+
+fn serialize_scope<S: serde::Serializer>(scopes: &ScopeSet, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(scopes)
+}
+
+/// One audience is a string, several are an array (RFC 7519 §4.1.3).
+fn serialize_audience<S: serde::Serializer>(audience: &[String], serializer: S) -> Result<S::Ok, S::Error> {
+    match audience {
+        [one] => serializer.serialize_str(one),
+        several => several.serialize(serializer),
+    }
+}
+
+/// The claim that is missing or not of the JSON type its RFC gives it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("claim `{0}` is missing or malformed")]
+pub struct MalformedClaim(pub &'static str);
+
+impl Claims {
+    /// Reads claims whose signature has been checked. Every claim must be there with exactly its type; a number that is
+    /// a string, or a time with a fraction, is malformed, never absent (compare CVE-2026-25537).
+    pub fn from_object(object: &Map<String, Value>) -> Result<Self, MalformedClaim> {
+        let text = |name: &'static str| {
+            object
+                .get(name)
+                .and_then(Value::as_str)
+                .filter(|text| !text.is_empty())
+                .ok_or(MalformedClaim(name))
+        };
+        let seconds = |name: &'static str| {
+            object.get(name).and_then(Value::as_u64).filter(|s| *s < 1 << 40).ok_or(MalformedClaim(name))
+        };
+
+        let aud = match object.get("aud") {
+            Some(Value::String(one)) => vec![one.clone()],
+            Some(Value::Array(several)) if (1..=MAX_AUDIENCES).contains(&several.len()) => several
+                .iter()
+                .map(|audience| audience.as_str().map(str::to_owned))
+                .collect::<Option<Vec<_>>>()
+                .ok_or(MalformedClaim("aud"))?,
+            _ => return Err(MalformedClaim("aud")),
+        };
+        if aud.iter().any(|audience| audience.is_empty() || audience.len() > MAX_URI_LENGTH) {
+            return Err(MalformedClaim("aud"));
+        }
+        let scope = object.get("scope").and_then(Value::as_str).ok_or(MalformedClaim("scope"))?;
+        let delegated = match object.get("act") {
+            None => false,
+            Some(Value::Object(_)) => true,
+            Some(_) => return Err(MalformedClaim("act")),
+        };
+
+        Ok(Self {
+            iss: text("iss")?.to_owned(),
+            sub: text("sub")?.parse().map_err(|_| MalformedClaim("sub"))?,
+            aud,
+            client_id: text("client_id")?.parse().map_err(|_| MalformedClaim("client_id"))?,
+            organization_id: text("organization_id")?
+                .parse()
+                .map_err(|_| MalformedClaim("organization_id"))?,
+            scopes: ScopeSet::parse(scope).map_err(|_| MalformedClaim("scope"))?,
+            jti: text("jti")?.parse().map_err(|_| MalformedClaim("jti"))?,
+            iat: seconds("iat")?,
+            nbf: seconds("nbf")?,
+            exp: seconds("exp")?,
+            delegated,
+        })
+    }
+}

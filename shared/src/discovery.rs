@@ -1,0 +1,54 @@
+//! Metadata documents: OpenID Connect Discovery 1.0 §3, RFC 8414 §2, RFC 9728 §2.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::freshness::FreshnessLimits;
+use crate::jwk::Algorithm;
+use crate::scopes::Scope;
+
+/// What the edge must know of the issuer, carried in the feed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct IssuerConfig {
+    /// The issuer identifier: an https URL (http on loopback) without query, fragment or trailing slash.
+    pub issuer: String,
+    pub scopes_supported: Vec<Scope>,
+    pub signing_algorithms: Vec<Algorithm>,
+    /// Longest lifetime of an access token, in seconds.
+    pub token_ttl_seconds: u64,
+    #[serde(default)]
+    pub freshness: FreshnessLimits,
+}
+
+/// The document at `/.well-known/openid-configuration` and `/.well-known/oauth-authorization-server`.
+/// Every member is true: a test compares each with behaviour.
+pub fn authorization_server_metadata(config: &IssuerConfig) -> Value {
+    let issuer = &config.issuer;
+    let algorithms: Vec<_> = config.signing_algorithms.iter().map(|algorithm| algorithm.as_str()).collect();
+    json!({
+        "issuer": issuer,
+        "token_endpoint": format!("{issuer}/oauth2/token"),
+        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+        "introspection_endpoint": format!("{issuer}/oauth2/introspect"),
+        "revocation_endpoint": format!("{issuer}/oauth2/revoke"),
+        "revocation_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+        "jwks_uri": format!("{issuer}/.well-known/jwks.json"),
+        "scopes_supported": config.scopes_supported,
+        "response_types_supported": [],
+        "grant_types_supported": ["client_credentials"],
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": algorithms,
+    })
+}
+
+/// The document at `/.well-known/oauth-protected-resource`: the management API as a protected resource.
+pub fn protected_resource_metadata(config: &IssuerConfig) -> Value {
+    json!({
+        "resource": config.issuer,
+        "authorization_servers": [config.issuer],
+        "jwks_uri": format!("{}/.well-known/jwks.json", config.issuer),
+        "scopes_supported": config.scopes_supported,
+        "bearer_methods_supported": ["header"],
+    })
+}

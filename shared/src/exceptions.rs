@@ -1,0 +1,130 @@
+//! What the edge knows of tokens that are no longer good although their signature and times are.
+
+use serde::{Deserialize, Serialize};
+
+use crate::claims::Claims;
+use crate::hashing::{SeededHasher, SeededMap};
+use crate::ids::{AgentId, OrganizationId, TokenId};
+
+/// Whether a subject (an agent, or a whole organization) may act at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Standing {
+    Active,
+    Suspended,
+    /// For an agent: decommissioned. For an organization: deleted. Final.
+    Gone,
+}
+
+/// What is exceptional about one agent or organization.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SubjectException {
+    pub standing: Standing,
+    /// Tokens issued at or before this second are refused. The issuer never gives a later token the same second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<u64>,
+    /// Unix seconds after which every token it could concern has expired.
+    pub expires_at: u64,
+}
+
+/// Why an otherwise good token is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Revoked {
+    #[error("the token was revoked")]
+    Token,
+    #[error("tokens issued to this agent so far were revoked")]
+    AgentTokens,
+    #[error("the agent is suspended")]
+    AgentSuspended,
+    #[error("the agent is decommissioned")]
+    AgentGone,
+    #[error("tokens issued in this organization so far were revoked")]
+    OrganizationTokens,
+    #[error("the organization is suspended or deleted")]
+    Organization,
+}
+
+/// The exceptions of one feed position.
+#[derive(Debug, Clone)]
+pub struct Exceptions {
+    tokens: SeededMap<TokenId, u64>,
+    agents: SeededMap<AgentId, SubjectException>,
+    organizations: SeededMap<OrganizationId, SubjectException>,
+}
+
+impl Exceptions {
+    pub fn new(hasher: SeededHasher) -> Self {
+        Self {
+            tokens: SeededMap::with_hasher(hasher),
+            agents: SeededMap::with_hasher(hasher),
+            organizations: SeededMap::with_hasher(hasher),
+        }
+    }
+
+    /// `expires_at`: Unix seconds when the token itself expires.
+    pub fn revoke_token(&mut self, jti: TokenId, expires_at: u64) {
+        self.tokens.insert(jti, expires_at);
+    }
+
+    pub fn set_agent(&mut self, agent: AgentId, exception: SubjectException) {
+        self.agents.insert(agent, exception);
+    }
+
+    pub fn set_organization(&mut self, organization: OrganizationId, exception: SubjectException) {
+        self.organizations.insert(organization, exception);
+    }
+
+    pub fn agent(&self, agent: AgentId) -> Option<&SubjectException> {
+        self.agents.get(&agent)
+    }
+
+    /// Number of live exceptions of all kinds.
+    pub fn len(&self) -> usize {
+        self.tokens.len() + self.agents.len() + self.organizations.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Forgets what can no longer concern any token at `now` (Unix seconds), with `leeway` seconds to spare.
+    pub fn prune(&mut self, now: u64, leeway: u64) {
+        let alive = |expires_at: u64| expires_at.saturating_add(leeway) >= now;
+        self.tokens.retain(|_, expires_at| alive(*expires_at));
+        self.agents.retain(|_, exception| alive(exception.expires_at));
+        self.organizations.retain(|_, exception| alive(exception.expires_at));
+    }
+
+    pub fn check(&self, claims: &Claims) -> Result<(), Revoked> {
+        if self.tokens.contains_key(&claims.jti) {
+            return Err(Revoked::Token);
+        }
+        self.check_agent(claims.sub, claims.iat)?;
+        if claims.client_id != claims.sub {
+            // A token obtained by one agent for another dies with either.
+            self.check_agent(claims.client_id, claims.iat)?;
+        }
+        if let Some(organization) = self.organizations.get(&claims.organization_id) {
+            if organization.standing != Standing::Active {
+                return Err(Revoked::Organization);
+            }
+            if organization.not_before.is_some_and(|not_before| claims.iat <= not_before) {
+                return Err(Revoked::OrganizationTokens);
+            }
+        }
+        Ok(())
+    }
+
+    fn check_agent(&self, agent: AgentId, issued_at: u64) -> Result<(), Revoked> {
+        let Some(exception) = self.agents.get(&agent) else { return Ok(()) };
+        match exception.standing {
+            Standing::Suspended => Err(Revoked::AgentSuspended),
+            Standing::Gone => Err(Revoked::AgentGone),
+            Standing::Active if exception.not_before.is_some_and(|not_before| issued_at <= not_before) => {
+                Err(Revoked::AgentTokens)
+            }
+            Standing::Active => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! The signed, numbered feed that tells the edge what it must know: keys and exceptions.
+//!
+//! A batch is a compact JWS (EdDSA, `typ` `agentidp-feed+jwt`) under a key pinned in the edge's configuration. Its payload
+//! moves a [`State`](crate::state::State) from one sequence number to another; the rules of acceptance are
+//! [`State::apply`](crate::state::State::apply).
+
+use serde::{Deserialize, Serialize};
+
+use crate::discovery::IssuerConfig;
+use crate::exceptions::SubjectException;
+use crate::ids::{AgentId, InstanceId, OrganizationId, TokenId};
+use crate::jwk::{Algorithm, JwkSet, KeySet};
+use crate::policy::EndpointTable;
+use crate::strict::{decode_base64url, encode_base64url, parse_json};
+use crate::verify::{Refusal, find_key};
+
+/// The JOSE `typ` of a batch; keeps a batch from ever passing as a token and the other way round.
+pub const BATCH_TYPE: &str = "agentidp-feed+jwt";
+/// How long a batch may be accepted after it was signed, in milliseconds.
+pub const BATCH_LIFETIME_MS: u64 = 5 * 60 * 1_000;
+
+/// One thing the edge must know. An edge that meets a kind it does not know refuses the whole batch: ignoring it could
+/// mean ignoring a revocation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
+pub enum Change {
+    /// The whole set of token keys: next, active and retiring.
+    Keys {
+        jwks: JwkSet,
+    },
+    Issuer {
+        issuer: IssuerConfig,
+    },
+    Policy {
+        endpoints: EndpointTable,
+    },
+    /// `expires_at`: Unix seconds when the token expires.
+    TokenRevoked {
+        jti: TokenId,
+        expires_at: u64,
+    },
+    Agent {
+        agent_id: AgentId,
+        exception: SubjectException,
+    },
+    Organization {
+        organization_id: OrganizationId,
+        exception: SubjectException,
+    },
+}
+
+impl Change {
+    /// What the change is about. Of several changes with the same key only the last matters.
+    pub fn key(&self) -> String {
+        match self {
+            Self::Keys { .. } => "keys".into(),
+            Self::Issuer { .. } => "issuer".into(),
+            Self::Policy { .. } => "policy".into(),
+            Self::TokenRevoked { jti, .. } => format!("token/{jti}"),
+            Self::Agent { agent_id, .. } => format!("agent/{agent_id}"),
+            Self::Organization { organization_id, .. } => format!("organization/{organization_id}"),
+        }
+    }
+
+    /// Unix seconds after which the change has no effect; `None` if it always has.
+    pub fn expires_at(&self) -> Option<u64> {
+        match self {
+            Self::Keys { .. } | Self::Issuer { .. } | Self::Policy { .. } => None,
+            Self::TokenRevoked { expires_at, .. } => Some(*expires_at),
+            Self::Agent { exception, .. } | Self::Organization { exception, .. } => {
+                Some(exception.expires_at)
+            }
+        }
+    }
+}
+
+/// A step of the feed. `from == 0` is a snapshot (everything that matters, compacted); otherwise `changes` holds exactly
+/// the changes numbered `from + 1 ..= to`, and none when the batch only says "nothing new as of `issued_at`".
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Batch {
+    pub instance: InstanceId,
+    pub from: u64,
+    pub to: u64,
+    /// Unix milliseconds.
+    pub issued_at: u64,
+    /// Unix milliseconds.
+    pub expires_at: u64,
+    pub changes: Vec<Change>,
+}
+
+impl Batch {
+    pub fn is_snapshot(&self) -> bool {
+        self.from == 0
+    }
+}
+
+/// Why a batch is not accepted. Whatever the reason, the state stays as it was.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FeedError {
+    #[error("the batch is not a compact JWS")]
+    Malformed,
+    #[error("the batch header is refused: {0}")]
+    Header(Refusal),
+    #[error("the batch signature is not valid")]
+    InvalidSignature,
+    #[error("the batch payload is malformed or has a kind of change this edge does not know")]
+    MalformedPayload,
+    #[error("the batch belongs to another instance")]
+    OtherInstance,
+    #[error("the batch expired")]
+    Expired,
+    #[error("the batch was signed in the future")]
+    FromTheFuture,
+    #[error("the batch is older than what is already known")]
+    Replayed,
+    #[error("the batch ends at sequence {to}, but {known} is already known")]
+    LowerSequence { known: u64, to: u64 },
+    #[error("the batch starts after sequence {from}, but only {known} is known")]
+    Gap { known: u64, from: u64 },
+    #[error("the batch does not hold exactly the changes it numbers")]
+    WrongCount,
+    #[error("the batch carries a key that is not acceptable: {0}")]
+    Key(crate::jwk::InvalidKey),
+    #[error("the snapshot lacks keys or issuer")]
+    Incomplete,
+}
+
+/// The bytes to sign for a batch (RFC 7515 §5.1): the encoded header and payload.
+pub fn signing_input(batch: &Batch, kid: &str) -> Result<String, serde_json::Error> {
+    let header = serde_json::json!({ "alg": Algorithm::EdDSA.as_str(), "kid": kid, "typ": BATCH_TYPE });
+    let payload = serde_json::to_vec(batch)?;
+    Ok(format!("{}.{}", encode_base64url(header.to_string().as_bytes()), encode_base64url(&payload)))
+}
+
+/// The compact JWS of a signing input and its signature.
+pub fn seal(signing_input: &str, signature: &[u8]) -> String {
+    format!("{signing_input}.{}", encode_base64url(signature))
+}
+
+/// Opens a batch under the pinned keys. `unverified` must already be bounded in size by the caller's transport.
+pub fn open(unverified: &str, pinned: &KeySet) -> Result<Batch, FeedError> {
+    let (signing_input, signature) = unverified.trim_ascii().rsplit_once('.').ok_or(FeedError::Malformed)?;
+    let (header, payload) = signing_input.split_once('.').ok_or(FeedError::Malformed)?;
+    if header.len() > crate::verify::MAX_HEADER_LENGTH {
+        return Err(FeedError::Malformed);
+    }
+    let header = decode_base64url(header).map_err(|_| FeedError::Malformed)?;
+    let signature = decode_base64url(signature).map_err(|_| FeedError::Malformed)?;
+    let key = find_key(&header, BATCH_TYPE, pinned).map_err(FeedError::Header)?;
+    if !key.verify(signing_input.as_bytes(), &signature) {
+        return Err(FeedError::InvalidSignature);
+    }
+    let payload = decode_base64url(payload).map_err(|_| FeedError::Malformed)?;
+    let payload = parse_json(&payload).map_err(|_| FeedError::MalformedPayload)?;
+    serde_json::from_value(payload).map_err(|_| FeedError::MalformedPayload)
+}

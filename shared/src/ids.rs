@@ -1,0 +1,124 @@
+//! Typed identifiers. Each is a UUID that cannot be passed where another kind is meant.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use uuid::Uuid;
+
+/// The text is not a UUID in its canonical form (lower-case, hyphenated, 36 characters; RFC 9562 §4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a UUID in canonical form")]
+pub struct InvalidId;
+
+/// Parses the canonical form only: variants (upper case, braces, `urn:uuid:`) would give one identity many spellings.
+pub fn parse_canonical_uuid(text: &str) -> Result<Uuid, InvalidId> {
+    if text.len() != 36 || text.bytes().any(|b| b.is_ascii_uppercase()) {
+        return Err(InvalidId);
+    }
+    Uuid::try_parse(text).map_err(|_| InvalidId)
+}
+
+macro_rules! typed_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            pub const fn new(id: Uuid) -> Self {
+                Self(id)
+            }
+
+            pub const fn as_uuid(self) -> Uuid {
+                self.0
+            }
+        }
+
+        impl From<Uuid> for $name {
+            fn from(id: Uuid) -> Self {
+                Self(id)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidId;
+
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
+                parse_canonical_uuid(text).map(Self)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(&self.0)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+typed_id!(
+    /// An agent; also its OAuth `client_id` and the `sub` of its tokens.
+    AgentId
+);
+typed_id!(
+    /// A tenant.
+    OrganizationId
+);
+typed_id!(
+    /// A client credential of an agent.
+    CredentialId
+);
+typed_id!(
+    /// An audit event.
+    EventId
+);
+typed_id!(
+    /// A token's `jti` (RFC 7519 §4.1.7).
+    TokenId
+);
+typed_id!(
+    /// One deployment of AgentIdP; an edge never accepts another deployment's feed.
+    InstanceId
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "0198c5a4-0000-7000-8000-00000000000a";
+
+    #[test]
+    fn canonical_form_round_trips() {
+        assert_eq!(ID.parse::<AgentId>().unwrap().to_string(), ID);
+        let json = serde_json::to_string(&ID.parse::<AgentId>().unwrap()).unwrap();
+        assert_eq!(serde_json::from_str::<AgentId>(&json).unwrap().to_string(), ID);
+    }
+
+    #[test]
+    fn id_alias_attack_other_spellings_of_an_id_are_refused() {
+        for alias in [
+            ID.to_uppercase(),
+            format!("{{{ID}}}"),
+            format!("urn:uuid:{ID}"),
+            ID.replace('-', ""),
+            format!(" {ID}"),
+            format!("{ID}\0"),
+            String::new(),
+        ] {
+            assert_eq!(alias.parse::<AgentId>(), Err(InvalidId), "{alias:?}");
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! The pure rules that the control plane, the edge, the SDK and the command line share.
+//!
+//! Nothing here does I/O, reads a clock or draws randomness: time is passed in as Unix seconds or milliseconds
+//! (the name says which), seeds come from the host. Everything builds for native targets and for
+//! `wasm32-unknown-unknown`, `wasm32-wasip1` and `wasm32-wasip2`.
+
+pub mod audit_chain;
+pub mod claims;
+pub mod did;
+pub mod discovery;
+pub mod exceptions;
+pub mod feed;
+pub mod freshness;
+pub mod hashing;
+pub mod ids;
+pub mod jwk;
+pub mod policy;
+pub mod scopes;
+pub mod state;
+pub mod strict;
+pub mod verify;

@@ -1,0 +1,98 @@
+//! The endpoint table and the compiled form of the rule in `policies/authz.rego`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::scopes::{Scope, ScopeSet};
+
+/// How a caller proves who it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Access {
+    /// Anyone.
+    Public,
+    /// An access token (RFC 6750).
+    Bearer,
+    /// An access token or client authentication (RFC 6749 §2.3), checked by the endpoint itself.
+    Client,
+    /// An edge key.
+    Edge,
+}
+
+/// One row: an operation, where it is, and what it asks of its caller.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Endpoint {
+    pub operation: String,
+    pub method: String,
+    /// The route template, for example `/api/v1/agents/{agentId}`.
+    pub path: String,
+    pub access: Access,
+    #[serde(default, skip_serializing_if = "ScopeSet::is_empty")]
+    pub scopes: ScopeSet,
+}
+
+/// Every scope and every endpoint.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EndpointTable {
+    pub scopes: Vec<Scope>,
+    pub endpoints: Vec<Endpoint>,
+}
+
+/// The question: may a caller with these scopes use this route?
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct PolicyInput<'a> {
+    pub method: &'a str,
+    /// The matched route template.
+    pub route: &'a str,
+    pub authenticated: bool,
+    pub scopes: &'a ScopeSet,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    Allow,
+    Deny(Denial),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Denial {
+    /// The route is not in the table.
+    UnknownEndpoint,
+    Unauthenticated,
+    InsufficientScope {
+        required: ScopeSet,
+    },
+}
+
+impl EndpointTable {
+    pub fn find(&self, method: &str, route: &str) -> Option<&Endpoint> {
+        self.endpoints.iter().find(|endpoint| endpoint.method == method && endpoint.path == route)
+    }
+
+    /// The scopes an operation asks for; `None` if there is no such operation.
+    pub fn scopes_of(&self, operation: &str) -> Option<&ScopeSet> {
+        self.endpoints
+            .iter()
+            .find(|endpoint| endpoint.operation == operation)
+            .map(|endpoint| &endpoint.scopes)
+    }
+
+    /// The same answer as `policies/authz.rego`, without Rego. A property test holds the two together.
+    pub fn decide(&self, input: &PolicyInput<'_>) -> Decision {
+        let Some(endpoint) = self.find(input.method, input.route) else {
+            return Decision::Deny(Denial::UnknownEndpoint);
+        };
+        if endpoint.access != Access::Bearer {
+            return Decision::Allow;
+        }
+        if !input.authenticated {
+            return Decision::Deny(Denial::Unauthenticated);
+        }
+        if endpoint.scopes.is_subset_of(input.scopes) {
+            Decision::Allow
+        } else {
+            Decision::Deny(Denial::InsufficientScope { required: endpoint.scopes.clone() })
+        }
+    }
+}

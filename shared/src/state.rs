@@ -1,0 +1,164 @@
+//! Everything an edge node knows, and the rules by which a batch of the feed changes it.
+
+use crate::discovery::IssuerConfig;
+use crate::exceptions::Exceptions;
+use crate::feed::{Batch, Change, FeedError};
+use crate::hashing::SeededHasher;
+use crate::ids::InstanceId;
+use crate::jwk::KeySet;
+use crate::policy::EndpointTable;
+use crate::verify::LEEWAY_SECONDS;
+
+/// How far ahead of our clock a batch may be signed, in milliseconds.
+pub const CLOCK_TOLERANCE_MS: u64 = 60_000;
+/// How often expired exceptions are forgotten, in seconds.
+const PRUNE_INTERVAL_SECONDS: u64 = 60;
+
+/// Knowledge as of one sequence number. There is no empty state: it begins with a snapshot.
+#[derive(Debug, Clone)]
+pub struct State {
+    instance: InstanceId,
+    sequence: u64,
+    issued_at_ms: u64,
+    pruned_at: u64,
+    hasher: SeededHasher,
+    pub keys: KeySet,
+    pub issuer: IssuerConfig,
+    pub endpoints: EndpointTable,
+    pub exceptions: Exceptions,
+}
+
+impl State {
+    /// Begins with a snapshot. `now_ms` is in Unix milliseconds; `hasher` is seeded by the host.
+    pub fn from_snapshot(batch: Batch, now_ms: u64, hasher: SeededHasher) -> Result<Self, FeedError> {
+        if !batch.is_snapshot() {
+            return Err(FeedError::Gap { known: 0, from: batch.from });
+        }
+        check_times(&batch, now_ms)?;
+        let (mut keys, mut issuer, mut endpoints) = (None, None, EndpointTable::default());
+        let mut exceptions = Exceptions::new(hasher);
+        for change in batch.changes {
+            match change {
+                Change::Keys { jwks } => keys = Some(KeySet::from_jwks(&jwks).map_err(FeedError::Key)?),
+                Change::Issuer { issuer: config } => issuer = Some(config),
+                Change::Policy { endpoints: table } => endpoints = table,
+                exception => record_exception(&mut exceptions, &exception),
+            }
+        }
+        Ok(Self {
+            instance: batch.instance,
+            sequence: batch.to,
+            issued_at_ms: batch.issued_at,
+            pruned_at: batch.issued_at / 1_000,
+            hasher,
+            keys: keys.filter(|keys| !keys.is_empty()).ok_or(FeedError::Incomplete)?,
+            issuer: issuer.ok_or(FeedError::Incomplete)?,
+            endpoints,
+            exceptions,
+        })
+    }
+
+    /// Takes one batch, wholly or not at all: never another instance, a lower sequence, a gap, an older signature time than
+    /// already seen, or an expired batch.
+    pub fn apply(&mut self, batch: Batch, now_ms: u64) -> Result<(), FeedError> {
+        if batch.instance != self.instance {
+            return Err(FeedError::OtherInstance);
+        }
+        check_times(&batch, self.trusted_now_ms(now_ms))?;
+        if batch.to < self.sequence {
+            return Err(FeedError::LowerSequence { known: self.sequence, to: batch.to });
+        }
+        if batch.issued_at < self.issued_at_ms {
+            return Err(FeedError::Replayed);
+        }
+        if batch.is_snapshot() {
+            *self = Self::from_snapshot(batch, self.trusted_now_ms(now_ms), self.hasher)?;
+            return Ok(());
+        }
+        if batch.from > self.sequence {
+            return Err(FeedError::Gap { known: self.sequence, from: batch.from });
+        }
+        if batch.from < self.sequence {
+            return Err(FeedError::LowerSequence { known: self.sequence, to: batch.from });
+        }
+        if usize::try_from(batch.to - batch.from).ok() != Some(batch.changes.len()) {
+            return Err(FeedError::WrongCount);
+        }
+        // Keys are the only change that can be refused: check them before anything is touched.
+        let mut keys = None;
+        for change in &batch.changes {
+            if let Change::Keys { jwks } = change {
+                keys = Some(KeySet::from_jwks(jwks).map_err(FeedError::Key)?);
+            }
+        }
+        if keys.as_ref().is_some_and(KeySet::is_empty) {
+            return Err(FeedError::Incomplete);
+        }
+        if let Some(keys) = keys {
+            self.keys = keys;
+        }
+        for change in batch.changes {
+            match change {
+                Change::Keys { .. } => {}
+                Change::Issuer { issuer } => self.issuer = issuer,
+                Change::Policy { endpoints } => self.endpoints = endpoints,
+                exception => record_exception(&mut self.exceptions, &exception),
+            }
+        }
+        self.sequence = batch.to;
+        self.issued_at_ms = batch.issued_at;
+        self.prune(self.trusted_now_ms(now_ms) / 1_000);
+        Ok(())
+    }
+
+    pub fn instance(&self) -> InstanceId {
+        self.instance
+    }
+
+    pub fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// When the newest accepted batch was signed, Unix milliseconds.
+    pub fn issued_at_ms(&self) -> u64 {
+        self.issued_at_ms
+    }
+
+    /// The host's clock, never allowed to run behind what the feed has already shown. Unix milliseconds.
+    pub fn trusted_now_ms(&self, host_now_ms: u64) -> u64 {
+        host_now_ms.max(self.issued_at_ms)
+    }
+
+    /// How old this knowledge is, in milliseconds.
+    pub fn age_ms(&self, host_now_ms: u64) -> u64 {
+        self.trusted_now_ms(host_now_ms) - self.issued_at_ms
+    }
+
+    fn prune(&mut self, now: u64) {
+        if now >= self.pruned_at + PRUNE_INTERVAL_SECONDS {
+            self.exceptions.prune(now, 2 * LEEWAY_SECONDS);
+            self.pruned_at = now;
+        }
+    }
+}
+
+fn check_times(batch: &Batch, now_ms: u64) -> Result<(), FeedError> {
+    if batch.expires_at <= now_ms {
+        return Err(FeedError::Expired);
+    }
+    if batch.issued_at > now_ms.saturating_add(CLOCK_TOLERANCE_MS) {
+        return Err(FeedError::FromTheFuture);
+    }
+    Ok(())
+}
+
+fn record_exception(exceptions: &mut Exceptions, change: &Change) {
+    match change {
+        Change::TokenRevoked { jti, expires_at } => exceptions.revoke_token(*jti, *expires_at),
+        Change::Agent { agent_id, exception } => exceptions.set_agent(*agent_id, *exception),
+        Change::Organization { organization_id, exception } => {
+            exceptions.set_organization(*organization_id, *exception);
+        }
+        Change::Keys { .. } | Change::Issuer { .. } | Change::Policy { .. } => {}
+    }
+}
