@@ -1,0 +1,131 @@
+//! The composition root: what every handler shares, and the router that merges each feature's.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use time::OffsetDateTime;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use utoipa_axum::router::OpenApiRouter;
+use uuid::Uuid;
+
+use crate::infra::clock::Clock;
+use crate::infra::config::Config;
+use crate::infra::db::{Db, DbError};
+use crate::infra::http;
+use crate::infra::keystore::Keystore;
+use crate::infra::rng::{Rng, new_id};
+use crate::{
+    agents, audit, credentials, edge_feed, health, housekeeping, keys, openapi, organizations, policy, tokens, well_known,
+};
+
+/// Everything a handler may need. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct App(Arc<AppInner>);
+
+#[derive(Debug)]
+pub struct AppInner {
+    pub config: Config,
+    pub db: Db,
+    pub clock: Arc<dyn Clock>,
+    pub rng: Arc<dyn Rng>,
+    pub keystore: Keystore,
+    pub policy: policy::PolicyStore,
+    pub signers: keys::Signers,
+    pub feed: edge_feed::Feed,
+    pub started_at: OffsetDateTime,
+    /// Cancelled when the process should end; background work watches it.
+    pub shutdown: CancellationToken,
+    pub tasks: TaskTracker,
+}
+
+impl Deref for App {
+    type Target = AppInner;
+
+    fn deref(&self) -> &AppInner {
+        &self.0
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Db(#[from] DbError),
+    #[error("the database refused a query; were the migrations applied (`agentidp migrate`)?")]
+    Query(#[from] sqlx::Error),
+    #[error("the authorisation policy cannot be used")]
+    Policy(#[from] policy::LoadError),
+    #[error("the signing keys cannot be used")]
+    Keys(#[from] keys::KeyError),
+    #[error("the edge feed cannot be signed")]
+    Feed(#[from] edge_feed::FeedKeyError),
+}
+
+impl App {
+    /// Connects, and checks everything that can be checked before the first request. Starts no background work.
+    pub async fn start(config: Config, clock: Arc<dyn Clock>, rng: Arc<dyn Rng>) -> Result<Self, StartError> {
+        let db = Db::connect(&config.database).await?;
+        let keystore = Keystore::from_key(&config.keystore_key);
+        let policy = policy::PolicyStore::load(config.policy_dir.clone())?;
+        let feed = edge_feed::Feed::open(&db, &config).await?;
+        let app = Self(Arc::new(AppInner {
+            db,
+            keystore,
+            policy,
+            feed,
+            signers: keys::Signers::default(),
+            started_at: clock.now(),
+            shutdown: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            config,
+            clock,
+            rng,
+        }));
+        keys::prepare(&app).await?;
+        edge_feed::publish_configuration(&app).await?;
+        Ok(app)
+    }
+
+    /// Starts what runs beside requests: sequencing and pushing the feed, sealing the audit log, keys' lives, housekeeping.
+    pub fn spawn_background(&self) {
+        edge_feed::spawn(self);
+        audit::spawn(self);
+        keys::spawn(self);
+        policy::spawn(self);
+        housekeeping::spawn(self);
+    }
+
+    pub fn now(&self) -> OffsetDateTime {
+        self.clock.now()
+    }
+
+    pub fn new_id(&self) -> Uuid {
+        new_id(&*self.clock, &*self.rng)
+    }
+}
+
+/// Every route with its document.
+fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(openapi::base())
+        .merge(agents::routes())
+        .merge(credentials::routes())
+        .merge(organizations::routes())
+        .merge(audit::routes())
+        .merge(tokens::routes())
+        .merge(well_known::routes())
+        .merge(edge_feed::routes())
+        .merge(health::routes())
+        .merge(openapi::routes())
+}
+
+/// The OpenAPI document of every route.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    routes().into_openapi()
+}
+
+/// The whole service: routes behind authorisation, behind the limits every request meets.
+pub fn router(app: &App) -> axum::Router {
+    let (router, _) = routes().split_for_parts();
+    let authorised = router.route_layer(axum::middleware::from_fn_with_state(app.clone(), policy::authorize));
+    http::wrap(authorised, app).with_state(app.clone())
+}

@@ -1,0 +1,81 @@
+//! Recording an event in the caller's transaction.
+
+use agentidp_shared::ids::{AgentId, EventId, OrganizationId};
+use serde_json::Value;
+use sqlx::PgConnection;
+
+use super::model::{Action, Outcome};
+use crate::app::App;
+use crate::infra::http::client_info::ClientInfo;
+
+/// An event to be recorded. Metadata must hold no secret: the log is kept for years and shown to auditors.
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct NewEvent {
+    organization_id: OrganizationId,
+    agent_id: Option<AgentId>,
+    action: Action,
+    outcome: Outcome,
+    ip_address: Option<String>,
+    user_agent: Option<String>,
+    metadata: Value,
+}
+
+impl NewEvent {
+    pub fn new(organization_id: OrganizationId, action: Action) -> Self {
+        Self {
+            organization_id,
+            agent_id: None,
+            action,
+            outcome: Outcome::Success,
+            ip_address: None,
+            user_agent: None,
+            metadata: Value::Object(serde_json::Map::new()),
+        }
+    }
+
+    /// The agent the event is about.
+    pub fn agent(mut self, agent: AgentId) -> Self {
+        self.agent_id = Some(agent);
+        self
+    }
+
+    pub fn client(mut self, client: &ClientInfo) -> Self {
+        self.ip_address = client.ip.map(|ip| ip.to_string());
+        self.user_agent.clone_from(&client.user_agent);
+        self
+    }
+
+    pub fn metadata(mut self, metadata: Value) -> Self {
+        self.metadata = metadata;
+        self
+    }
+
+    pub fn failure(mut self) -> Self {
+        self.outcome = Outcome::Failure;
+        self
+    }
+}
+
+/// Inserts the event. It becomes visible, and due for sealing, when the transaction commits.
+pub async fn record(tx: &mut PgConnection, app: &App, event: NewEvent) -> Result<EventId, sqlx::Error> {
+    let event_id = app.new_id();
+    sqlx::query!(
+        "with event as (
+           insert into audit_events (event_id, occurred_at, organization_id, agent_id, action, outcome, ip_address, user_agent, metadata)
+           values ($1, $2, $3, $4, $5, $6, $7, $8, $9) returning event_id, occurred_at)
+         insert into audit_unsealed (event_id, occurred_at) select event_id, occurred_at from event",
+        event_id,
+        app.now(),
+        event.organization_id.as_uuid(),
+        event.agent_id.map(AgentId::as_uuid),
+        event.action.as_str(),
+        event.outcome.as_str(),
+        event.ip_address,
+        event.user_agent,
+        event.metadata,
+    )
+    .execute(tx)
+    .await?;
+    Ok(EventId::new(event_id))
+}

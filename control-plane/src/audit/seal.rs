@@ -1,0 +1,141 @@
+//! The sealer: numbers committed events without a gap and extends the hash chain. One at a time in the whole deployment,
+//! by an advisory lock.
+
+use std::time::Duration;
+
+use agentidp_shared::audit_chain::{Hash, SealedEvent, genesis, hash};
+use uuid::Uuid;
+
+use crate::app::App;
+
+/// `pg_try_advisory_xact_lock` key of the sealer ("seal" in ASCII).
+const SEALER_LOCK: i64 = 0x7365_616c;
+/// Events sealed in one transaction.
+const BATCH: i64 = 500;
+/// How long a committed event may wait for its seal when the log is quiet.
+const IDLE: Duration = Duration::from_millis(500);
+const AFTER_FAILURE: Duration = Duration::from_secs(2);
+/// Months of partitions kept ready ahead of time.
+const MONTHS_AHEAD: i32 = 3;
+const PARTITION_CHECK: Duration = Duration::from_secs(6 * 3_600);
+
+/// Seals up to [`BATCH`] committed events; returns how many. Does nothing while another process seals.
+pub async fn seal_committed(app: &App) -> Result<usize, sqlx::Error> {
+    let mut tx = app.db.system().await?;
+    let leader = sqlx::query_scalar!(r#"select pg_try_advisory_xact_lock($1) as "leader!""#, SEALER_LOCK)
+        .fetch_one(&mut *tx)
+        .await?;
+    if !leader {
+        return Ok(0);
+    }
+    let events = sqlx::query!(
+        "select events.event_id, events.occurred_at, organization_id, agent_id, action, outcome, ip_address, user_agent, metadata
+         from audit_unsealed unsealed
+         join audit_events events on events.event_id = unsealed.event_id and events.occurred_at = unsealed.occurred_at
+         order by unsealed.occurred_at, unsealed.event_id limit $1",
+        BATCH
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    if events.is_empty() {
+        return Ok(0);
+    }
+    let last = sqlx::query!("select sequence, hash from audit_seals order by sequence desc limit 1")
+        .fetch_optional(&mut *tx)
+        .await?;
+    let (mut sequence, mut previous): (i64, Hash) = match last {
+        Some(last) => (last.sequence, last.hash.try_into().map_err(|_| corrupt("the last seal's hash has not 32 bytes"))?),
+        None => (0, genesis(app.feed.instance())),
+    };
+
+    let count = events.len();
+    let (mut ids, mut organizations) = (Vec::<Uuid>::with_capacity(count), Vec::<Uuid>::with_capacity(count));
+    let (mut sequences, mut previous_hashes, mut hashes) =
+        (Vec::<i64>::with_capacity(count), Vec::<Vec<u8>>::with_capacity(count), Vec::<Vec<u8>>::with_capacity(count));
+    for event in &events {
+        sequence += 1;
+        let sealed = hash(
+            &previous,
+            &SealedEvent {
+                sequence: u64::try_from(sequence).map_err(|_| corrupt("a negative sequence"))?,
+                event_id: event.event_id.into(),
+                timestamp_us: i64::try_from(event.occurred_at.unix_timestamp_nanos() / 1_000)
+                    .map_err(|_| corrupt("a time out of range"))?,
+                organization_id: event.organization_id.into(),
+                agent_id: event.agent_id.map(Into::into),
+                action: &event.action,
+                outcome: &event.outcome,
+                ip_address: event.ip_address.as_deref(),
+                user_agent: event.user_agent.as_deref(),
+                metadata: &event.metadata,
+            },
+        );
+        ids.push(event.event_id);
+        organizations.push(event.organization_id);
+        sequences.push(sequence);
+        previous_hashes.push(previous.to_vec());
+        hashes.push(sealed.to_vec());
+        previous = sealed;
+    }
+    sqlx::query!(
+        "insert into audit_seals (sequence, event_id, organization_id, previous_hash, hash)
+         select * from unnest($1::bigint[], $2::uuid[], $3::uuid[], $4::bytea[], $5::bytea[])",
+        &sequences,
+        &ids,
+        &organizations,
+        &previous_hashes,
+        &hashes
+    )
+    .execute(&mut *tx)
+    .await?;
+    sqlx::query!("delete from audit_unsealed where event_id = any($1)", &ids).execute(&mut *tx).await?;
+    tx.commit().await?;
+    Ok(count)
+}
+
+fn corrupt(what: &'static str) -> sqlx::Error {
+    sqlx::Error::Decode(what.into())
+}
+
+/// Seals as events come, and keeps the monthly partitions ahead of time.
+pub fn spawn(app: &App) {
+    let sealer = app.clone();
+    app.tasks.spawn(async move {
+        loop {
+            let pause = match seal_committed(&sealer).await {
+                Ok(0) => IDLE,
+                Ok(_) => Duration::ZERO,
+                Err(error) => {
+                    tracing::warn!(%error, "sealing the audit log failed; it will be tried again");
+                    AFTER_FAILURE
+                }
+            };
+            if sealer.shutdown.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
+                return;
+            }
+        }
+    });
+    let keeper = app.clone();
+    app.tasks.spawn(async move {
+        loop {
+            let pause = match ensure_partitions(&keeper).await {
+                Ok(()) => PARTITION_CHECK,
+                Err(error) => {
+                    tracing::warn!(%error, "the next months' partitions could not be created; it will be tried again");
+                    AFTER_FAILURE
+                }
+            };
+            if keeper.shutdown.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
+                return;
+            }
+        }
+    });
+}
+
+async fn ensure_partitions(app: &App) -> Result<(), sqlx::Error> {
+    let mut tx = app.db.system().await?;
+    // Two processes that start together must not create the same table.
+    sqlx::query!("select pg_advisory_xact_lock($1)", SEALER_LOCK + 1).fetch_one(&mut *tx).await?;
+    sqlx::query!("select ensure_partitions($1, $2)", app.now().date(), MONTHS_AHEAD).fetch_one(&mut *tx).await?;
+    tx.commit().await
+}

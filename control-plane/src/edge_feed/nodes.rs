@@ -1,0 +1,71 @@
+//! The edges: who they are, which sequence each holds, how far behind it is.
+
+use axum::http::{HeaderMap, StatusCode, header};
+use sqlx::PgConnection;
+use time::Duration;
+
+use super::store;
+use crate::app::App;
+use crate::infra::http::error::ApiError;
+use crate::policy::bearer_token;
+
+/// An edge not heard of for this long no longer counts: it is gone, or it has to take a snapshot anyway.
+const SEEN_RECENTLY: Duration = Duration::minutes(2);
+const MAX_VERSION_LENGTH: usize = 64;
+
+/// An edge that has proven who it is.
+#[derive(Debug)]
+pub(super) struct EdgeNode {
+    pub name: String,
+    version: String,
+    sequence: Option<u64>,
+}
+
+/// Checks the edge key (`Authorization: Bearer`, with the edge's name in `X-Edge-Name`).
+pub(super) fn authenticate(app: &App, headers: &HeaderMap) -> Result<EdgeNode, ApiError> {
+    let refused = || {
+        ApiError::new(StatusCode::UNAUTHORIZED, "EDGE_KEY_INVALID", "the edge's name or key is not known here")
+            .header(header::WWW_AUTHENTICATE, r#"Bearer realm="agentidp-edge""#.to_owned())
+    };
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let secret = bearer_token(headers)?.ok_or_else(refused)?;
+    let name = text("x-edge-name").ok_or_else(refused)?;
+    if !app.feed.authenticates(name, secret) {
+        return Err(refused());
+    }
+    let version = text("x-edge-version").unwrap_or("unknown").chars().take(MAX_VERSION_LENGTH).collect();
+    let sequence = text("x-edge-sequence").and_then(|text| text.parse().ok());
+    Ok(EdgeNode { name: name.to_owned(), version, sequence })
+}
+
+/// Takes what the edge says it holds as its acknowledgement.
+pub(super) async fn acknowledge(app: &App, node: &EdgeNode) -> Result<(), sqlx::Error> {
+    let Some(sequence) = node.sequence else { return Ok(()) };
+    // A number this feed never gave out acknowledges nothing.
+    let sequence = if sequence > app.feed.head() { 0 } else { sequence };
+    let mut tx = app.db.system().await?;
+    store::acknowledge(&mut tx, &node.name, &node.version, sequence, app.now()).await?;
+    tx.commit().await
+}
+
+/// Whether every edge seen recently holds the signing key `kid`.
+pub async fn every_edge_holds_key(tx: &mut PgConnection, app: &App, kid: &str) -> Result<bool, sqlx::Error> {
+    store::key_is_everywhere(tx, kid, app.now() - SEEN_RECENTLY).await
+}
+
+/// Sets `agentidp_edge_feed_lag_seconds` for each edge: how long the oldest change it lacks has been waiting.
+pub(super) async fn observe_lag(app: &App) {
+    let read = async {
+        let mut tx = app.db.system().await?;
+        store::lags(&mut tx, app.now() - SEEN_RECENTLY).await
+    };
+    match read.await {
+        Ok(lags) => {
+            for lag in lags {
+                let seconds = lag.waiting_since.map_or(0.0, |since| (app.now() - since).as_seconds_f64().max(0.0));
+                metrics::gauge!("agentidp_edge_feed_lag_seconds", "edge" => lag.node).set(seconds);
+            }
+        }
+        Err(error) => tracing::debug!(%error, "the edges' lag could not be read"),
+    }
+}

@@ -1,0 +1,63 @@
+//! Putting changes into the feed.
+
+use agentidp_shared::discovery::IssuerConfig;
+use agentidp_shared::exceptions::{Standing, SubjectException};
+use agentidp_shared::feed::Change;
+use agentidp_shared::freshness::FreshnessLimits;
+use agentidp_shared::ids::AgentId;
+use agentidp_shared::jwk::Algorithm;
+use agentidp_shared::verify::LEEWAY_SECONDS;
+use sqlx::PgConnection;
+
+use super::store;
+use crate::app::App;
+use crate::infra::clock::unix_seconds;
+
+/// An exception about an agent matters until the last token it could concern has expired, and as long again: documents
+/// cached at the edge before the change are gone by then too.
+const EXCEPTION_MARGIN_SECONDS: u64 = 600;
+
+/// Adds `change` to the feed in the caller's transaction.
+pub async fn append(tx: &mut PgConnection, change: &Change) -> Result<(), sqlx::Error> {
+    store::append_pending(tx, change).await
+}
+
+/// Tells every edge how an agent stands. With `not_before` (Unix seconds) tokens issued at or before it are refused.
+pub async fn agent_changed(
+    tx: &mut PgConnection,
+    app: &App,
+    agent_id: AgentId,
+    standing: Standing,
+    not_before: Option<u64>,
+) -> Result<(), sqlx::Error> {
+    let last_token = unix_seconds(app.now()) + u64::from(app.config.token_ttl_seconds);
+    let expires_at = last_token + LEEWAY_SECONDS + EXCEPTION_MARGIN_SECONDS;
+    append(tx, &Change::Agent { agent_id, exception: SubjectException { standing, not_before, expires_at } }).await
+}
+
+/// Publishes issuer, policy and keys if the feed's last word on them is not what this process runs with.
+pub async fn publish_configuration(app: &App) -> Result<(), sqlx::Error> {
+    let table = app.policy.table();
+    let jwks = app.signers.current().jwks.clone();
+    let mut signing_algorithms: Vec<Algorithm> =
+        jwks.keys.iter().filter_map(|key| key.alg.as_deref()?.parse().ok()).collect();
+    signing_algorithms.sort_by_key(|algorithm| algorithm.as_str());
+    signing_algorithms.dedup();
+    let issuer = IssuerConfig {
+        issuer: app.config.issuer.clone(),
+        scopes_supported: table.scopes.clone(),
+        signing_algorithms,
+        token_ttl_seconds: u64::from(app.config.token_ttl_seconds),
+        freshness: FreshnessLimits::default(),
+    };
+
+    let mut tx = app.db.system().await?;
+    store::lock(&mut tx).await?;
+    for change in [Change::Keys { jwks }, Change::Issuer { issuer }, Change::Policy { endpoints: table }] {
+        let wanted = serde_json::to_value(&change).map_err(|error| sqlx::Error::Encode(error.into()))?;
+        if store::latest(&mut tx, &change.key()).await? != Some(wanted) {
+            append(&mut tx, &change).await?;
+        }
+    }
+    tx.commit().await
+}

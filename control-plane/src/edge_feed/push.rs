@@ -1,0 +1,96 @@
+//! Pushing the feed to configured edges, so that idle ones learn at once. A push that fails loses nothing: the edge
+//! follows by itself too.
+
+use std::time::Duration;
+
+use axum::http::header;
+use reqwest::redirect;
+
+use super::changes::signed_changes;
+use super::snapshot::signed_snapshot;
+use crate::app::App;
+use crate::infra::http::error::ApiError;
+
+const TIMEOUT: Duration = Duration::from_secs(3);
+/// The pause after a failed push; doubled with each failure up to the longest.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+#[derive(Debug, thiserror::Error)]
+enum PushError {
+    #[error("the batch could not be made: {0:?}")]
+    Batch(ApiError),
+    #[error("the edge could not be reached: {0}")]
+    Http(#[from] reqwest::Error),
+    #[error("the edge answered {0}")]
+    Status(reqwest::StatusCode),
+}
+
+/// Starts one task for each configured edge.
+pub(super) fn spawn(app: &App) {
+    if app.config.edge_push_urls.is_empty() {
+        return;
+    }
+    let client = reqwest::Client::builder().timeout(TIMEOUT).redirect(redirect::Policy::none()).build();
+    let client = match client {
+        Ok(client) => client,
+        Err(error) => {
+            tracing::error!(%error, "no HTTP client: the feed is not pushed");
+            return;
+        }
+    };
+    for url in &app.config.edge_push_urls {
+        app.tasks.spawn(follow(app.clone(), client.clone(), url.clone()));
+    }
+}
+
+async fn follow(app: App, client: reqwest::Client, url: String) {
+    let mut head = app.feed.watch();
+    let mut pushed = app.feed.head();
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let newer = async { head.wait_for(|head| *head > pushed).await.is_ok() };
+        if app.shutdown.run_until_cancelled(newer).await != Some(true) {
+            return;
+        }
+        match push(&app, &client, &url, pushed).await {
+            Ok(to) => {
+                pushed = to;
+                pause = FIRST_PAUSE;
+            }
+            Err(error) => {
+                tracing::debug!(url, %error, "pushing the feed failed");
+                metrics::counter!("agentidp_edge_push_failures_total").increment(1);
+                if app.shutdown.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
+                    return;
+                }
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+        }
+    }
+}
+
+/// Pushes what came after `after`; if the edge does not hold that, everything. Returns the sequence pushed.
+async fn push(app: &App, client: &reqwest::Client, url: &str, after: u64) -> Result<u64, PushError> {
+    if let Some((batch, to)) = signed_changes(app, after).await.map_err(PushError::Batch)? {
+        let status = post(client, url, batch).await?;
+        if status.is_success() {
+            return Ok(to);
+        }
+        if status != reqwest::StatusCode::CONFLICT {
+            return Err(PushError::Status(status));
+        }
+    }
+    let (snapshot, to) = signed_snapshot(app).await.map_err(PushError::Batch)?;
+    match post(client, url, snapshot).await? {
+        // 409: the edge already holds something newer.
+        status if status.is_success() || status == reqwest::StatusCode::CONFLICT => Ok(to),
+        status => Err(PushError::Status(status)),
+    }
+}
+
+async fn post(client: &reqwest::Client, url: &str, batch: String) -> Result<reqwest::StatusCode, reqwest::Error> {
+    let response = client.post(url).header(header::CONTENT_TYPE, "application/jose").body(batch).send().await?;
+    Ok(response.status())
+}
+

@@ -1,0 +1,107 @@
+//! The feed's own key, the instance it speaks for, and where the feed stands.
+
+use agentidp_shared::feed::{self, BATCH_LIFETIME_MS, Batch, Change};
+use agentidp_shared::ids::InstanceId;
+use agentidp_shared::jwk::{Algorithm, JwkSet};
+use aws_lc_rs::digest::{SHA256, digest};
+use time::OffsetDateTime;
+use tokio::sync::watch;
+
+use crate::infra::clock::unix_millis;
+use crate::infra::config::Config;
+use crate::infra::db::Db;
+use crate::infra::http::error::ApiError;
+use crate::keys::{KeyError, Signer};
+
+#[derive(Debug, thiserror::Error)]
+pub enum FeedKeyError {
+    #[error("AGENTIDP_FEED_KEY is not an Ed25519 key in PKCS#8")]
+    Key(#[from] KeyError),
+    #[error(transparent)]
+    Query(#[from] sqlx::Error),
+}
+
+/// The feed of this instance.
+#[derive(Debug)]
+pub struct Feed {
+    instance: InstanceId,
+    signer: Signer,
+    /// The last sequence number handed out, as far as this process knows.
+    head: watch::Sender<u64>,
+    edges: Vec<EdgeKey>,
+}
+
+/// An edge that may read the feed: its name and the SHA-256 of its secret, all a comparison in constant time needs.
+#[derive(Debug)]
+struct EdgeKey {
+    name: String,
+    secret_digest: [u8; 32],
+}
+
+impl Feed {
+    pub async fn open(db: &Db, config: &Config) -> Result<Self, FeedKeyError> {
+        let unnamed = Signer::from_pkcs8(Algorithm::EdDSA, String::new(), config.feed_key_pkcs8.expose())?;
+        let kid = unnamed.public_jwk()?.thumbprint();
+        let signer = Signer::from_pkcs8(Algorithm::EdDSA, kid, config.feed_key_pkcs8.expose())?;
+        let mut tx = db.system().await?;
+        let instance = sqlx::query_scalar!("select id from instance").fetch_one(&mut *tx).await?;
+        let head = super::store::head(&mut tx).await?;
+        let edges = config
+            .edge_keys
+            .iter()
+            .map(|key| EdgeKey { name: key.name.clone(), secret_digest: sha256(key.secret.expose().as_bytes()) })
+            .collect();
+        Ok(Self { instance: instance.into(), signer, head: watch::Sender::new(head), edges })
+    }
+
+    pub fn instance(&self) -> InstanceId {
+        self.instance
+    }
+
+    /// What edges pin: the public half of the feed's key.
+    pub fn public_keys(&self) -> Result<JwkSet, KeyError> {
+        Ok(JwkSet { keys: vec![self.signer.public_jwk()?] })
+    }
+
+    pub fn head(&self) -> u64 {
+        *self.head.borrow()
+    }
+
+    pub(super) fn watch(&self) -> watch::Receiver<u64> {
+        self.head.subscribe()
+    }
+
+    pub(super) fn advance_head(&self, to: u64) {
+        self.head.send_if_modified(|head| {
+            let newer = to > *head;
+            *head = (*head).max(to);
+            newer
+        });
+    }
+
+    /// Whether `secret` is the secret of the edge called `name`. Takes the same time whatever is wrong.
+    pub(super) fn authenticates(&self, name: &str, secret: &str) -> bool {
+        use subtle::ConstantTimeEq as _;
+        let offered = sha256(secret.as_bytes());
+        self.edges.iter().fold(false, |known, edge| {
+            let matches = bool::from(edge.secret_digest.ct_eq(&offered)) & (edge.name == name);
+            known | matches
+        })
+    }
+
+    /// Signs the changes numbered `from + 1 ..= to` (all that matter up to `to` if `from` is 0) as of `now`.
+    pub(super) fn sign(&self, from: u64, to: u64, changes: Vec<Change>, now: OffsetDateTime) -> Result<String, ApiError> {
+        let issued_at = unix_millis(now);
+        let batch =
+            Batch { instance: self.instance, from, to, issued_at, expires_at: issued_at + BATCH_LIFETIME_MS, changes };
+        let input = feed::signing_input(&batch, self.signer.kid()).map_err(ApiError::internal)?;
+        let signature = self.signer.sign(input.as_bytes()).map_err(ApiError::internal)?;
+        Ok(feed::seal(&input, &signature))
+    }
+}
+
+fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let mut out = [0; 32];
+    out.copy_from_slice(digest(&SHA256, bytes).as_ref());
+    out
+}

@@ -1,0 +1,190 @@
+//! SQL of the edge feed. It speaks of all organizations at once; only the control plane itself and its edges read it.
+
+use agentidp_shared::feed::Change;
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+
+use crate::infra::clock::from_unix_seconds;
+
+/// The one sequencer of the deployment ("feed" in ASCII).
+const SEQUENCER_LOCK: i64 = 0x6665_6564;
+/// Entries numbered in one transaction.
+const BATCH: i64 = 1_000;
+/// Superseded entries are kept this long for edges that follow by long poll; later ones take a snapshot.
+const RETENTION: time::Duration = time::Duration::hours(1);
+
+pub(super) struct Sequenced {
+    pub sequence: u64,
+    pub change: Change,
+}
+
+pub(super) async fn head(tx: &mut PgConnection) -> Result<u64, sqlx::Error> {
+    let head = sqlx::query_scalar!(r#"select coalesce(max(sequence), 0) as "head!" from edge_feed"#).fetch_one(tx).await?;
+    unsigned(head)
+}
+
+/// Appends to the pending entries; numbered after commit. The notification is delivered at commit too.
+pub(super) async fn append_pending(tx: &mut PgConnection, change: &Change) -> Result<(), sqlx::Error> {
+    let json = serde_json::to_value(change).map_err(|error| sqlx::Error::Encode(error.into()))?;
+    sqlx::query!(
+        "with appended as (insert into edge_feed_pending (key, change, expires_at) values ($1, $2, $3))
+         select pg_notify('agentidp_edge_feed', '')",
+        change.key(),
+        json,
+        change.expires_at().map(from_unix_seconds)
+    )
+    .fetch_one(tx)
+    .await
+    .map(|_| ())
+}
+
+/// The last change with `key`, numbered or not.
+pub(super) async fn latest(tx: &mut PgConnection, key: &str) -> Result<Option<serde_json::Value>, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"select change as "change!" from (
+             select change, 1 as pending, id as position from edge_feed_pending where key = $1
+             union all select change, 0, sequence from edge_feed where key = $1) entries
+           order by pending desc, position desc limit 1"#,
+        key
+    )
+    .fetch_optional(tx)
+    .await
+}
+
+/// Takes the sequencer's lock until the transaction ends; false if another process has it.
+pub(super) async fn try_lock(tx: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(r#"select pg_try_advisory_xact_lock($1) as "locked!""#, SEQUENCER_LOCK).fetch_one(tx).await
+}
+
+pub(super) async fn lock(tx: &mut PgConnection) -> Result<(), sqlx::Error> {
+    sqlx::query!("select pg_advisory_xact_lock($1)", SEQUENCER_LOCK).fetch_one(tx).await.map(|_| ())
+}
+
+/// Numbers committed entries after the last; returns how many there were. Needs the lock.
+pub(super) async fn number_pending(tx: &mut PgConnection, now: OffsetDateTime) -> Result<u64, sqlx::Error> {
+    let moved = sqlx::query!(
+        "with taken as (
+           delete from edge_feed_pending where id in (select id from edge_feed_pending order by id limit $1)
+           returning id, key, change, expires_at)
+         insert into edge_feed (sequence, key, change, expires_at, sequenced_at)
+         select (select coalesce(max(sequence), 0) from edge_feed) + row_number() over (order by id), key, change, expires_at, $2
+         from taken",
+        BATCH,
+        now
+    )
+    .execute(&mut *tx)
+    .await?
+    .rows_affected();
+    if moved > 0 {
+        sqlx::query!("select pg_notify('agentidp_edge_feed', '')").fetch_one(tx).await?;
+    }
+    Ok(moved)
+}
+
+/// Everything that matters at the feed's head, and where the head is. One statement, so one moment.
+pub(super) async fn snapshot(tx: &mut PgConnection, now: OffsetDateTime) -> Result<(u64, Vec<Change>), sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"select change as "change?", head as "head!"
+           from (select coalesce(max(sequence), 0) as head from edge_feed) newest
+           left join (select distinct on (key) key, change, expires_at from edge_feed order by key, sequence desc) entries
+             on entries.expires_at is null or entries.expires_at > $1"#,
+        now
+    )
+    .fetch_all(tx)
+    .await?;
+    let head = unsigned(rows.first().map_or(0, |row| row.head))?;
+    let changes = rows.into_iter().filter_map(|row| row.change).map(decode).collect::<Result<_, _>>()?;
+    Ok((head, changes))
+}
+
+/// Up to `limit` changes after sequence `after`, in order.
+pub(super) async fn changes_after(tx: &mut PgConnection, after: u64, limit: i64) -> Result<Vec<Sequenced>, sqlx::Error> {
+    sqlx::query!(
+        "select sequence, change from edge_feed where sequence > $1 order by sequence limit $2",
+        i64::try_from(after).unwrap_or(i64::MAX),
+        limit
+    )
+    .fetch_all(tx)
+    .await?
+    .into_iter()
+    .map(|row| Ok(Sequenced { sequence: unsigned(row.sequence)?, change: decode(row.change)? }))
+    .collect()
+}
+
+pub(super) async fn purge_superseded(tx: &mut PgConnection, now: OffsetDateTime) -> Result<(), sqlx::Error> {
+    // Locked, so that the head is not moving; the newest row always stays, or sequence numbers would begin again.
+    lock(&mut *tx).await?;
+    sqlx::query!(
+        "delete from edge_feed entry where sequenced_at < $1 and sequence < (select max(sequence) from edge_feed)
+           and (expires_at < $1 or exists (select from edge_feed later where later.key = entry.key and later.sequence > entry.sequence))",
+        now - RETENTION
+    )
+    .execute(tx)
+    .await
+    .map(|_| ())
+}
+
+/// Notes that `node` holds `sequence`.
+pub(super) async fn acknowledge(
+    tx: &mut PgConnection,
+    node: &str,
+    version: &str,
+    sequence: u64,
+    now: OffsetDateTime,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "insert into edge_nodes (id, version, acknowledged_sequence, last_seen_at) values ($1, $2, $3, $4)
+         on conflict (id) do update set version = $2, acknowledged_sequence = $3, last_seen_at = $4",
+        node,
+        version,
+        i64::try_from(sequence).unwrap_or(i64::MAX),
+        now
+    )
+    .execute(tx)
+    .await
+    .map(|_| ())
+}
+
+/// Whether the key `kid` has been numbered, and every edge seen since `seen_since` holds a sequence that contains it.
+pub(super) async fn key_is_everywhere(
+    tx: &mut PgConnection,
+    kid: &str,
+    seen_since: OffsetDateTime,
+) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"select coalesce((
+             select not exists (select from edge_nodes where last_seen_at >= $2 and acknowledged_sequence < published.sequence)
+             from (select min(sequence) as sequence from edge_feed
+                   where key = 'keys' and change #> '{jwks,keys}' @> jsonb_build_array(jsonb_build_object('kid', $1::text))) published
+             where published.sequence is not null), false) as "everywhere!""#,
+        kid,
+        seen_since
+    )
+    .fetch_one(tx)
+    .await
+}
+
+pub(super) struct NodeLag {
+    pub node: String,
+    pub waiting_since: Option<OffsetDateTime>,
+}
+
+/// For each edge seen since `seen_since`: when the first change it does not hold was numbered.
+pub(super) async fn lags(tx: &mut PgConnection, seen_since: OffsetDateTime) -> Result<Vec<NodeLag>, sqlx::Error> {
+    sqlx::query_as!(
+        NodeLag,
+        r#"select id as node, (select min(sequenced_at) from edge_feed where sequence > acknowledged_sequence) as waiting_since
+           from edge_nodes where last_seen_at >= $1"#,
+        seen_since
+    )
+    .fetch_all(tx)
+    .await
+}
+
+fn decode(change: serde_json::Value) -> Result<Change, sqlx::Error> {
+    serde_json::from_value(change).map_err(|error| sqlx::Error::Decode(error.into()))
+}
+
+fn unsigned(sequence: i64) -> Result<u64, sqlx::Error> {
+    u64::try_from(sequence).map_err(|error| sqlx::Error::Decode(error.into()))
+}

@@ -1,0 +1,175 @@
+//! The database: one pool, and transactions that carry who they act for.
+//!
+//! There is no way to run a query of a feature outside a [`TenantTx`] or a [`SystemTx`]. Both choose their role with
+//! `SET LOCAL`, so a pooled connection goes back without a trace of them.
+
+use std::ops::{Deref, DerefMut};
+use std::time::Duration;
+
+use agentidp_shared::ids::OrganizationId;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{ConnectOptions, PgConnection, PgPool, Postgres, Transaction};
+
+use super::config::Database;
+
+/// How long a request may wait for a connection before it is told to come back later.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest statement of a request; background work that needs longer says so itself.
+const STATEMENT_TIMEOUT: &str = "10s";
+/// Longest wait for a row that another transaction holds.
+const LOCK_TIMEOUT: &str = "8s";
+
+#[derive(Debug, Clone)]
+pub struct Db {
+    pool: PgPool,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum DbError {
+    #[error("DATABASE_URL is not a PostgreSQL URL")]
+    Url(#[source] sqlx::Error),
+    #[error("the database does not answer; check DATABASE_URL and that PostgreSQL is running")]
+    Connect(#[source] sqlx::Error),
+    #[error("PostgreSQL {0} is too old: version 15 or later is needed")]
+    Version(i32),
+    #[error(
+        "the login role of DATABASE_URL may bypass row-level security ({0}); use a role that is not a superuser, has no BYPASSRLS, owns no table, and is a member of agentidp_app and agentidp_system"
+    )]
+    PrivilegedRole(&'static str),
+    #[error("the migrations could not be applied; DATABASE_OWNER_URL must name the owner of the schema")]
+    Migrate(#[source] sqlx::migrate::MigrateError),
+}
+
+impl Db {
+    /// Connects and checks the server's version. The connection is lazy after that: a database that goes away is not fatal.
+    pub async fn connect(config: &Database) -> Result<Self, DbError> {
+        let options: PgConnectOptions = config.url.expose().parse().map_err(DbError::Url)?;
+        let options = options
+            .application_name("agentidp")
+            .options([("statement_timeout", STATEMENT_TIMEOUT), ("lock_timeout", LOCK_TIMEOUT)])
+            .disable_statement_logging();
+        let pool = PgPoolOptions::new()
+            .max_connections(config.max_connections)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .connect_with(options)
+            .await
+            .map_err(DbError::Connect)?;
+        let version = sqlx::query_scalar!(r#"select current_setting('server_version_num')::int as "version!""#)
+            .fetch_one(&pool)
+            .await
+            .map_err(DbError::Connect)?;
+        if version < 150_000 {
+            return Err(DbError::Version(version / 10_000));
+        }
+        Ok(Self { pool })
+    }
+
+    /// Applies the migrations as the schema's owner.
+    pub async fn migrate(config: &Database) -> Result<(), DbError> {
+        let options: PgConnectOptions = config.owner_url.expose().parse().map_err(DbError::Url)?;
+        let pool = PgPoolOptions::new().max_connections(1).connect_with(options).await.map_err(DbError::Connect)?;
+        let result = sqlx::migrate!("./migrations").run(&pool).await.map_err(DbError::Migrate);
+        pool.close().await;
+        result
+    }
+
+    /// Refuses a login role for which row-level security would mean nothing.
+    pub async fn check_privileges(&self) -> Result<(), DbError> {
+        let role = sqlx::query!(
+            r#"select rolsuper as "superuser!", rolbypassrls as "bypasses!",
+                 exists (select from pg_class where relowner = pg_roles.oid and relkind in ('r', 'p')) as "owner!"
+               from pg_roles where rolname = session_user"#
+        )
+        .fetch_one(&self.pool)
+        .await
+        .map_err(DbError::Connect)?;
+        match (role.superuser, role.bypasses, role.owner) {
+            (true, ..) => Err(DbError::PrivilegedRole("superuser")),
+            (_, true, _) => Err(DbError::PrivilegedRole("BYPASSRLS")),
+            (.., true) => Err(DbError::PrivilegedRole("owner of tables")),
+            _ => Ok(()),
+        }
+    }
+
+    pub fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    /// Begins a transaction that sees and changes only `organization`'s rows.
+    pub async fn tenant(&self, organization: OrganizationId) -> Result<TenantTx, sqlx::Error> {
+        let mut inner = self.pool.begin().await?;
+        // `role` is a setting like any other, which saves a round trip.
+        sqlx::query!(
+            "select set_config('role', 'agentidp_app', true), set_config('app.organization_id', $1, true)",
+            organization.to_string()
+        )
+        .fetch_one(&mut *inner)
+        .await?;
+        Ok(TenantTx { inner, organization })
+    }
+
+    /// Begins a transaction across organizations, for work that has no tenant yet (authentication) or none at all
+    /// (sequencer, sealer).
+    pub async fn system(&self) -> Result<SystemTx, sqlx::Error> {
+        let mut inner = self.pool.begin().await?;
+        sqlx::query!("select set_config('role', 'agentidp_system', true)").fetch_one(&mut *inner).await?;
+        Ok(SystemTx { inner })
+    }
+}
+
+/// A transaction of one organization. Dropped without [`commit`](Self::commit), it is rolled back.
+#[derive(Debug)]
+pub struct TenantTx {
+    inner: Transaction<'static, Postgres>,
+    organization: OrganizationId,
+}
+
+impl TenantTx {
+    pub fn organization_id(&self) -> OrganizationId {
+        self.organization
+    }
+
+    pub async fn commit(self) -> Result<(), sqlx::Error> {
+        self.inner.commit().await
+    }
+}
+
+/// A transaction across organizations. Dropped without [`commit`](Self::commit), it is rolled back.
+#[derive(Debug)]
+pub struct SystemTx {
+    inner: Transaction<'static, Postgres>,
+}
+
+impl SystemTx {
+    pub async fn commit(self) -> Result<(), sqlx::Error> {
+        self.inner.commit().await
+    }
+}
+
+impl Deref for TenantTx {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &PgConnection {
+        &self.inner
+    }
+}
+
+impl DerefMut for TenantTx {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        &mut self.inner
+    }
+}
+
+impl Deref for SystemTx {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &PgConnection {
+        &self.inner
+    }
+}
+
+impl DerefMut for SystemTx {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        &mut self.inner
+    }
+}

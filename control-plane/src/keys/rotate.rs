@@ -1,0 +1,51 @@
+//! `agentidp keys list` and `agentidp keys rotate`.
+
+use agentidp_shared::jwk::Algorithm;
+use serde_json::json;
+
+use super::lifecycle::add_key;
+use super::model::{KeyStatus, SigningKeyInfo};
+use super::signer::KeyError;
+use super::store;
+use crate::app::App;
+use crate::audit::{self, Action, NewEvent};
+
+#[derive(Debug, thiserror::Error)]
+pub enum RotateError {
+    #[error("key {kid} is already waiting to be used; it signs within seconds, then rotate again")]
+    NextKeyWaiting { kid: String },
+    #[error("the instance has no system organization yet; run `agentidp bootstrap` first")]
+    NotBootstrapped,
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    #[error(transparent)]
+    Query(#[from] sqlx::Error),
+}
+
+/// Every key that is not removed, oldest first.
+pub async fn list(app: &App) -> Result<Vec<SigningKeyInfo>, KeyError> {
+    let mut tx = app.db.system().await?;
+    Ok(store::live_keys(&mut tx).await?.into_iter().map(|key| key.info).collect())
+}
+
+/// Publishes a new key of `algorithm`; the running servers begin to sign with it once the edges know it.
+pub async fn rotate(app: &App, algorithm: Algorithm) -> Result<SigningKeyInfo, RotateError> {
+    let mut tx = app.db.system().await?;
+    store::lock(&mut tx).await?;
+    let waiting = |keys: Vec<store::StoredKey>| {
+        keys.into_iter().map(|key| key.info).find(|key| key.algorithm == algorithm && key.status == KeyStatus::Next)
+    };
+    if let Some(next) = waiting(store::live_keys(&mut tx).await?) {
+        return Err(RotateError::NextKeyWaiting { kid: next.kid });
+    }
+    let next = waiting(add_key(&mut tx, app, algorithm, KeyStatus::Next).await?).ok_or(KeyError::Crypto)?;
+    let system = sqlx::query_scalar!("select id from organizations where is_system")
+        .fetch_optional(&mut *tx)
+        .await?
+        .ok_or(RotateError::NotBootstrapped)?;
+    let event = NewEvent::new(system.into(), Action::KeyRotated)
+        .metadata(json!({ "kid": next.kid, "algorithm": algorithm.as_str() }));
+    audit::record(&mut tx, app, event).await?;
+    tx.commit().await?;
+    Ok(next)
+}

@@ -1,0 +1,133 @@
+//! SQL of signing keys. They belong to the instance; there is no tenant here.
+
+use agentidp_shared::jwk::{Algorithm, Jwk};
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+
+use super::model::{KeyStatus, SigningKeyInfo};
+use super::signer::KeyError;
+use crate::infra::keystore::Sealed;
+
+/// Serialises every change of keys in the deployment ("keys" in ASCII).
+const KEYS_LOCK: i64 = 0x6b65_7973;
+
+pub(super) struct StoredKey {
+    pub info: SigningKeyInfo,
+    pub jwk: Jwk,
+    pub private_key: Sealed,
+}
+
+/// Holds off every other change of keys until the transaction ends.
+pub(super) async fn lock(tx: &mut PgConnection) -> Result<(), sqlx::Error> {
+    sqlx::query!("select pg_advisory_xact_lock($1)", KEYS_LOCK).fetch_one(tx).await.map(|_| ())
+}
+
+/// Every key that is not removed, oldest first.
+pub(super) async fn live_keys(tx: &mut PgConnection) -> Result<Vec<StoredKey>, KeyError> {
+    let rows = sqlx::query!(
+        "select kid, algorithm, status, public_jwk, private_key_ciphertext, wrapping_key_id, created_at, activated_at, retiring_since
+         from signing_keys where status <> 'removed' order by created_at, kid"
+    )
+    .fetch_all(tx)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let unknown = || KeyError::Stored(row.kid.clone());
+            Ok(StoredKey {
+                jwk: Jwk::from_value(&row.public_jwk).map_err(|_| unknown())?,
+                private_key: Sealed { ciphertext: row.private_key_ciphertext, key_id: row.wrapping_key_id },
+                info: SigningKeyInfo {
+                    algorithm: row.algorithm.parse().map_err(|_| unknown())?,
+                    status: KeyStatus::from_column(&row.status).ok_or_else(unknown)?,
+                    kid: row.kid,
+                    created_at: row.created_at,
+                    activated_at: row.activated_at,
+                    retiring_since: row.retiring_since,
+                },
+            })
+        })
+        .collect()
+}
+
+pub(super) async fn insert(
+    tx: &mut PgConnection,
+    algorithm: Algorithm,
+    jwk: &Jwk,
+    private_key: &Sealed,
+    status: KeyStatus,
+    now: OffsetDateTime,
+) -> Result<(), sqlx::Error> {
+    let activated_at = (status == KeyStatus::Active).then_some(now);
+    sqlx::query!(
+        "insert into signing_keys (kid, algorithm, status, public_jwk, private_key_ciphertext, wrapping_key_id, created_at, activated_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8)",
+        jwk.kid.as_deref().unwrap_or_default(),
+        algorithm.as_str(),
+        status.as_str(),
+        serde_json::to_value(jwk).unwrap_or_default(),
+        private_key.ciphertext,
+        private_key.key_id,
+        now,
+        activated_at
+    )
+    .execute(tx)
+    .await
+    .map(|_| ())
+}
+
+/// Retires the active key of `algorithm`, if there is one, and activates the next.
+pub(super) async fn promote(
+    tx: &mut PgConnection,
+    algorithm: Algorithm,
+    next_kid: &str,
+    now: OffsetDateTime,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "update signing_keys set status = 'retiring', retiring_since = $2 where algorithm = $1 and status = 'active'",
+        algorithm.as_str(),
+        now
+    )
+    .execute(&mut *tx)
+    .await?;
+    sqlx::query!(
+        "update signing_keys set status = 'active', activated_at = $2 where kid = $1 and status = 'next'",
+        next_kid,
+        now
+    )
+    .execute(tx)
+    .await
+    .map(|_| ())
+}
+
+/// Retires the active keys of algorithms other than `algorithm`.
+pub(super) async fn retire_others(
+    tx: &mut PgConnection,
+    algorithm: Algorithm,
+    now: OffsetDateTime,
+) -> Result<u64, sqlx::Error> {
+    sqlx::query!(
+        "update signing_keys set status = 'retiring', retiring_since = $2 where algorithm <> $1 and status = 'active'",
+        algorithm.as_str(),
+        now
+    )
+    .execute(tx)
+    .await
+    .map(|done| done.rows_affected())
+}
+
+/// Removes keys that have been retiring since before `limit`, private part and all.
+pub(super) async fn remove_retired(
+    tx: &mut PgConnection,
+    limit: OffsetDateTime,
+    now: OffsetDateTime,
+) -> Result<u64, sqlx::Error> {
+    sqlx::query!(
+        "update signing_keys set status = 'removed', removed_at = $2, private_key_ciphertext = ''
+         where status = 'retiring' and retiring_since < $1",
+        limit,
+        now
+    )
+    .execute(tx)
+    .await
+    .map(|done| done.rows_affected())
+}

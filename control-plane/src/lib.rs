@@ -1,0 +1,22 @@
+//! The control plane: the only writer. One binary, `agentidp`, over one PostgreSQL database.
+//!
+//! Arrows run one way: `shared ← infra ← features ← app ← main`. A change, its audit event and its edge-feed entry are one
+//! transaction.
+
+pub mod agents;
+pub mod app;
+pub mod audit;
+pub mod bootstrap;
+pub mod credentials;
+pub mod dev;
+pub mod edge_feed;
+pub mod health;
+pub mod housekeeping;
+pub mod infra;
+pub mod keys;
+pub mod openapi;
+pub mod organizations;
+pub mod policy;
+pub mod serve;
+pub mod tokens;
+pub mod well_known;

@@ -1,0 +1,169 @@
+//! The authenticated caller of a request.
+
+use agentidp_shared::exceptions::Exceptions;
+use agentidp_shared::hashing::SeededHasher;
+use agentidp_shared::ids::{AgentId, OrganizationId, TokenId};
+use agentidp_shared::scopes::ScopeSet;
+use agentidp_shared::verify::{self, Expectation, Verdict};
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode, header};
+use time::OffsetDateTime;
+
+use crate::app::App;
+use crate::infra::clock::unix_seconds;
+use crate::infra::http::error::ApiError;
+
+/// A member's standing in its organization.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    Owner,
+    Admin,
+    Member,
+}
+
+impl Role {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Owner => "owner",
+            Self::Admin => "admin",
+            Self::Member => "member",
+        }
+    }
+
+    pub fn from_column(text: &str) -> Option<Self> {
+        [Self::Owner, Self::Admin, Self::Member].into_iter().find(|role| role.as_str() == text)
+    }
+}
+
+/// Who is calling, as proven by an access token that is good at this moment. A handler that takes it cannot be reached
+/// without one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    pub agent_id: AgentId,
+    pub organization_id: OrganizationId,
+    pub scopes: ScopeSet,
+    pub jti: TokenId,
+    /// Belongs to the system organization, which runs this instance.
+    pub is_platform: bool,
+    pub role: Option<Role>,
+}
+
+impl Caller {
+    /// Whether the caller may manage `agent`'s credentials, tokens and state: its own, or any as an administrator of the
+    /// organization. That the agent is in the caller's organization is for row-level security to say.
+    pub fn may_manage(&self, agent: AgentId) -> bool {
+        self.agent_id == agent || self.is_administrator()
+    }
+
+    pub fn is_administrator(&self) -> bool {
+        self.scopes.contains("admin:orgs") || matches!(self.role, Some(Role::Owner | Role::Admin))
+    }
+}
+
+impl FromRequestParts<App> for Caller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, ApiError> {
+        // Put there by `authorize`; absent only if a route is not marked `bearer` in the policy's table.
+        parts.extensions.get().cloned().ok_or_else(|| unauthenticated("an access token is required"))
+    }
+}
+
+/// The token of an `Authorization: Bearer` header (RFC 6750 §2.1); `None` if there is none of that scheme.
+/// Two `Authorization` headers are an error: which one is meant would be a guess.
+pub fn bearer_token(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(invalid_request("more than one Authorization header"));
+    }
+    let text = value.to_str().map_err(|_| invalid_request("the Authorization header is not ASCII"))?;
+    match text.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(Some(token.trim_start_matches(' '))),
+        _ => Ok(None),
+    }
+}
+
+/// Verifies the request's access token and asks the database whether it still counts.
+pub async fn authenticate_bearer(app: &App, headers: &HeaderMap) -> Result<Option<Caller>, ApiError> {
+    let Some(unverified_token) = bearer_token(headers)? else { return Ok(None) };
+    let signers = app.signers.current();
+    // What was revoked is asked of the database below; the control plane needs no feed.
+    let none = Exceptions::new(SeededHasher::new([0; 16]));
+    let expected =
+        Expectation { issuer: &app.config.issuer, audience: &app.config.issuer, scopes: &ScopeSet::empty() };
+    let now = app.now();
+    let claims = match verify::verify(unverified_token, &signers.verification, &none, unix_seconds(now), &expected) {
+        Verdict::Accepted(claims) => claims,
+        Verdict::Refused(refusal) => return Err(invalid_token(&refusal.to_string())),
+    };
+
+    let mut tx = app.db.system().await?;
+    let standing = sqlx::query!(
+        r#"select agents.status, agents.not_before, members.role as "role?",
+             organizations.status as organization_status, organizations.not_before as organization_not_before,
+             organizations.is_system,
+             exists (select from revoked_tokens where jti = $3) as "token_revoked!",
+             exists (select from agents client where client.id = $4
+               and (client.status <> 'active' or client.not_before >= to_timestamp($5::bigint::float8))) as "client_refused!"
+           from agents
+           join organizations on organizations.id = agents.organization_id
+           left join organization_members members on members.agent_id = agents.id and members.organization_id = agents.organization_id
+           where agents.id = $1 and agents.organization_id = $2"#,
+        claims.sub.as_uuid(),
+        claims.organization_id.as_uuid(),
+        claims.jti.as_uuid(),
+        claims.client_id.as_uuid(),
+        i64::try_from(claims.iat).unwrap_or(i64::MAX),
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    tx.commit().await?;
+    let Some(standing) = standing else { return Err(invalid_token("the agent does not exist")) };
+    let issued_before =
+        |not_before: Option<OffsetDateTime>| not_before.is_some_and(|limit| claims.iat <= unix_seconds(limit));
+    if standing.token_revoked {
+        return Err(invalid_token("the token was revoked"));
+    }
+    if standing.status != "active" || standing.organization_status != "active" || standing.client_refused {
+        return Err(invalid_token("the agent or its organization is not active"));
+    }
+    if issued_before(standing.not_before) || issued_before(standing.organization_not_before) {
+        return Err(invalid_token("tokens issued so far were revoked"));
+    }
+    Ok(Some(Caller {
+        agent_id: claims.sub,
+        organization_id: claims.organization_id,
+        scopes: claims.scopes,
+        jti: claims.jti,
+        is_platform: standing.is_system,
+        role: standing.role.as_deref().and_then(Role::from_column),
+    }))
+}
+
+pub(super) fn unauthenticated(message: &'static str) -> ApiError {
+    ApiError::new(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", message)
+        .header(header::WWW_AUTHENTICATE, r#"Bearer realm="agentidp""#.to_owned())
+}
+
+fn invalid_token(reason: &str) -> ApiError {
+    ApiError::new(StatusCode::UNAUTHORIZED, "INVALID_TOKEN", reason.to_owned()).header(
+        header::WWW_AUTHENTICATE,
+        format!(r#"Bearer realm="agentidp", error="invalid_token", error_description="{}""#, reason.replace(['"', '\\'], "'")),
+    )
+}
+
+fn invalid_request(reason: &'static str) -> ApiError {
+    ApiError::new(StatusCode::BAD_REQUEST, "INVALID_REQUEST", reason)
+}
+
+pub(super) fn insufficient_scope(required: &ScopeSet) -> ApiError {
+    ApiError::new(StatusCode::FORBIDDEN, "INSUFFICIENT_SCOPE", format!("this needs the scope {required}"))
+        .details(serde_json::json!({ "requiredScopes": required }))
+        .header(
+            header::WWW_AUTHENTICATE,
+            format!(r#"Bearer realm="agentidp", error="insufficient_scope", scope="{required}""#),
+        )
+}
+

@@ -1,0 +1,182 @@
+//! `POST /oauth2/token`: an access token by client credentials (RFC 6749 §4.4, RFC 9068).
+
+use agentidp_shared::claims::Claims;
+use agentidp_shared::ids::{AgentId, TokenId};
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, header};
+use axum::response::IntoResponse;
+use serde_json::json;
+use utoipa::ToSchema;
+
+use super::form::Form;
+use super::oauth_error::{OAuthError, OAuthErrorBody};
+use super::store::Client;
+use super::{client_auth, model, store};
+use crate::app::App;
+use crate::audit::{self, Action, NewEvent};
+use crate::infra::clock::unix_seconds;
+use crate::infra::http::client_info::ClientInfo;
+use crate::infra::http::error::ApiError;
+
+/// Slots one organization's usage counter is spread over.
+const USAGE_SLOTS: u8 = 16;
+
+/// A token request.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "documents the form; the parameters are read one by one")]
+pub(super) struct TokenRequest {
+    /// `client_credentials`
+    grant_type: String,
+    /// The agent's id, if the client does not authenticate by `Basic`.
+    client_id: Option<String>,
+    /// The agent's secret, if the client does not authenticate by `Basic`.
+    client_secret: Option<String>,
+    /// Scopes separated by spaces; all granted ones if absent.
+    scope: Option<String>,
+    /// The API the token is for (RFC 8707): an absolute URI, which becomes `aud`. AgentIdP itself if absent.
+    resource: Option<String>,
+    /// For an administrator: another agent of the organization to get a token for.
+    agent_id: Option<String>,
+}
+
+/// An access token (RFC 6749 §5.1).
+#[derive(Debug, serde::Serialize, ToSchema)]
+pub(super) struct TokenResponse {
+    access_token: String,
+    #[schema(examples("Bearer"))]
+    token_type: &'static str,
+    /// Seconds.
+    expires_in: u32,
+    /// The scopes given, separated by spaces.
+    scope: String,
+}
+
+/// Get an access token
+#[utoipa::path(post, path = "/oauth2/token", operation_id = "issue_token", tag = "Tokens",
+    security(("client_basic" = []), ()),
+    request_body(content = TokenRequest, content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 200, description = "The token", body = TokenResponse),
+        (status = 400, description = "The request, scope, resource or client is not acceptable", body = OAuthErrorBody),
+        (status = 401, description = "The client could not be authenticated", body = OAuthErrorBody),
+        (status = 429, description = "Too many failed logins", body = OAuthErrorBody)))]
+pub(super) async fn issue_token(
+    State(app): State<App>,
+    client_info: ClientInfo,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<impl IntoResponse, OAuthError> {
+    let form = Form::read(&headers, &body)?;
+    match form.required("grant_type")? {
+        "client_credentials" => {}
+        _ => return Err(OAuthError::UnsupportedGrantType),
+    }
+    let unverified = client_auth::presented(&headers, &form)?.ok_or(OAuthError::InvalidClient)?;
+    // Before the secret is looked at: a token must never be younger than the check that allowed it.
+    let now = app.now();
+    let client = client_auth::authenticate(&app, &unverified, &client_info).await?;
+    let target = target(&app, &client, form.get("agent_id")).await?;
+    let scopes = model::granted_scopes(form.get("scope"), &target.scopes)?;
+    let audience = model::audience(form.get("resource"), &app.config.issuer)?;
+
+    let not_before = target.not_before.max(client.not_before);
+    let iat = not_before.map_or(unix_seconds(now), |limit| unix_seconds(now).max(limit + 1));
+    let claims = Claims {
+        iss: app.config.issuer.clone(),
+        sub: target.agent_id,
+        aud: vec![audience],
+        client_id: client.agent_id,
+        organization_id: target.organization_id,
+        scopes,
+        jti: TokenId::new(app.new_id()),
+        iat,
+        nbf: iat,
+        exp: iat + u64::from(app.config.token_ttl_seconds),
+        delegated: false,
+    };
+    let access_token = sign(&app, &claims)?;
+    record(&app, &client, &claims, &client_info).await?;
+    for scope in claims.scopes.iter() {
+        metrics::counter!("agentidp_tokens_issued_total", "scope" => scope.to_string()).increment(1);
+    }
+    let response = TokenResponse {
+        access_token,
+        token_type: "Bearer",
+        expires_in: app.config.token_ttl_seconds,
+        scope: claims.scopes.to_string(),
+    };
+    Ok(([(header::CACHE_CONTROL, "no-store"), (header::PRAGMA, "no-cache")], Json(response)))
+}
+
+/// Get an access token (alias)
+#[utoipa::path(post, path = "/api/v1/token", operation_id = "issue_token_alias", tag = "Tokens",
+    security(("client_basic" = []), ()),
+    request_body(content = TokenRequest, content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 200, description = "The token", body = TokenResponse),
+        (status = 400, description = "The request, scope, resource or client is not acceptable", body = OAuthErrorBody),
+        (status = 401, description = "The client could not be authenticated", body = OAuthErrorBody),
+        (status = 429, description = "Too many failed logins", body = OAuthErrorBody)))]
+pub(super) async fn issue_token_alias(
+    state: State<App>,
+    client_info: ClientInfo,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<impl IntoResponse, OAuthError> {
+    issue_token(state, client_info, headers, body).await
+}
+
+/// Whom the token is for: the client itself, or an agent it administers.
+async fn target(app: &App, client: &Client, unverified_agent_id: Option<&str>) -> Result<Client, OAuthError> {
+    let Some(unverified_agent_id) = unverified_agent_id else { return Ok(client.clone()) };
+    let refused = || OAuthError::UnauthorizedClient("the client does not manage an agent with this agent_id".into());
+    let agent_id: AgentId = unverified_agent_id
+        .parse()
+        .map_err(|_| OAuthError::InvalidRequest("agent_id is not an agent's id".into()))?;
+    if agent_id == client.agent_id {
+        return Ok(client.clone());
+    }
+    if !client.is_administrator() {
+        return Err(refused());
+    }
+    let mut tx = app.db.tenant(client.organization_id).await?;
+    let target = store::client_any_tenant(&mut tx, agent_id).await?.ok_or_else(refused)?;
+    match target.refusal() {
+        Some(reason) => Err(OAuthError::UnauthorizedClient(format!("the {reason}").into())),
+        None => Ok(target),
+    }
+}
+
+fn sign(app: &App, claims: &Claims) -> Result<String, OAuthError> {
+    let keys = app.signers.current();
+    let signer = keys.active.as_ref().ok_or_else(|| ApiError::internal(anyhow::anyhow!("no active signing key")))?;
+    Ok(signer.sign_jwt("at+jwt", claims).map_err(ApiError::internal)?)
+}
+
+/// The audit event and the count, durable before the token is answered.
+async fn record(app: &App, client: &Client, claims: &Claims, client_info: &ClientInfo) -> Result<(), OAuthError> {
+    let mut slot = [0];
+    app.rng.fill(&mut slot);
+    let [slot] = slot;
+    let mut metadata = json!({
+        "jti": claims.jti,
+        "scope": claims.scopes.to_string(),
+        "audience": claims.aud,
+        "expiresAt": claims.exp,
+        "credentialId": client.credential_id,
+    });
+    if client.agent_id != claims.sub {
+        metadata["actorId"] = json!(client.agent_id);
+    }
+    let event = NewEvent::new(claims.organization_id, Action::TokenIssued)
+        .agent(claims.sub)
+        .client(client_info)
+        .metadata(metadata);
+    let mut tx = app.db.tenant(claims.organization_id).await?;
+    audit::record(&mut tx, app, event).await?;
+    let day = app.now().date();
+    store::count_usage(&mut tx, claims.organization_id, day, "tokens", i16::from(slot % USAGE_SLOTS)).await?;
+    Ok(tx.commit().await?)
+}

@@ -1,0 +1,27 @@
+//! The OAuth 2.0 token endpoints: issue (RFC 6749 §4.4), revoke (RFC 7009), introspect (RFC 7662).
+//!
+//! A token's audit event is durable before the token leaves. Revocation reaches the edge through the feed, from the same
+//! transaction.
+
+mod client_auth;
+mod form;
+mod introspect;
+mod issue;
+mod model;
+mod oauth_error;
+mod revoke;
+mod routes;
+mod store;
+mod throttle;
+
+pub use oauth_error::OAuthError;
+pub use routes::routes;
+
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+
+/// Deletes revocations of tokens that have expired, and old login failures.
+pub async fn purge_expired(tx: &mut PgConnection, now: OffsetDateTime) -> Result<(), sqlx::Error> {
+    store::purge_revocations(tx, now).await?;
+    throttle::purge(tx, now).await
+}

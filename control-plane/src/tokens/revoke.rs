@@ -1,0 +1,149 @@
+//! `POST /oauth2/revoke` (RFC 7009).
+
+use agentidp_shared::claims::Claims;
+use agentidp_shared::feed::Change;
+use agentidp_shared::ids::{AgentId, OrganizationId};
+use agentidp_shared::verify::{self, Unverified};
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::IntoResponse;
+use serde_json::json;
+use utoipa::ToSchema;
+
+use super::form::Form;
+use super::oauth_error::{OAuthError, OAuthErrorBody};
+use super::{client_auth, store};
+use crate::app::App;
+use crate::audit::{self, Action, NewEvent};
+use crate::edge_feed;
+use crate::infra::clock::{from_unix_seconds, unix_seconds};
+use crate::infra::http::client_info::ClientInfo;
+use crate::policy;
+
+/// A revocation request.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "documents the form; the parameters are read one by one")]
+pub(super) struct RevocationRequest {
+    token: String,
+    /// `access_token`; other hints are ignored.
+    token_type_hint: Option<String>,
+    client_id: Option<String>,
+    client_secret: Option<String>,
+}
+
+/// Who asks: by access token or by client authentication.
+struct Requester {
+    agent_id: AgentId,
+    organization_id: OrganizationId,
+    is_administrator: bool,
+}
+
+/// Revoke a token
+///
+/// Answers 200 also for a token that is unknown, expired or already revoked.
+#[utoipa::path(post, path = "/oauth2/revoke", operation_id = "revoke_token", tag = "Tokens",
+    security(("bearer" = []), ("client_basic" = []), ()),
+    request_body(content = RevocationRequest, content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 200, description = "The token is not good any more"),
+        (status = 400, description = "The request is malformed, or the token belongs to another agent", body = OAuthErrorBody),
+        (status = 401, description = "The caller could not be authenticated", body = OAuthErrorBody),
+        (status = 429, description = "Too many failed logins", body = OAuthErrorBody)))]
+pub(super) async fn revoke_token(
+    State(app): State<App>,
+    client_info: ClientInfo,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<impl IntoResponse, OAuthError> {
+    let form = Form::read(&headers, &body)?;
+    let requester = requester(&app, &headers, &form, &client_info).await?;
+    let unverified_token = form.required("token")?;
+    if let Some(claims) = authentic_claims(&app, unverified_token) {
+        revoke(&app, &requester, &claims, &client_info).await?;
+    }
+    Ok((StatusCode::OK, [(header::CACHE_CONTROL, "no-store")]))
+}
+
+/// Revoke a token (alias)
+#[utoipa::path(post, path = "/api/v1/token/revoke", operation_id = "revoke_token_alias", tag = "Tokens",
+    security(("bearer" = []), ("client_basic" = []), ()),
+    request_body(content = RevocationRequest, content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 200, description = "The token is not good any more"),
+        (status = 400, description = "The request is malformed, or the token belongs to another agent", body = OAuthErrorBody),
+        (status = 401, description = "The caller could not be authenticated", body = OAuthErrorBody),
+        (status = 429, description = "Too many failed logins", body = OAuthErrorBody)))]
+pub(super) async fn revoke_token_alias(
+    state: State<App>,
+    client_info: ClientInfo,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<impl IntoResponse, OAuthError> {
+    revoke_token(state, client_info, headers, body).await
+}
+
+async fn requester(
+    app: &App,
+    headers: &HeaderMap,
+    form: &Form,
+    client_info: &ClientInfo,
+) -> Result<Requester, OAuthError> {
+    let caller = policy::authenticate_bearer(app, headers).await.map_err(OAuthError::Bearer)?;
+    let presented = client_auth::presented(headers, form)?;
+    match (caller, presented) {
+        (Some(_), Some(_)) => Err(OAuthError::InvalidRequest("an access token and client credentials: use one".into())),
+        (Some(caller), None) => Ok(Requester {
+            agent_id: caller.agent_id,
+            organization_id: caller.organization_id,
+            is_administrator: caller.is_administrator(),
+        }),
+        (None, Some(unverified)) => {
+            let client = client_auth::authenticate(app, &unverified, client_info).await?;
+            Ok(Requester {
+                agent_id: client.agent_id,
+                organization_id: client.organization_id,
+                is_administrator: client.is_administrator(),
+            })
+        }
+        (None, None) => Err(OAuthError::InvalidClient),
+    }
+}
+
+/// The claims of a token that one of our keys signed and that has not expired; nothing else needs revoking.
+fn authentic_claims(app: &App, unverified_token: &str) -> Option<Claims> {
+    let keys = app.signers.current();
+    let authentic = verify::parse(unverified_token, &keys.verification).and_then(Unverified::check_signature).ok()?;
+    let claims = authentic.unjudged_claims();
+    let alive = claims.exp.saturating_add(verify::LEEWAY_SECONDS) > unix_seconds(app.now());
+    (claims.iss == app.config.issuer && alive).then(|| claims.clone())
+}
+
+async fn revoke(
+    app: &App,
+    requester: &Requester,
+    claims: &Claims,
+    client_info: &ClientInfo,
+) -> Result<(), OAuthError> {
+    if claims.organization_id != requester.organization_id {
+        // As if the token did not exist: what another organization has issued is not for this one to know.
+        return Ok(());
+    }
+    let own = claims.sub == requester.agent_id || claims.client_id == requester.agent_id;
+    if !own && !requester.is_administrator {
+        return Err(OAuthError::UnauthorizedClient("the token was issued to another agent".into()));
+    }
+    let mut tx = app.db.tenant(requester.organization_id).await?;
+    let expires_at = from_unix_seconds(claims.exp);
+    let newly =
+        store::revoke(&mut tx, requester.organization_id, claims.sub, claims.jti, expires_at, app.now()).await?;
+    if newly {
+        edge_feed::append(&mut tx, &Change::TokenRevoked { jti: claims.jti, expires_at: claims.exp }).await?;
+        let event = NewEvent::new(requester.organization_id, Action::TokenRevoked)
+            .agent(claims.sub)
+            .client(client_info)
+            .metadata(json!({ "jti": claims.jti, "actorId": requester.agent_id }));
+        audit::record(&mut tx, app, event).await?;
+    }
+    Ok(tx.commit().await?)
+}

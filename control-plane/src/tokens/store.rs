@@ -1,0 +1,139 @@
+//! SQL of tokens.
+
+use agentidp_shared::ids::{AgentId, CredentialId, OrganizationId, TokenId};
+use agentidp_shared::scopes::{Scope, ScopeSet};
+use sqlx::PgConnection;
+use time::{Date, OffsetDateTime};
+use uuid::Uuid;
+
+use crate::infra::clock::unix_seconds;
+use crate::policy::Role;
+
+/// An agent that may ask for tokens, or says why not.
+#[derive(Debug, Clone)]
+pub(super) struct Client {
+    pub agent_id: AgentId,
+    pub organization_id: OrganizationId,
+    pub scopes: ScopeSet,
+    pub role: Option<Role>,
+    pub credential_id: Option<CredentialId>,
+    agent_status: String,
+    organization_status: String,
+    /// Unix seconds; tokens issued at or before it are refused.
+    pub not_before: Option<u64>,
+}
+
+impl Client {
+    pub fn refusal(&self) -> Option<&'static str> {
+        match (self.agent_status.as_str(), self.organization_status.as_str()) {
+            ("active", "active") => None,
+            ("suspended", _) => Some("agent is suspended"),
+            ("active", _) => Some("organization is not active"),
+            _ => Some("agent is decommissioned"),
+        }
+    }
+
+    pub fn is_administrator(&self) -> bool {
+        self.scopes.contains("admin:orgs") || matches!(self.role, Some(Role::Owner | Role::Admin))
+    }
+}
+
+pub(super) async fn client_any_tenant(tx: &mut PgConnection, agent_id: AgentId) -> Result<Option<Client>, sqlx::Error> {
+    let row = sqlx::query!(
+        r#"select agents.organization_id, agents.scopes, agents.status, organizations.status as organization_status,
+             greatest(agents.not_before, organizations.not_before) as not_before, members.role as "role?"
+           from agents
+           join organizations on organizations.id = agents.organization_id
+           left join organization_members members on members.agent_id = agents.id and members.organization_id = agents.organization_id
+           where agents.id = $1"#,
+        agent_id.as_uuid()
+    )
+    .fetch_optional(tx)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let scopes = row.scopes.iter().map(|scope| scope.parse::<Scope>()).collect::<Result<ScopeSet, _>>();
+    Ok(Some(Client {
+        agent_id,
+        organization_id: row.organization_id.into(),
+        scopes: scopes.map_err(|error| sqlx::Error::Decode(error.into()))?,
+        role: row.role.as_deref().and_then(Role::from_column),
+        credential_id: None,
+        agent_status: row.status,
+        organization_status: row.organization_status,
+        not_before: row.not_before.map(unix_seconds),
+    }))
+}
+
+/// The organization of `agent`, or else the system organization; and whether the agent exists.
+pub(super) async fn organization_of_any_tenant(
+    tx: &mut PgConnection,
+    agent: Option<Uuid>,
+) -> Result<Option<(OrganizationId, bool)>, sqlx::Error> {
+    let row = sqlx::query!(
+        r#"select id as "id!", exists_ as "exists!" from (
+             select organization_id as id, true as exists_ from agents where id = $1
+             union all select id, false from organizations where is_system) candidates
+           order by exists_ desc limit 1"#,
+        agent
+    )
+    .fetch_optional(tx)
+    .await?;
+    Ok(row.map(|row| (row.id.into(), row.exists)))
+}
+
+/// Counts a use. `slot` (0..16) spreads one organization's counter over rows.
+pub(super) async fn count_usage(
+    tx: &mut PgConnection,
+    organization: OrganizationId,
+    day: Date,
+    metric: &str,
+    slot: i16,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "insert into usage_counters (organization_id, day, metric, slot, count) values ($1, $2, $3, $4, 1)
+         on conflict (organization_id, day, metric, slot) do update set count = usage_counters.count + 1",
+        organization.as_uuid(),
+        day,
+        metric,
+        slot
+    )
+    .execute(tx)
+    .await
+    .map(|_| ())
+}
+
+/// Marks a token as revoked; false if it already was.
+pub(super) async fn revoke(
+    tx: &mut PgConnection,
+    organization: OrganizationId,
+    agent_id: AgentId,
+    jti: TokenId,
+    expires_at: OffsetDateTime,
+    now: OffsetDateTime,
+) -> Result<bool, sqlx::Error> {
+    sqlx::query!(
+        "insert into revoked_tokens (jti, organization_id, agent_id, expires_at, revoked_at) values ($1, $2, $3, $4, $5)
+         on conflict (jti) do nothing",
+        jti.as_uuid(),
+        organization.as_uuid(),
+        agent_id.as_uuid(),
+        expires_at,
+        now
+    )
+    .execute(tx)
+    .await
+    .map(|done| done.rows_affected() == 1)
+}
+
+pub(super) async fn is_revoked(tx: &mut PgConnection, jti: TokenId) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(r#"select exists (select from revoked_tokens where jti = $1) as "revoked!""#, jti.as_uuid())
+        .fetch_one(tx)
+        .await
+}
+
+pub(super) async fn purge_revocations(tx: &mut PgConnection, now: OffsetDateTime) -> Result<(), sqlx::Error> {
+    sqlx::query!("delete from revoked_tokens where expires_at < $1", now - time::Duration::minutes(10))
+        .execute(tx)
+        .await
+        .map(|_| ())
+}
