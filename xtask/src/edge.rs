@@ -1,0 +1,152 @@
+//! Builds the Cloudflare worker, when something it is made of has changed, and tells its size.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, ValueEnum};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use crate::{fingerprint, paths, run, tools, ui};
+
+/// What the shipped module may weigh after gzip, in bytes.
+pub const MAX_GZIP: usize = 1024 * 1024;
+
+/// How the worker is compiled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Profile {
+    /// What ships: optimised by rustc and wasm-opt.
+    Release,
+    /// For turning around quickly: unoptimised.
+    Fast,
+}
+
+/// Build the Cloudflare worker and print its size.
+#[derive(Debug, Args)]
+pub struct EdgeBuild {
+    /// How it is compiled.
+    #[arg(long, value_enum, default_value = "release")]
+    profile: Profile,
+}
+
+impl EdgeBuild {
+    pub fn run(self) -> Result<()> {
+        let worker = build(self.profile)?;
+        ui::say(format_args!("{}\n{}", worker.wasm.display(), worker.sizes()));
+        if self.profile == Profile::Release { worker.check_size() } else { Ok(()) }
+    }
+}
+
+/// A built worker.
+#[derive(Debug)]
+pub struct Build {
+    /// The wasm file.
+    pub wasm: PathBuf,
+    /// Bytes as they are.
+    pub raw: usize,
+    /// Bytes after gzip at its best level.
+    pub gzip: usize,
+}
+
+impl Build {
+    /// One line for people.
+    pub fn sizes(&self) -> String {
+        #[expect(clippy::cast_precision_loss, clippy::as_conversions, reason = "a display of kilobytes")]
+        let kib = |bytes: usize| bytes as f64 / 1024.0;
+        format!(
+            "wasm {:.0} KiB, gzipped {:.0} KiB (limit {:.0} KiB)",
+            kib(self.raw),
+            kib(self.gzip),
+            kib(MAX_GZIP)
+        )
+    }
+
+    /// The shipped module stays small.
+    pub fn check_size(&self) -> Result<()> {
+        if self.gzip > MAX_GZIP {
+            bail!("the worker is too large: {}", self.sizes());
+        }
+        Ok(())
+    }
+}
+
+/// Installs what the build needs, builds unless the sources are those of the last build, and measures.
+pub fn build(profile: Profile) -> Result<Build> {
+    tools::rust_targets(&["wasm32-unknown-unknown"])?;
+    let bindgen = tools::wasm_bindgen()?;
+    let worker_build = tools::worker_build()?;
+    let bin = tools::node_modules()?.join(".bin");
+    let stamp = paths::edge_build().join(".agentidp-built");
+    let state = format!("{profile:?} {:016x}", fingerprint::of_files(&inputs())?);
+    if !fingerprint::is_current(&stamp, &state) {
+        ui::step("building the edge worker (WebAssembly)", || {
+            let mut command = run::program(&worker_build);
+            command
+                .current_dir(paths::root().join("edge/cloudflare"))
+                .env("CARGO_TARGET_DIR", paths::target())
+                .env("WASM_BINDGEN_BIN", &bindgen)
+                .env("WASM_OPT_BIN", bin.join("wasm-opt"))
+                .env("ESBUILD_BIN", bin.join("esbuild"));
+            match profile {
+                Profile::Release => command.args(["--profile", "release-wasm"]),
+                Profile::Fast => command.args(["--dev", "--no-opt"]),
+            };
+            run::run(&mut command).context("the edge worker does not build")?;
+            fingerprint::remember(&stamp, &state)
+        })?;
+    }
+    measure(&paths::edge_build())
+}
+
+fn inputs() -> Vec<PathBuf> {
+    ["shared/src", "shared/Cargo.toml", "edge", "policies", "Cargo.toml", "Cargo.lock", "package-lock.json"]
+        .iter()
+        .map(|path| paths::root().join(path))
+        .collect()
+}
+
+fn measure(build: &Path) -> Result<Build> {
+    let wasm = find_wasm(build)?.with_context(|| format!("{} holds no wasm file", build.display()))?;
+    let bytes = fs::read(&wasm)?;
+    Ok(Build { raw: bytes.len(), gzip: gzip_size(&bytes)?, wasm })
+}
+
+fn find_wasm(folder: &Path) -> Result<Option<PathBuf>> {
+    for entry in fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "wasm") {
+            return Ok(Some(path));
+        }
+        if path.is_dir()
+            && let Some(found) = find_wasm(&path)?
+        {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
+}
+
+fn gzip_size(bytes: &[u8]) -> Result<usize> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(bytes)?;
+    Ok(encoder.finish()?.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_over_the_limit_is_refused() {
+        let build = |gzip| Build { wasm: PathBuf::new(), raw: 3 * MAX_GZIP, gzip };
+        assert!(build(MAX_GZIP).check_size().is_ok());
+        assert!(build(MAX_GZIP + 1).check_size().is_err());
+    }
+
+    #[test]
+    fn gzip_is_measured() {
+        assert!(gzip_size(&[0; 10_000]).unwrap() < 100);
+    }
+}

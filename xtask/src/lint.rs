@@ -1,0 +1,82 @@
+//! `cargo xtask fmt` and `lint`.
+
+use anyhow::{Result, bail};
+use clap::Args;
+
+use crate::{paths, run, signals, tools, ui};
+
+/// Format all Rust code.
+#[derive(Debug, Args)]
+pub struct Fmt {
+    /// Change nothing; fail when something is not formatted.
+    #[arg(long)]
+    check: bool,
+}
+
+impl Fmt {
+    pub fn run(self) -> Result<()> {
+        let mut command = run::cargo();
+        command.args(["fmt", "--all"]);
+        if self.check {
+            command.arg("--check");
+        }
+        run::run(&mut command)
+    }
+}
+
+/// Formatting, clippy on every target, licences and bans.
+#[derive(Debug, Args)]
+pub struct Lint {
+    /// Repair what can be repaired.
+    #[arg(long)]
+    fix: bool,
+}
+
+impl Lint {
+    pub fn run(self) -> Result<()> {
+        tools::rust_targets(&["wasm32-unknown-unknown"])?;
+        let parts: [(&str, &dyn Fn() -> Result<()>); 4] = [
+            ("formatting", &|| Fmt { check: !self.fix }.run()),
+            ("clippy", &|| {
+                self.clippy(&["--workspace", "--exclude", "agentidp-edge-cloudflare", "--all-targets"])
+            }),
+            ("clippy (worker)", &|| {
+                self.clippy(&["--package", "agentidp-edge-cloudflare", "--target", "wasm32-unknown-unknown"])
+            }),
+            ("licences and bans", &deny),
+        ];
+        let mut failed = Vec::new();
+        for (name, part) in parts {
+            if let Err(error) = ui::step(name, part) {
+                if signals::stop_requested() {
+                    bail!("stopped");
+                }
+                ui::say(format_args!("  {error:#}"));
+                failed.push(name);
+            }
+        }
+        if !failed.is_empty() {
+            bail!("to repair: {}", failed.join(", "));
+        }
+        Ok(())
+    }
+
+    fn clippy(&self, selection: &[&str]) -> Result<()> {
+        let mut command = run::cargo();
+        command.arg("clippy").args(selection);
+        if self.fix {
+            command.args(["--fix", "--allow-dirty", "--allow-staged"]);
+        }
+        run::run(command.args(["--", "-D", "warnings"]))
+    }
+}
+
+/// cargo-deny takes minutes to build, so it runs where it is installed.
+fn deny() -> Result<()> {
+    if !run::works(run::cargo().args(["deny", "--version"])) {
+        ui::say("  skipped: cargo-deny is not installed (cargo install cargo-deny)");
+        return Ok(());
+    }
+    // Advisories need a database from the network, and are asked for apart: `cargo deny check advisories`.
+    run::run(run::cargo().current_dir(paths::root()).args(["deny", "check", "bans", "licenses", "sources"]))
+}

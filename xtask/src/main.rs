@@ -1,0 +1,67 @@
+//! The project's commands, `cargo xtask …`. See README.md for the two a newcomer needs.
+
+mod database;
+mod demo;
+mod dev;
+mod edge;
+mod fingerprint;
+mod generated;
+mod lint;
+mod native;
+mod paths;
+mod ports;
+mod process;
+mod run;
+mod signals;
+mod test;
+mod tools;
+mod ui;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    about = "Everything the project needs, in one place"
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    Dev(dev::Dev),
+    Demo(demo::Demo),
+    Test(test::Test),
+    Bench(test::Bench),
+    Fmt(lint::Fmt),
+    Lint(lint::Lint),
+    Openapi(generated::Openapi),
+    Sqlx(generated::Sqlx),
+    EdgeBuild(edge::EdgeBuild),
+}
+
+fn main() -> ExitCode {
+    let result = signals::install().and_then(|()| match Cli::parse().command {
+        Task::Dev(dev) => dev.run(),
+        Task::Demo(demo) => demo.run(),
+        Task::Test(test) => test.run(),
+        Task::Bench(bench) => bench.run(),
+        Task::Fmt(fmt) => fmt.run(),
+        Task::Lint(lint) => lint.run(),
+        Task::Openapi(openapi) => openapi.run(),
+        Task::Sqlx(sqlx) => sqlx.run(),
+        Task::EdgeBuild(edge) => edge.run(),
+    });
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            ui::say(format_args!("\nerror: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,279 @@
+//! `cargo xtask test`: every suite, with what it needs, and a table of the results.
+
+use std::env;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, ValueEnum};
+use serde_json::Value;
+
+use crate::database::Database;
+use crate::{edge, generated, native, paths, run, signals, tools, ui};
+
+/// One selection for all suites: Cargo then resolves features once, and nothing is compiled twice.
+const PACKAGES: [&str; 5] = ["agentidp-shared", "agentidp-edge-core", "agentidp", "agentidp-tests", "xtask"];
+
+/// What `shared` must build for: the edge's hosts.
+const WASM_TARGETS: [&str; 3] = ["wasm32-unknown-unknown", "wasm32-wasip1", "wasm32-wasip2"];
+
+/// A part of the tests that can be asked for alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Suite {
+    /// Rules and tools: no database, no network.
+    Unit,
+    /// The control plane against PostgreSQL.
+    Db,
+    /// The edge's HTTP contract, in workerd.
+    Conformance,
+    /// What crosses rooms, and third-party clients.
+    E2e,
+}
+
+/// Run the tests.
+#[derive(Debug, Args)]
+pub struct Test {
+    /// Only these suites.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    only: Vec<Suite>,
+    /// Given to the test runner as they are, for example a name to filter by.
+    #[arg(last = true)]
+    runner_arguments: Vec<String>,
+}
+
+impl Test {
+    pub fn run(self) -> Result<()> {
+        let mut table = Table::default();
+        let tested = self.suites(&mut table);
+        table.print();
+        tested?;
+        if table.failed() {
+            bail!("not everything passed");
+        }
+        Ok(())
+    }
+
+    fn wants(&self, suite: Suite) -> bool {
+        self.only.is_empty() || self.only.contains(&suite)
+    }
+
+    fn suites(&self, table: &mut Table) -> Result<()> {
+        let runner = Runner { nextest: tools::has_nextest(), arguments: self.runner_arguments.clone() };
+        if !runner.nextest {
+            ui::say("cargo-nextest is not installed; `cargo test` does the same, more slowly");
+        }
+        if self.wants(Suite::Unit) {
+            table.take("wasm checks", wasm_checks)?;
+            table.take("unit", || runner.run(Suite::Unit, &[]))?;
+        }
+        let edge_suites = self.wants(Suite::Conformance) || self.wants(Suite::E2e);
+        if !self.wants(Suite::Db) && !edge_suites {
+            return Ok(());
+        }
+        let Some(agentidp) = table.value("control plane", native::build)? else { return Ok(()) };
+        if self.wants(Suite::Db) {
+            table.take("openapi.json is current", || generated::check_openapi(&agentidp))?;
+        }
+        let postgres = tools::postgres()?;
+        let database = Database::start(&agentidp, postgres.as_deref())?;
+        let mut variables = vec![("TEST_DATABASE_URL", database.url().into())];
+        if let Some(postgres) = postgres {
+            variables.push(("AGENTIDP_POSTGRES_BIN", postgres));
+        }
+        if self.wants(Suite::Db) {
+            table.take("db", || runner.run(Suite::Db, &variables))?;
+        }
+        if edge_suites {
+            let Some(worker) = table.value("edge worker", || edge::build(edge::Profile::Release))? else {
+                return Ok(());
+            };
+            ui::say(format_args!("  edge worker: {}", worker.sizes()));
+            table.take("edge worker size", || worker.check_size())?;
+            variables.extend([
+                ("AGENTIDP_BIN", agentidp),
+                ("AGENTIDP_ROOT", paths::root().to_owned()),
+                ("AGENTIDP_EDGE_BUILD", paths::edge_build()),
+                ("AGENTIDP_EDGE_DEV", paths::root().join("edge/cloudflare/dev.mjs")),
+                ("AGENTIDP_NODE", tools::node()?),
+                ("AGENTIDP_PYTHON", tools::python()?),
+            ]);
+            for (suite, name) in [(Suite::Conformance, "conformance"), (Suite::E2e, "e2e")] {
+                if self.wants(suite) {
+                    table.take(name, || runner.run(suite, &variables))?;
+                }
+            }
+        }
+        database.stop()
+    }
+}
+
+/// The shared rules compile for every host, the edge's core for the one it ships to.
+fn wasm_checks() -> Result<()> {
+    tools::rust_targets(&WASM_TARGETS)?;
+    for target in WASM_TARGETS {
+        run::run(run::cargo().args(["check", "--package", "agentidp-shared", "--target", target]))?;
+    }
+    run::run(run::cargo().args([
+        "check",
+        "--package",
+        "agentidp-edge-core",
+        "--target",
+        "wasm32-unknown-unknown",
+    ]))
+}
+
+/// cargo-nextest where it is installed, else `cargo test`.
+struct Runner {
+    nextest: bool,
+    arguments: Vec<String>,
+}
+
+impl Runner {
+    fn run(&self, suite: Suite, variables: &[(&str, PathBuf)]) -> Result<()> {
+        let commands = if self.nextest { vec![self.nextest(suite)] } else { self.cargo_test(suite)? };
+        for mut command in commands {
+            // Tests make their own databases; one inherited from the user is not theirs to fill.
+            command.env_remove("DATABASE_URL");
+            command.envs(variables.iter().map(|(name, value)| (name, value)));
+            run::run(&mut command)?;
+        }
+        Ok(())
+    }
+
+    fn nextest(&self, suite: Suite) -> Command {
+        let selection = match suite {
+            Suite::Unit => "not (package(=agentidp-tests) | (package(=agentidp) & kind(test)))",
+            Suite::Db => "package(=agentidp) & kind(test)",
+            Suite::Conformance => "package(=agentidp-tests) & binary(=conformance)",
+            Suite::E2e => "package(=agentidp-tests) & not binary(=conformance)",
+        };
+        let mut command = run::cargo();
+        command.args(["nextest", "run", "--no-fail-fast"]);
+        command.args(PACKAGES.iter().flat_map(|package| ["--package", package]));
+        command.args(["-E", selection]).args(&self.arguments);
+        command
+    }
+
+    fn cargo_test(&self, suite: Suite) -> Result<Vec<Command>> {
+        let test = |arguments: &[&str]| {
+            let mut command = run::cargo();
+            command.args(["test", "--no-fail-fast"]).args(arguments).arg("--").args(&self.arguments);
+            command
+        };
+        Ok(match suite {
+            Suite::Unit => vec![
+                test(&["-p", "agentidp-shared", "-p", "agentidp-edge-core", "-p", "xtask", "--all-targets"]),
+                test(&["-p", "agentidp", "--lib", "--bins"]),
+            ],
+            Suite::Db => vec![test(&["-p", "agentidp", "--test", "*"])],
+            Suite::Conformance => vec![test(&["-p", "agentidp-tests", "--test", "conformance"])],
+            Suite::E2e => other_tests()?
+                .iter()
+                .map(|name| test(&["-p", "agentidp-tests", "--test", name]))
+                .chain([test(&["-p", "agentidp-tests", "--lib"])])
+                .collect(),
+        })
+    }
+}
+
+/// The test binaries of `agentidp-tests` besides `conformance`.
+fn other_tests() -> Result<Vec<String>> {
+    let metadata = run::output(run::cargo().args(["metadata", "--no-deps", "--format-version", "1"]))?;
+    let metadata: Value = serde_json::from_str(&metadata).context("cargo metadata is not JSON")?;
+    let list =
+        |value: &Value, name: &str| value.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
+    let is =
+        |value: &Value, name: &str, wanted: &str| value.get(name).and_then(Value::as_str) == Some(wanted);
+    Ok(list(&metadata, "packages")
+        .iter()
+        .filter(|package| is(package, "name", "agentidp-tests"))
+        .flat_map(|package| list(package, "targets"))
+        .filter(|target| {
+            list(target, "kind").contains(&Value::from("test")) && !is(target, "name", "conformance")
+        })
+        .filter_map(|target| target.get("name")?.as_str().map(ToOwned::to_owned))
+        .collect())
+}
+
+/// Results in the order they came.
+#[derive(Default)]
+struct Table {
+    rows: Vec<(&'static str, Duration, Option<String>)>,
+}
+
+impl Table {
+    /// Runs one part; a failure is noted and the others go on. Only an interruption ends everything.
+    fn take(&mut self, name: &'static str, part: impl FnOnce() -> Result<()>) -> Result<()> {
+        self.value(name, part).map(|_| ())
+    }
+
+    fn value<T>(&mut self, name: &'static str, part: impl FnOnce() -> Result<T>) -> Result<Option<T>> {
+        ui::say(format_args!("\n── {name} ──"));
+        let started = Instant::now();
+        let result = part();
+        let failure = result.as_ref().err().map(|error| format!("{error:#}"));
+        if let Some(failure) = &failure {
+            ui::say(format_args!("failed: {failure}"));
+        }
+        self.rows.push((name, started.elapsed(), failure));
+        if signals::stop_requested() {
+            bail!("stopped");
+        }
+        Ok(result.ok())
+    }
+
+    fn failed(&self) -> bool {
+        self.rows.iter().any(|(_, _, failure)| failure.is_some())
+    }
+
+    fn print(&self) {
+        ui::say("");
+        for (name, took, failure) in &self.rows {
+            let result = if failure.is_some() { "FAILED" } else { "ok" };
+            ui::say(format_args!("  {name:<26} {result:<7} {:>12}", ui::human(*took)));
+        }
+        let total = self.rows.iter().map(|(_, took, _)| *took).sum();
+        ui::say(format_args!("  {:<26} {:<7} {:>12}", "", "", ui::human(total)));
+    }
+}
+
+/// Run the benchmarks.
+#[derive(Debug, Args)]
+pub struct Bench {
+    /// Given to `cargo bench` as they are.
+    #[arg(last = true)]
+    arguments: Vec<String>,
+}
+
+impl Bench {
+    pub fn run(self) -> Result<()> {
+        run::run(run::cargo().args(["bench", "--package", "agentidp-shared"]).args(self.arguments))
+    }
+}
+
+/// Whether `cargo xtask test` was given a database to use instead of starting one.
+pub fn given_database() -> Option<String> {
+    env::var("DATABASE_URL").ok().filter(|url| !url.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_part_does_not_stop_the_others_but_fails_the_whole() {
+        let mut table = Table::default();
+        table.take("bad", || bail!("why")).unwrap();
+        assert_eq!(table.value("good", || Ok(7)).unwrap(), Some(7));
+        assert!(table.failed());
+    }
+
+    #[test]
+    fn without_only_every_suite_runs() {
+        let all = Test { only: Vec::new(), runner_arguments: Vec::new() };
+        assert!(all.wants(Suite::Unit) && all.wants(Suite::E2e));
+        let one = Test { only: vec![Suite::Db], runner_arguments: Vec::new() };
+        assert!(one.wants(Suite::Db) && !one.wants(Suite::Unit));
+    }
+}
