@@ -37,14 +37,9 @@ pub enum BootstrapError {
 pub async fn run(app: &App, renew_credential: bool) -> Result<Bootstrap, BootstrapError> {
     let mut tx = app.db.system().await?;
     sqlx::query!("select pg_advisory_xact_lock($1)", BOOTSTRAP_LOCK).fetch_one(&mut *tx).await?;
-    let (organization_id, agent_id, is_new) = match existing(&mut tx).await? {
-        Some((organization_id, agent_id)) => (organization_id, agent_id, false),
-        None => {
-            let (organization_id, agent_id) = create(&mut tx, app).await?;
-            (organization_id, agent_id, true)
-        }
-    };
-    let credential = if is_new || renew_credential {
+    let existing = existing(&mut tx).await?;
+    let (organization_id, agent_id) = if let Some(found) = existing { found } else { create(&mut tx, app).await? };
+    let credential = if existing.is_none() || renew_credential {
         let credential = credentials::generate(&mut tx, app, organization_id, agent_id, None).await?;
         let event = NewEvent::new(organization_id, Action::CredentialGenerated)
             .agent(agent_id)

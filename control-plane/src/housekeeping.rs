@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::infra::http::idempotency;
 use crate::{edge_feed, tokens};
 
-const INTERVAL: Duration = Duration::from_secs(600);
+const INTERVAL: Duration = Duration::from_mins(10);
 
 pub fn spawn(app: &App) {
     let app = app.clone();

@@ -84,8 +84,8 @@ impl Feed {
         use subtle::ConstantTimeEq as _;
         let offered = sha256(secret.as_bytes());
         self.edges.iter().fold(false, |known, edge| {
-            let matches = bool::from(edge.secret_digest.ct_eq(&offered)) & (edge.name == name);
-            known | matches
+            let matches = edge.secret_digest.ct_eq(&offered) & subtle::Choice::from(u8::from(edge.name == name));
+            known | bool::from(matches)
         })
     }
 

@@ -100,7 +100,7 @@ impl Db {
         let mut inner = self.pool.begin().await?;
         // `role` is a setting like any other, which saves a round trip.
         sqlx::query!(
-            "select set_config('role', 'agentidp_app', true), set_config('app.organization_id', $1, true)",
+            "select set_config('role', 'agentidp_app', true) as role, set_config('app.organization_id', $1, true) as organization",
             organization.to_string()
         )
         .fetch_one(&mut *inner)

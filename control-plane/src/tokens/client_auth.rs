@@ -5,7 +5,6 @@ use axum::http::{HeaderMap, header};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
-use uuid::Uuid;
 
 use super::form::{Form, decode};
 use super::oauth_error::OAuthError;
@@ -92,10 +91,7 @@ pub(super) async fn authenticate(
     };
     let client = match (agent_id, credential) {
         (Some(agent_id), Some(credential)) => {
-            store::client_any_tenant(&mut tx, agent_id).await?.map(|client| Client {
-                credential_id: Some(credential.credential_id),
-                ..client
-            })
+            store::client_any_tenant(&mut tx, agent_id).await?.map(|client| client.with_credential(credential.credential_id))
         }
         _ => None,
     };
@@ -127,7 +123,7 @@ async fn failed(
     let mut tx = app.db.system().await?;
     let wait = throttle::record_failure(&mut tx, identity, app.now()).await?;
     // Filed under the organization whose agent was meant; under the system organization if there is no such agent.
-    let agent = identity.agent_id().map(Uuid::from);
+    let agent = identity.agent_id().map(AgentId::as_uuid);
     let concerned = store::organization_of_any_tenant(&mut tx, agent).await?;
     if let Some((organization_id, agent_exists)) = concerned {
         let mut event = NewEvent::new(organization_id, Action::AuthFailed)

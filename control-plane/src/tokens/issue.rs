@@ -92,7 +92,7 @@ pub(super) async fn issue_token(
         scopes,
         jti: TokenId::new(app.new_id()),
         iat,
-        nbf: iat,
+        nbf: unix_seconds(now),
         exp: iat + u64::from(app.config.token_ttl_seconds),
         delegated: false,
     };
@@ -160,16 +160,14 @@ async fn record(app: &App, client: &Client, claims: &Claims, client_info: &Clien
     let mut slot = [0];
     app.rng.fill(&mut slot);
     let [slot] = slot;
-    let mut metadata = json!({
+    let metadata = json!({
+        "actorId": client.agent_id,
         "jti": claims.jti,
         "scope": claims.scopes.to_string(),
         "audience": claims.aud,
         "expiresAt": claims.exp,
         "credentialId": client.credential_id,
     });
-    if client.agent_id != claims.sub {
-        metadata["actorId"] = json!(client.agent_id);
-    }
     let event = NewEvent::new(claims.organization_id, Action::TokenIssued)
         .agent(claims.sub)
         .client(client_info)

@@ -24,6 +24,11 @@ pub(super) struct Client {
 }
 
 impl Client {
+    pub fn with_credential(self, credential: CredentialId) -> Self {
+        Self { credential_id: Some(credential), ..self }
+    }
+
+    /// Why the agent may not have tokens, if it may not.
     pub fn refusal(&self) -> Option<&'static str> {
         match (self.agent_status.as_str(), self.organization_status.as_str()) {
             ("active", "active") => None,

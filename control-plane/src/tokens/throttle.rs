@@ -7,6 +7,7 @@
 use std::net::IpAddr;
 
 use agentidp_shared::ids::AgentId;
+use agentidp_shared::strict::encode_base64url;
 use aws_lc_rs::digest::{SHA256, digest};
 use sqlx::PgConnection;
 use time::{Duration, OffsetDateTime};
@@ -34,12 +35,10 @@ impl Identity {
     pub fn new(unverified_client_id: &str, address: Option<IpAddr>) -> Self {
         let folded = unverified_client_id.trim().to_lowercase();
         let agent_id = Uuid::try_parse(&folded).ok().map(AgentId::new);
-        let client_key = match agent_id {
-            Some(agent) => format!("client:{agent}"),
-            None => {
-                let fingerprint = digest(&SHA256, folded.as_bytes());
-                format!("client:sha256:{}", agentidp_shared::strict::encode_base64url(fingerprint.as_ref()))
-            }
+        let client_key = if let Some(agent) = agent_id {
+            format!("client:{agent}")
+        } else {
+            format!("client:sha256:{}", encode_base64url(digest(&SHA256, folded.as_bytes()).as_ref()))
         };
         Self { client_key, address_key: address.map(|address| format!("address:{}", network(address))), agent_id }
     }
