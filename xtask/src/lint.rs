@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 use clap::Args;
 
-use crate::{paths, run, signals, tools, ui};
+use crate::{run, signals, tools, ui};
 
 /// Format all Rust code.
 #[derive(Debug, Args)]
@@ -30,6 +30,9 @@ pub struct Lint {
     /// Repair what can be repaired.
     #[arg(long)]
     fix: bool,
+    /// Install cargo-deny if it is missing.
+    #[arg(long)]
+    install: bool,
 }
 
 impl Lint {
@@ -43,7 +46,7 @@ impl Lint {
             ("clippy (worker)", &|| {
                 self.clippy(&["--package", "agentidp-edge-cloudflare", "--target", "wasm32-unknown-unknown"])
             }),
-            ("licences and bans", &deny),
+            ("licences and bans", &|| deny(self.install)),
         ];
         let mut failed = Vec::new();
         for (name, part) in parts {
@@ -71,12 +74,17 @@ impl Lint {
     }
 }
 
-/// cargo-deny takes minutes to build, so it runs where it is installed.
-fn deny() -> Result<()> {
-    if !run::works(run::cargo().args(["deny", "--version"])) {
-        ui::say("  skipped: cargo-deny is not installed (cargo install cargo-deny)");
-        return Ok(());
-    }
+/// cargo-deny takes minutes to build, so it runs where it is installed, or when asked for.
+fn deny(install: bool) -> Result<()> {
+    let program = match tools::cargo_deny(install)? {
+        Some(program) => program,
+        None => {
+            ui::say(
+                "  skipped: cargo-deny is not installed (`cargo xtask lint --install` does it, in some minutes)",
+            );
+            return Ok(());
+        }
+    };
     // Advisories need a database from the network, and are asked for apart: `cargo deny check advisories`.
-    run::run(run::cargo().current_dir(paths::root()).args(["deny", "check", "bans", "licenses", "sources"]))
+    run::run(run::program(program).args(["check", "bans", "licenses", "sources"]))
 }

@@ -12,6 +12,9 @@ use crate::{fingerprint, paths, run, ui};
 const WASM_BINDGEN: &str = "0.2.130";
 const WORKER_BUILD: &str = "0.8.7";
 
+/// Checks licences and bans.
+const CARGO_DENY: &str = "0.20.2";
+
 /// The oldest Node.js that miniflare and wrangler run on.
 const NODE_AT_LEAST: (u32, u32) = (20, 3);
 
@@ -46,6 +49,15 @@ pub fn wasm_bindgen() -> Result<PathBuf> {
 /// `worker-build`, which turns the wasm into a Workers module.
 pub fn worker_build() -> Result<PathBuf> {
     cargo_tool("worker-build", "worker-build", WORKER_BUILD)
+}
+
+/// `cargo-deny`, from PATH or the cache; built into the cache when `install` says so.
+pub fn cargo_deny(install: bool) -> Result<Option<PathBuf>> {
+    let cached = paths::tools().join("bin/cargo-deny");
+    match run::find("cargo-deny").or(Some(cached).filter(|path| path.is_file())) {
+        None if install => cargo_tool("cargo-deny", "cargo-deny", CARGO_DENY).map(Some),
+        found => Ok(found),
+    }
 }
 
 /// Installs `package` into the cache unless that version is there already. Without `--locked`: one locked dependency of
