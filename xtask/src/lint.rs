@@ -76,14 +76,11 @@ impl Lint {
 
 /// cargo-deny takes minutes to build, so it runs where it is installed, or when asked for.
 fn deny(install: bool) -> Result<()> {
-    let program = match tools::cargo_deny(install)? {
-        Some(program) => program,
-        None => {
-            ui::say(
-                "  skipped: cargo-deny is not installed (`cargo xtask lint --install` does it, in some minutes)",
-            );
-            return Ok(());
-        }
+    let Some(program) = tools::cargo_deny(install)? else {
+        ui::say(
+            "  skipped: cargo-deny is not installed (`cargo xtask lint --install` does it, in some minutes)",
+        );
+        return Ok(());
     };
     // Advisories need a database from the network, and are asked for apart: `cargo deny check advisories`.
     run::run(run::program(program).args(["check", "bans", "licenses", "sources"]))
