@@ -213,7 +213,7 @@ fn start_control_plane(
         .arg("--state-dir")
         .arg(state)
         .args(["--issuer", &edge_url(ports)])
-        .args(["--edge-push-url", &edge_url(ports)]);
+        .args(["--edge-push-url", &format!("{}/edge/v1/push", edge_url(ports))]);
     if let Some(postgres) = &programs.postgres {
         command.env("AGENTIDP_POSTGRES_BIN", postgres);
     }
