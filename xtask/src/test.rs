@@ -65,6 +65,7 @@ impl Test {
         }
         if self.wants(Suite::Unit) {
             table.take("wasm checks", wasm_checks)?;
+            table.take("wycheproof in wasm", wycheproof_in_wasm)?;
             table.take("unit", || runner.run(Suite::Unit, &[]))?;
         }
         let edge_suites = self.wants(Suite::Conformance) || self.wants(Suite::E2e);
@@ -121,6 +122,27 @@ fn wasm_checks() -> Result<()> {
         "--target",
         "wasm32-unknown-unknown",
     ]))
+}
+
+/// The published attack vectors against our verification, compiled to WebAssembly and run by Node.js.
+fn wycheproof_in_wasm() -> Result<()> {
+    tools::rust_targets(&["wasm32-wasip1"])?;
+    let mut runner = tools::node()?.into_os_string();
+    runner.push(" ");
+    runner.push(paths::root().join("shared/tests/wasi-runner.mjs"));
+    run::run(
+        run::cargo()
+            .args([
+                "test",
+                "--package",
+                "agentidp-shared",
+                "--test",
+                "wycheproof",
+                "--target",
+                "wasm32-wasip1",
+            ])
+            .env("CARGO_TARGET_WASM32_WASIP1_RUNNER", runner),
+    )
 }
 
 /// cargo-nextest where it is installed, else `cargo test`.
