@@ -18,7 +18,7 @@ pub enum Standing {
 
 /// What is exceptional about one agent or organization.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SubjectException {
     pub standing: Standing,
     /// Tokens issued at or before this second are refused. The issuer never gives a later token the same second.

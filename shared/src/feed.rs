@@ -1,6 +1,6 @@
 //! The signed, numbered feed that tells the edge what it must know: keys and exceptions.
 //!
-//! A batch is a compact JWS (EdDSA, `typ` `agentidp-feed+jwt`) under a key pinned in the edge's configuration. Its payload
+//! A batch is a compact JWS (`EdDSA`, `typ` `agentidp-feed+jwt`) under a key pinned in the edge's configuration. Its payload
 //! moves a [`State`](crate::state::State) from one sequence number to another; the rules of acceptance are
 //! [`State::apply`](crate::state::State::apply).
 

@@ -112,7 +112,7 @@ impl Jwk {
         }
     }
 
-    /// An EdDSA key from its 32 bytes.
+    /// An `EdDSA` key from its 32 bytes.
     pub fn ed25519(x: &[u8]) -> Self {
         Self {
             kty: "OKP".into(),

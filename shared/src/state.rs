@@ -107,7 +107,7 @@ impl State {
         }
         self.sequence = batch.to;
         self.issued_at_ms = batch.issued_at;
-        self.prune(self.trusted_now_ms(now_ms) / 1_000);
+        self.prune();
         Ok(())
     }
 
@@ -134,7 +134,10 @@ impl State {
         self.trusted_now_ms(host_now_ms) - self.issued_at_ms
     }
 
-    fn prune(&mut self, now: u64) {
+    /// By the issuer's clock, below which [`trusted_now_ms`](Self::trusted_now_ms) never falls: had a host clock that runs ahead
+    /// a say, an exception forgotten too early would be missed when the clock is set right.
+    fn prune(&mut self) {
+        let now = self.issued_at_ms / 1_000;
         if now >= self.pruned_at + PRUNE_INTERVAL_SECONDS {
             self.exceptions.prune(now, 2 * LEEWAY_SECONDS);
             self.pruned_at = now;

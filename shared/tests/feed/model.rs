@@ -1,0 +1,130 @@
+//! An issuer that keeps its whole log, so that what a node should know at any sequence can be worked out afresh.
+
+use agentidp_shared::discovery::IssuerConfig;
+use agentidp_shared::exceptions::Exceptions;
+use agentidp_shared::feed::{self, BATCH_LIFETIME_MS, Batch, Change};
+use agentidp_shared::freshness::FreshnessLimits;
+use agentidp_shared::ids::InstanceId;
+use agentidp_shared::jwk::{Algorithm, JwkSet, KeySet};
+use agentidp_shared::policy::EndpointTable;
+use agentidp_shared::verify::LEEWAY_SECONDS;
+use uuid::Uuid;
+
+use crate::support::*;
+
+pub const KID: &str = "feed-1";
+pub const NOW_MS: u64 = NOW * 1_000;
+
+pub fn feed_signer() -> Signer {
+    Signer::eddsa(50)
+}
+
+pub fn pinned() -> KeySet {
+    key_set([feed_signer().jwk(KID)])
+}
+
+pub fn sealed(batch: &Batch) -> String {
+    let input = feed::signing_input(batch, KID).unwrap();
+    feed::seal(&input, &feed_signer().sign(input.as_bytes()))
+}
+
+pub fn instance(number: u128) -> InstanceId {
+    Uuid::from_u128(number).into()
+}
+
+/// Token keys number `number`; each set differs from the others.
+pub fn keys(number: u8) -> Change {
+    Change::Keys { jwks: JwkSet { keys: vec![Signer::eddsa(number).jwk(&format!("key-{number}"))] } }
+}
+
+pub fn issuer(ttl: u64) -> Change {
+    Change::Issuer {
+        issuer: IssuerConfig {
+            issuer: ISSUER.into(),
+            scopes_supported: vec![],
+            signing_algorithms: vec![Algorithm::EdDSA],
+            token_ttl_seconds: ttl,
+            freshness: FreshnessLimits::default(),
+        },
+    }
+}
+
+/// The issuer's side: every change ever, in order. Change number `n` (from 1) is `log[n - 1]`.
+#[derive(Debug, Clone)]
+pub struct Log {
+    pub instance: InstanceId,
+    pub changes: Vec<Change>,
+}
+
+impl Log {
+    pub fn new() -> Self {
+        let policy = Change::Policy { endpoints: EndpointTable::default() };
+        Self { instance: instance(1), changes: vec![keys(1), issuer(3_600), policy] }
+    }
+
+    pub fn head(&self) -> u64 {
+        self.changes.len() as u64
+    }
+
+    fn batch(&self, from: u64, issued_at: u64, changes: Vec<Change>) -> Batch {
+        let expires_at = issued_at + BATCH_LIFETIME_MS;
+        Batch { instance: self.instance, from, to: self.head(), issued_at, expires_at, changes }
+    }
+
+    /// Everything after `from`, as the control plane would answer at `issued_at`.
+    pub fn changes_after(&self, from: u64, issued_at: u64) -> Batch {
+        let changes = self.changes.iter().skip(usize::try_from(from).unwrap()).cloned().collect();
+        self.batch(from, issued_at, changes)
+    }
+
+    /// The last change about each thing, without those that can no longer matter.
+    pub fn snapshot(&self, issued_at: u64) -> Batch {
+        let changes = last_of_each(&self.changes)
+            .filter(|change| {
+                change.expires_at().is_none_or(|at| at + 2 * LEEWAY_SECONDS >= issued_at / 1_000)
+            })
+            .cloned()
+            .collect();
+        self.batch(0, issued_at, changes)
+    }
+
+    /// What is known at `sequence`, worked out from the beginning, with nothing ever forgotten.
+    pub fn reference(&self, sequence: u64) -> Reference {
+        let mut reference = Reference {
+            keys: JwkSet::default(),
+            token_ttl_seconds: 0,
+            exceptions: Exceptions::new(hasher()),
+        };
+        for change in last_of_each(&self.changes[..usize::try_from(sequence).unwrap()]) {
+            match change.clone() {
+                Change::Keys { jwks } => reference.keys = jwks,
+                Change::Issuer { issuer } => reference.token_ttl_seconds = issuer.token_ttl_seconds,
+                Change::Policy { .. } => {}
+                Change::TokenRevoked { jti, expires_at } => {
+                    reference.exceptions.revoke_token(jti, expires_at);
+                }
+                Change::Agent { agent_id, exception } => {
+                    reference.exceptions.set_agent(agent_id, exception);
+                }
+                Change::Organization { organization_id, exception } => {
+                    reference.exceptions.set_organization(organization_id, exception);
+                }
+            }
+        }
+        reference
+    }
+}
+
+#[derive(Debug)]
+pub struct Reference {
+    pub keys: JwkSet,
+    pub token_ttl_seconds: u64,
+    pub exceptions: Exceptions,
+}
+
+fn last_of_each(changes: &[Change]) -> impl Iterator<Item = &Change> {
+    changes.iter().enumerate().filter_map(|(position, change)| {
+        let later = &changes[position + 1..];
+        later.iter().all(|other| other.key() != change.key()).then_some(change)
+    })
+}
