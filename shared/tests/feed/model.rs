@@ -63,7 +63,7 @@ impl Log {
     }
 
     pub fn head(&self) -> u64 {
-        self.changes.len() as u64
+        u64::try_from(self.changes.len()).unwrap()
     }
 
     fn batch(&self, from: u64, issued_at: u64, changes: Vec<Change>) -> Batch {
