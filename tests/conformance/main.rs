@@ -1,0 +1,22 @@
+//! What every edge answers, whatever host it runs on: HTTP to a base URL, and nothing else.
+//!
+//! Each test starts an edge of its own in front of a control plane of its own. The wire between the two can be cut, which is
+//! all these tests know of the inside.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "tests fail by panicking"
+)]
+
+mod documents;
+mod feed;
+mod health;
+mod introspection;
+mod outages;
+mod proxy;
+mod revocation;
+mod tokens;
+mod verify;

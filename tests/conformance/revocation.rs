@@ -1,0 +1,85 @@
+//! What was taken back is refused everywhere, soon.
+
+use std::time::{Duration, Instant};
+
+use agentidp_tests::{Api, eventually};
+use serde_json::json;
+
+use crate::tokens::Scene;
+
+/// The promise: at most three seconds, with the edge running.
+const SOON: Duration = Duration::from_secs(3);
+
+async fn refused_soon(api: &Api, token: &str) -> Duration {
+    let started = Instant::now();
+    let api = api.with_token(token);
+    eventually("the edge refuses", SOON, async || {
+        let answer = api.get("/verify").await;
+        assert!([200, 401].contains(&answer.status), "{} {}", answer.status, answer.body);
+        answer.is(401).then_some(())
+    })
+    .await;
+    started.elapsed()
+}
+
+#[tokio::test]
+async fn a_revoked_token_is_refused_within_seconds_and_stays_refused() {
+    let scene = Scene::set().await;
+    for _ in 0..5 {
+        let token = scene.agent.token(&scene.api).await;
+        scene.api.with_token(&token).get("/verify").await.expect(200);
+        scene.api.with_token(&token).form("/oauth2/revoke", &[("token", &token)]).await.expect(200);
+        println!("refused after {:?}", refused_soon(&scene.api, &token).await);
+        for _ in 0..20 {
+            scene.api.with_token(&token).get("/verify").await.expect(401);
+        }
+        let asked = scene.with_token().form("/oauth2/introspect", &[("token", &token)]).await.expect(200);
+        assert_eq!(asked.json(), json!({"active": false}));
+        scene.api.with_token(&token).get("/api/v1/agents").await.expect(401);
+    }
+    // The others are as they were.
+    scene.with_token().get("/verify").await.expect(200);
+}
+
+#[tokio::test]
+async fn a_suspended_agents_tokens_are_refused_also_after_its_return() {
+    let scene = Scene::set().await;
+    let path = format!("/api/v1/agents/{}", scene.agent.id);
+    scene.tenant.api.patch(&path, &json!({"status": "suspended"})).await.expect(200);
+    refused_soon(&scene.api, &scene.token).await;
+    let answer = scene.api.token(&scene.agent.id, &scene.agent.secret, None).await;
+    assert_eq!(answer.status, 400, "{}", answer.body);
+    scene.tenant.api.patch(&path, &json!({"status": "active"})).await.expect(200);
+    let fresh = scene.agent.token(&scene.api).await;
+    let api = scene.api.with_token(&fresh);
+    eventually("a token of after the return is good", SOON, async || {
+        api.get("/verify").await.is(200).then_some(())
+    })
+    .await;
+    for _ in 0..20 {
+        scene.with_token().get("/verify").await.expect(401);
+    }
+}
+
+#[tokio::test]
+async fn a_decommissioned_agents_tokens_and_secrets_are_refused() {
+    let scene = Scene::set().await;
+    scene.tenant.api.delete(&format!("/api/v1/agents/{}", scene.agent.id)).await.expect(204);
+    refused_soon(&scene.api, &scene.token).await;
+    let answer = scene.api.token(&scene.agent.id, &scene.agent.secret, None).await;
+    assert!([400, 401].contains(&answer.status), "{}", answer.body);
+}
+
+#[tokio::test]
+async fn rotating_or_revoking_a_credential_takes_its_tokens_only_when_asked() {
+    let scene = Scene::set().await;
+    let credential = format!("/api/v1/agents/{}/credentials/{}", scene.agent.id, scene.agent.credential_id);
+    let rotated = scene.tenant.api.post(&format!("{credential}/rotate"), &json!({})).await.expect(200);
+    scene.with_token().get("/verify").await.expect(200);
+    scene.api.token(&scene.agent.id, &scene.agent.secret, None).await.expect(401);
+    let secret = rotated.text("clientSecret");
+    let token = scene.api.token(&scene.agent.id, &secret, None).await.expect(200).text("access_token");
+    scene.tenant.api.delete(&format!("{credential}?revokeTokens=true")).await.expect(204);
+    refused_soon(&scene.api, &token).await;
+    refused_soon(&scene.api, &scene.token).await;
+}

@@ -1,0 +1,12 @@
+//! The main job end to end, and other people's software against it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "tests fail by panicking"
+)]
+
+mod main_job;
+mod third_parties;

@@ -1,0 +1,62 @@
+//! A good request for every operation that takes one: what bad input is made from.
+
+use agentidp_tests::tenants::new_agent;
+use agentidp_tests::{Agent, Tenant, unique};
+use serde_json::{Value, json};
+
+/// Whose things the requests are about.
+pub struct Scene {
+    pub platform: Tenant,
+    pub tenant: Tenant,
+    pub agent: Agent,
+}
+
+impl Scene {
+    pub async fn set(platform: Tenant) -> Self {
+        let tenant = platform.create_organization().await;
+        let agent = tenant.create_agent(&["agents:read"]).await;
+        Self { platform, tenant, agent }
+    }
+
+    /// A JSON body for an operation; an operation with a body but none here fails the test that asks.
+    pub fn json_body(operation: &str) -> Value {
+        match operation {
+            "create_agent" => {
+                let mut body = new_agent();
+                body["name"] = json!("A name");
+                body["description"] = json!("A description");
+                body["isPublic"] = json!(false);
+                body["scopes"] = json!(["agents:read"]);
+                body
+            }
+            "update_agent" => json!({"owner": "someone else"}),
+            "generate_credential" => json!({"expiresAt": "2099-01-01T00:00:00Z"}),
+            "rotate_credential" | "rotate_only_credential" => json!({"overlapSeconds": 1}),
+            "create_organization" => {
+                let slug = format!("org-{}", unique());
+                json!({"name": "An organization", "slug": slug, "admin": {"email": format!("a@{slug}.example"), "owner": "x"}})
+            }
+            other => panic!("no example body for {other}: add one here"),
+        }
+    }
+
+    /// Parameters for an operation that takes a form.
+    pub fn form_body(operation: &str) -> Vec<(&'static str, String)> {
+        match operation {
+            "issue_token" | "issue_token_alias" => vec![("grant_type", "client_credentials".into())],
+            "revoke_token" | "revoke_token_alias" | "introspect_token" | "introspect_token_alias" => {
+                vec![("token", "not.a.token".into())]
+            }
+            other => panic!("no example form for {other}: add one here"),
+        }
+    }
+
+    /// An operation's path with ids that exist.
+    pub fn path(&self, template: &str) -> String {
+        template
+            .replace("{agentId}", &self.agent.id)
+            .replace("{credentialId}", &self.agent.credential_id)
+            .replace("{organizationId}", &self.tenant.organization_id)
+            .replace("{eventId}", "0198c5a4-0000-7000-8000-00000000dead")
+    }
+}

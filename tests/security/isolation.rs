@@ -1,0 +1,532 @@
+//! Two organizations on one deployment: neither can read, list, change or infer anything of the other.
+//!
+//! Every operation of the OpenAPI document has a case in [`case`]; one without a case fails the first test. A case tries the
+//! operation as the outsider on what belongs to the victim, and once more on what belongs to nobody: the two answers must be
+//! the same, so that nothing can be inferred from them.
+
+use agentidp_tests::api::encode;
+use agentidp_tests::openapi::{Operation, operations};
+use agentidp_tests::tenants::new_agent;
+use agentidp_tests::{Agent, Answer, Api, ControlPlane, Tenant, eventually, unique};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// Belongs to nobody.
+const NOBODY: &str = "0198c5a4-0000-7000-8000-00000000dead";
+
+/// How an operation keeps organizations apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Case {
+    /// Named by ids in the path: the victim's id is answered like nobody's.
+    ById,
+    /// Lists: nothing of the victim is in it, whatever is filtered for.
+    List,
+    /// Shows the same to everyone, and nothing of any organization.
+    Public,
+    /// Anyone may fetch an agent's public key by the agent's id; it shows nothing else of the agent.
+    PublicKey,
+    /// For edges and their key; no token opens it.
+    EdgeOnly,
+    /// Has a test of its own below.
+    Special,
+}
+
+fn case(operation: &str) -> Option<Case> {
+    Some(match operation {
+        "get_agent"
+        | "update_agent"
+        | "decommission_agent"
+        | "generate_credential"
+        | "list_credentials"
+        | "rotate_only_credential"
+        | "rotate_credential"
+        | "revoke_credential"
+        | "get_organization"
+        | "get_audit_event" => Case::ById,
+        "list_agents" | "list_organizations" | "list_audit_events" | "list_audit_logs" => Case::List,
+        "create_agent"
+        | "create_organization"
+        | "issue_token"
+        | "issue_token_alias"
+        | "revoke_token"
+        | "revoke_token_alias"
+        | "introspect_token"
+        | "introspect_token_alias" => Case::Special,
+        "get_openid_configuration"
+        | "get_authorization_server_metadata"
+        | "get_protected_resource_metadata"
+        | "get_jwks"
+        | "get_instance_did"
+        | "get_health"
+        | "get_health_detailed"
+        | "get_liveness"
+        | "get_readiness"
+        | "get_openapi" => Case::Public,
+        "get_agent_did" | "get_agent_did_alias" => Case::PublicKey,
+        "get_edge_snapshot" | "get_edge_changes" => Case::EdgeOnly,
+        _ => return None,
+    })
+}
+
+/// Two organizations with everything in the victim's that there can be.
+struct Scene {
+    control_plane: ControlPlane,
+    victim: Tenant,
+    victim_agent: Agent,
+    victim_token: String,
+    victim_event: String,
+    outsider: Tenant,
+    outsider_agent: Agent,
+    /// Text that is in the victim's data only.
+    marks: Vec<String>,
+}
+
+impl Scene {
+    async fn set() -> Self {
+        let control_plane = ControlPlane::start();
+        let platform = control_plane.platform().await;
+        let (victim, outsider) = (platform.create_organization().await, platform.create_organization().await);
+        let mark = format!("victim{}", unique());
+        let mut body = new_agent();
+        body["owner"] = json!(format!("owner-{mark}"));
+        body["name"] = json!(format!("name-{mark}"));
+        body["description"] = json!(format!("description-{mark}"));
+        body["email"] = json!(format!("{mark}@tests.example"));
+        body["capabilities"] = json!([format!("{mark}:read")]);
+        body["scopes"] = json!(["agents:read", "agents:write", "tokens:read"]);
+        let victim_agent = victim.create_agent_as(&body).await;
+        let victim_token = victim_agent.token(&victim.api).await;
+        let outsider_agent = outsider.create_agent(&["agents:read", "agents:write"]).await;
+        let events = victim.api.get("/api/v1/audit").await.expect(200).json();
+        let victim_event = events["data"][0]["eventId"].as_str().unwrap().to_owned();
+        let marks = vec![
+            mark,
+            victim.slug.clone(),
+            victim.organization_id.clone(),
+            victim.admin.id.clone(),
+            victim.admin.email.clone(),
+            victim.admin.credential_id.clone(),
+            victim.admin.secret.clone(),
+            victim_agent.id.clone(),
+            victim_agent.credential_id.clone(),
+            victim_agent.secret.clone(),
+            victim_event.clone(),
+        ];
+        Self {
+            control_plane,
+            victim,
+            victim_agent,
+            victim_token,
+            victim_event,
+            outsider,
+            outsider_agent,
+            marks,
+        }
+    }
+
+    /// Nothing of the victim is in the answer, but for what the outsider said itself.
+    #[track_caller]
+    fn assert_silent(&self, answer: &Answer, said: &[&str]) {
+        let headers = format!("{:?}", answer.headers);
+        for mark in self.marks.iter().filter(|mark| !said.contains(&mark.as_str())) {
+            let shown = answer.body.contains(mark.as_str()) || headers.contains(mark.as_str());
+            assert!(!shown, "{} shows `{mark}`: {}", answer.asked, answer.body);
+        }
+    }
+
+    /// All that the victim can see of itself, without what time alone changes.
+    async fn victim_view(&self) -> Vec<Value> {
+        let api = &self.victim.api;
+        let credentials = format!("/api/v1/agents/{}/credentials", self.victim_agent.id);
+        let organization = format!("/api/v1/organizations/{}", self.victim.organization_id);
+        let mut view = vec![];
+        for path in ["/api/v1/agents?limit=100", &credentials, &organization] {
+            let mut body = api.get(path).await.json();
+            if let Some(items) = body["data"].as_array_mut() {
+                for item in items.iter_mut() {
+                    item["lastUsedAt"] = Value::Null;
+                }
+            }
+            view.push(body);
+        }
+        let token =
+            api.with_token(&self.victim_token).get(&format!("/api/v1/agents/{}", self.victim_agent.id)).await;
+        view.push(token.expect(200).json());
+        view
+    }
+}
+
+impl Ids {
+    /// An operation's path with these ids in it.
+    fn path(&self, operation: &Operation) -> String {
+        let mut path = operation.path.clone();
+        for name in &operation.path_parameters {
+            let id = match name.as_str() {
+                "agentId" => &self.agent,
+                "credentialId" => &self.credential,
+                "organizationId" => &self.organization,
+                "eventId" => &self.event,
+                other => panic!("no id for `{other}` of {}", operation.id),
+            };
+            path = path.replace(&format!("{{{name}}}"), id);
+        }
+        path
+    }
+}
+
+struct Ids {
+    agent: String,
+    credential: String,
+    organization: String,
+    event: String,
+}
+
+impl Ids {
+    fn nobodys() -> Self {
+        let id = || NOBODY.to_owned();
+        Self { agent: id(), credential: id(), organization: id(), event: id() }
+    }
+
+    fn victims(scene: &Scene) -> Self {
+        Self {
+            agent: scene.victim_agent.id.clone(),
+            credential: scene.victim_agent.credential_id.clone(),
+            organization: scene.victim.organization_id.clone(),
+            event: scene.victim_event.clone(),
+        }
+    }
+}
+
+/// What there is to see in an answer, with the ids that were asked for made equal.
+fn seen(answer: &Answer, ids: &[&str]) -> (u16, Option<String>, String) {
+    let mut body = answer.body.clone();
+    for id in ids {
+        body = body.replace(id, "ID");
+    }
+    (answer.status, answer.header("content-type").map(str::to_owned), body)
+}
+
+/// A body that would be taken if the thing were one's own.
+fn body_of(operation: &str) -> Option<Value> {
+    Some(match operation {
+        "update_agent" => json!({"owner": "taken over", "status": "suspended", "revokeTokens": true}),
+        "generate_credential" => json!({}),
+        "rotate_only_credential" | "rotate_credential" => json!({"overlapSeconds": 60, "revokeTokens": true}),
+        _ => return None,
+    })
+}
+
+async fn call(api: &Api, operation: &Operation, path: &str) -> Answer {
+    match body_of(&operation.id) {
+        Some(body) => api.json(&operation.method, path, &body).await,
+        None => api.send(api.request(&operation.method, path)).await,
+    }
+}
+
+#[tokio::test]
+async fn every_route_has_a_case_and_no_case_is_without_a_route() {
+    let control_plane = ControlPlane::start();
+    let mut without = vec![];
+    for operation in operations(&Api::new(&control_plane.url())).await {
+        if case(&operation.id).is_none() {
+            without.push(format!("{} ({} {})", operation.id, operation.method, operation.path));
+        }
+    }
+    assert!(without.is_empty(), "say in `case` how these keep organizations apart: {without:#?}");
+}
+
+#[tokio::test]
+async fn another_organizations_things_are_answered_like_nobodys() {
+    let scene = Scene::set().await;
+    let before = scene.victim_view().await;
+    let mut tried = 0;
+    for operation in operations(&scene.outsider.api).await {
+        if case(&operation.id) != Some(Case::ById) {
+            continue;
+        }
+        let (victims, nobodys) = (Ids::victims(&scene), Ids::nobodys());
+        let (there, nowhere) = (victims.path(&operation), nobodys.path(&operation));
+        let ids = [&*victims.agent, &victims.credential, &victims.organization, &victims.event, NOBODY];
+        for outsider in [&scene.outsider.api, &scene.outsider_agent.log_in(&scene.outsider.api).await] {
+            let (one, other) =
+                (call(outsider, &operation, &there).await, call(outsider, &operation, &nowhere).await);
+            assert!((403..=404).contains(&one.status), "{} → {} {}", one.asked, one.status, one.body);
+            assert_eq!(seen(&one, &ids), seen(&other, &ids), "{}", one.asked);
+            scene.assert_silent(&one, &ids);
+        }
+        // One's own agent with another's credential.
+        if operation.path.contains("{credentialId}") {
+            let mixed = Ids { agent: scene.outsider_agent.id.clone(), ..Ids::victims(&scene) };
+            let own = Ids { agent: scene.outsider_agent.id.clone(), ..Ids::nobodys() };
+            let one = call(&scene.outsider.api, &operation, &mixed.path(&operation)).await;
+            let other = call(&scene.outsider.api, &operation, &own.path(&operation)).await;
+            assert_eq!(seen(&one, &ids), seen(&other, &ids), "{}", one.asked);
+            assert_eq!(one.status, 404, "{}", one.asked);
+        }
+        tried += 1;
+    }
+    assert!(tried >= 10, "only {tried} operations were tried");
+    assert_eq!(before, scene.victim_view().await, "the victim's things changed");
+    scene.victim_agent.token(&scene.victim.api).await;
+}
+
+#[tokio::test]
+async fn lists_show_nothing_of_another_organization_whatever_is_asked() {
+    let scene = Scene::set().await;
+    let filters: Vec<(&str, &str)> = vec![
+        ("agentId", &scene.victim_agent.id),
+        ("agentId", &scene.victim.admin.id),
+        ("owner", &scene.marks[0]),
+        ("q", &scene.marks[0]),
+        ("q", &scene.victim.slug),
+        ("q", ""),
+        ("organizationId", &scene.victim.organization_id),
+        ("organization_id", &scene.victim.organization_id),
+        ("limit", "100"),
+        ("page", "2"),
+        ("cursor", "AAAA"),
+    ];
+    for operation in operations(&scene.outsider.api).await {
+        if case(&operation.id) != Some(Case::List) {
+            continue;
+        }
+        let all = scene.outsider.api.get(&format!("{}?limit=100", operation.path)).await.expect(200);
+        scene.assert_silent(&all, &[]);
+        assert!(all.json()["total"].as_u64().is_none_or(|total| total < 30), "counts what it does not show");
+        for (name, value) in &filters {
+            let path = format!("{}?{name}={}", operation.path, encode(value));
+            let answer = scene.outsider.api.get(&path).await;
+            scene.assert_silent(&answer, &[value]);
+            if answer.is(200) && scene.marks.iter().any(|mark| mark == value) {
+                let body = answer.json();
+                assert_eq!(body["data"], json!([]), "{path}");
+                assert!(body["total"].is_null() || body["total"] == 0, "{path}: {body}");
+            }
+        }
+    }
+}
+
+/// A cursor is opaque, but another organization's is still not a way in.
+#[tokio::test]
+async fn another_organizations_cursor_opens_nothing() {
+    let scene = Scene::set().await;
+    let page = scene.victim.api.get("/api/v1/audit?limit=1").await.expect(200).json();
+    let cursor = page["nextCursor"].as_str().expect("there is more than one event").to_owned();
+    let answer = scene.outsider.api.get(&format!("/api/v1/audit?limit=100&cursor={}", encode(&cursor))).await;
+    scene.assert_silent(&answer, &[]);
+}
+
+#[tokio::test]
+async fn public_documents_are_the_same_for_everyone() {
+    let scene = Scene::set().await;
+    let (anonymous, outsider) = (scene.outsider.api.anonymous(), &scene.outsider.api);
+    for operation in operations(outsider).await {
+        if case(&operation.id) != Some(Case::Public) {
+            continue;
+        }
+        for api in [&anonymous, outsider] {
+            scene.assert_silent(&api.get(&operation.path).await, &[]);
+        }
+        if !operation.path.starts_with("/health") {
+            let (one, other) = (anonymous.get(&operation.path).await, outsider.get(&operation.path).await);
+            assert_eq!(one.expect(200).body, other.expect(200).body);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_public_key_shows_nothing_else_of_its_agent() {
+    let scene = Scene::set().await;
+    for operation in operations(&scene.outsider.api).await {
+        if case(&operation.id) != Some(Case::PublicKey) {
+            continue;
+        }
+        let path = Ids::victims(&scene).path(&operation);
+        let answer = scene.outsider.api.anonymous().get(&path).await.expect(200);
+        scene.assert_silent(&answer, &[&scene.victim_agent.id]);
+        assert!(!answer.body.contains("\"d\""), "a private key");
+        scene.outsider.api.get(&Ids::nobodys().path(&operation)).await.expect(404);
+    }
+}
+
+#[tokio::test]
+async fn no_token_opens_the_edge_feed() {
+    let scene = Scene::set().await;
+    let platform = scene.control_plane.platform().await;
+    for operation in operations(&scene.outsider.api).await {
+        if case(&operation.id) != Some(Case::EdgeOnly) {
+            continue;
+        }
+        let path = format!("{}?after=0&wait=0", operation.path);
+        for api in [&scene.outsider.api, &scene.outsider.api.anonymous(), &platform.api] {
+            let answer = api.get(path.trim_end_matches("?after=0&wait=0")).await;
+            scene.assert_silent(&answer, &[]);
+            assert_eq!(answer.status, 401, "{} → {}", answer.asked, answer.body);
+            assert_eq!(api.get(&path).await.status, 401);
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_address_taken_elsewhere_can_be_registered_and_tells_nothing() {
+    let scene = Scene::set().await;
+    let mut body = new_agent();
+    body["email"] = json!(scene.victim_agent.email);
+    let answer = scene.outsider.api.post("/api/v1/agents", &body).await.expect(201);
+    let agent = answer.text("agentId");
+    assert_eq!(answer.text("organizationId"), scene.outsider.organization_id);
+    scene.assert_silent(&answer, &[&scene.victim_agent.email, &scene.marks[0]]);
+    scene.victim.api.get(&format!("/api/v1/agents/{agent}")).await.expect(404);
+}
+
+#[tokio::test]
+async fn the_organization_of_a_new_agent_cannot_be_chosen() {
+    let scene = Scene::set().await;
+    for field in ["organizationId", "organization_id", "tenantId"] {
+        let mut body = new_agent();
+        body[field] = json!(scene.victim.organization_id);
+        let answer = scene.outsider.api.post("/api/v1/agents", &body).await.expect(400);
+        assert!(answer.body.contains(field), "the unknown field is named: {}", answer.body);
+    }
+    let list = scene.victim.api.get("/api/v1/agents?limit=100").await.expect(200).json();
+    assert_eq!(list["total"], 2, "{list}");
+}
+
+#[tokio::test]
+async fn a_slug_that_is_taken_and_one_that_is_free_are_refused_alike_to_whoever_may_not_create() {
+    let scene = Scene::set().await;
+    let ask = async |slug: &str| {
+        let body = json!({"name": "x", "slug": slug});
+        scene.outsider.api.post("/api/v1/organizations", &body).await
+    };
+    let free = format!("free-{}", unique());
+    let (taken, free_answer) = (ask(&scene.victim.slug).await, ask(&free).await);
+    assert_eq!(taken.status, 403, "{}", taken.body);
+    assert_eq!(seen(&taken, &[&scene.victim.slug]), seen(&free_answer, &[&free]));
+}
+
+#[tokio::test]
+async fn tokens_are_issued_for_ones_own_agents_only() {
+    let scene = Scene::set().await;
+    let admin = &scene.outsider.admin;
+    for path in ["/oauth2/token", "/api/v1/token"] {
+        let api = scene.outsider.api.with_basic(&admin.id, &admin.secret);
+        let ask = async |agent: &str| {
+            api.form(path, &[("grant_type", "client_credentials"), ("agent_id", agent)]).await
+        };
+        ask(&scene.outsider_agent.id).await.expect(200);
+        let (victims, nobodys) = (ask(&scene.victim_agent.id).await, ask(NOBODY).await);
+        assert_eq!(victims.status, 400, "{}", victims.body);
+        assert_eq!(seen(&victims, &[&scene.victim_agent.id]), seen(&nobodys, &[NOBODY]));
+        scene.assert_silent(&victims, &[&scene.victim_agent.id]);
+        // Someone else's id with one's own secret.
+        let wrong = scene.outsider.api.anonymous();
+        let victims = wrong.token(&scene.victim_agent.id, &admin.secret, None).await.expect(401);
+        let nobodys = wrong.token(NOBODY, &admin.secret, None).await.expect(401);
+        assert_eq!(victims.body, nobodys.body);
+    }
+}
+
+#[tokio::test]
+async fn another_organizations_token_cannot_be_revoked() {
+    let scene = Scene::set().await;
+    let victim = scene.victim.api.with_token(&scene.victim_token);
+    for path in ["/oauth2/revoke", "/api/v1/token/revoke"] {
+        let one = scene.outsider.api.form(path, &[("token", &scene.victim_token)]).await;
+        let other = scene.outsider.api.form(path, &[("token", "nothing")]).await;
+        assert_eq!(seen(&one, &[]), seen(&other, &[]));
+        assert_eq!(one.status, 200);
+        victim.get(&format!("/api/v1/agents/{}", scene.victim_agent.id)).await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn another_organizations_token_introspects_as_nothing() {
+    let scene = Scene::set().await;
+    for path in ["/oauth2/introspect", "/api/v1/token/introspect"] {
+        let own = scene.outsider.admin.token(&scene.outsider.api).await;
+        let answer = scene.outsider.api.form(path, &[("token", &own)]).await.expect(200).json();
+        assert_eq!(answer["active"], true, "{answer}");
+        let answer = scene.outsider.api.form(path, &[("token", &scene.victim_token)]).await.expect(200);
+        assert_eq!(answer.json(), json!({"active": false}));
+        scene.assert_silent(&answer, &[]);
+    }
+}
+
+#[tokio::test]
+async fn what_the_outsider_tried_is_not_in_the_victims_audit_log() {
+    let scene = Scene::set().await;
+    let path = format!("/api/v1/agents/{}", scene.victim_agent.id);
+    scene.outsider.api.get(&path).await.expect(404);
+    scene.outsider.api.delete(&path).await.expect(404);
+    scene.outsider.api.form("/oauth2/introspect", &[("token", &scene.victim_token)]).await.expect(200);
+    let events = scene.victim.api.get("/api/v1/audit?limit=100").await.expect(200);
+    for id in [&scene.outsider.organization_id, &scene.outsider.admin.id, &scene.outsider_agent.id] {
+        assert!(!events.body.contains(id.as_str()), "{}", events.body);
+    }
+}
+
+/// Below HTTP: the role that queries run as sees nothing without an organization, and only its own with one.
+#[tokio::test]
+async fn row_level_security_holds_for_every_tenant_table() {
+    use sqlx::Row;
+    let scene = Scene::set().await;
+    let mut connection = scene.control_plane.database.connect().await;
+    let tables: Vec<String> = sqlx::query(
+        "select c.oid::regclass::text as name from pg_class c join pg_attribute a on a.attrelid = c.oid
+         where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p')
+           and a.attname = 'organization_id' and not a.attisdropped",
+    )
+    .fetch_all(&mut connection)
+    .await
+    .unwrap()
+    .iter()
+    .map(|row| row.get("name"))
+    .collect();
+    assert!(tables.len() >= 8, "{tables:?}");
+    for table in &tables {
+        let forced: bool = sqlx::query_scalar(
+            "select relrowsecurity and relforcerowsecurity from pg_class where oid = $1::regclass",
+        )
+        .bind(table)
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
+        assert!(forced, "{table} has no forced row-level security");
+    }
+    let event_rows = |organization: &'static str| {
+        format!("select set_config('app.organization_id', '{organization}', true)")
+    };
+    let mut counts = vec![];
+    for organization in ["", NOBODY] {
+        let mut tx = sqlx::Connection::begin(&mut connection).await.unwrap();
+        sqlx::query("set local role agentidp_app").execute(&mut *tx).await.unwrap();
+        sqlx::query(sqlx::AssertSqlSafe(event_rows(organization))).execute(&mut *tx).await.unwrap();
+        for table in ["agents", "credentials", "audit_events", "organizations", "organization_members"] {
+            let count: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(format!("select count(*) from {table}")))
+                .fetch_one(&mut *tx)
+                .await
+                .unwrap();
+            counts.push((organization, table, count));
+        }
+        tx.rollback().await.unwrap();
+    }
+    assert!(counts.iter().all(|(.., count)| *count == 0), "{counts:?}");
+}
+
+#[tokio::test]
+async fn a_suspended_or_removed_agents_token_is_refused_by_the_control_plane_at_once() {
+    let scene = Scene::set().await;
+    let path = format!("/api/v1/agents/{}", scene.victim_agent.id);
+    let api = scene.victim.api.with_token(&scene.victim_token);
+    api.get(&path).await.expect(200);
+    scene.victim.api.patch(&path, &json!({"status": "suspended"})).await.expect(200);
+    api.get(&path).await.expect(401);
+    scene.victim.api.patch(&path, &json!({"status": "active"})).await.expect(200);
+    api.get(&path).await.expect(401);
+    eventually("a token issued after reactivation is good", Duration::from_secs(5), async || {
+        let fresh = scene.victim_agent.log_in(&scene.victim.api).await;
+        fresh.get(&path).await.is(200).then_some(())
+    })
+    .await;
+}

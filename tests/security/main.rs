@@ -1,0 +1,17 @@
+//! What an attacker, an accident or a careless client may do, tried from outside on the real control plane.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "tests fail by panicking"
+)]
+
+mod bad_input;
+mod bodies;
+mod concurrency;
+mod crash;
+mod isolation;
+mod naughty_strings;
+mod secrets;

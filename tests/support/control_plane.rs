@@ -1,0 +1,122 @@
+//! The real `agentidp` binary.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::database::Database;
+use crate::process::{Folder, Process, free_port};
+use crate::{Api, Tenant, environment};
+
+/// A control plane on a database of its own.
+#[derive(Debug)]
+pub struct ControlPlane {
+    // Ended before its folder and its database go.
+    process: Process,
+    port: u16,
+    metrics_port: u16,
+    issuer: String,
+    folder: Folder,
+    pub database: Database,
+}
+
+impl ControlPlane {
+    /// One without an edge: it is its own issuer.
+    pub fn start() -> Self {
+        let port = free_port();
+        Self::start_at(port, format!("http://127.0.0.1:{port}"))
+    }
+
+    /// One whose public address is `issuer`, an edge that will be started later.
+    pub fn start_behind(issuer: String) -> Self {
+        Self::start_at(free_port(), issuer)
+    }
+
+    fn start_at(port: u16, issuer: String) -> Self {
+        let (folder, database) = (Folder::new(), Database::create());
+        let metrics_port = free_port();
+        let process = launch(port, metrics_port, &issuer, &folder, &database);
+        Self { process, port, metrics_port, issuer, folder, database }
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    pub fn metrics_url(&self) -> String {
+        format!("http://127.0.0.1:{}/metrics", self.metrics_port)
+    }
+
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    pub fn folder(&self) -> &Folder {
+        &self.folder
+    }
+
+    pub fn feed_public_keys(&self) -> String {
+        self.process.ready["feedPublicKeys"].to_string()
+    }
+
+    pub fn edge_name(&self) -> &str {
+        self.process.ready("edgeName")
+    }
+
+    pub fn edge_key_file(&self) -> PathBuf {
+        self.process.ready("edgeKeyFile").into()
+    }
+
+    pub fn edge_key(&self) -> String {
+        std::fs::read_to_string(self.edge_key_file()).unwrap().trim().to_owned()
+    }
+
+    /// The bootstrap admin's `{organizationId, agentId, clientId, clientSecret}`.
+    pub fn admin_credential(&self) -> Value {
+        let text = std::fs::read_to_string(self.process.ready("adminCredentialFile")).unwrap();
+        serde_json::from_str(&text).unwrap()
+    }
+
+    /// The platform's own organization, with its admin logged in.
+    pub async fn platform(&self) -> Tenant {
+        Tenant::log_in(&Api::new(&self.url()), &self.admin_credential()).await
+    }
+
+    pub fn log(&self) -> String {
+        self.process.log()
+    }
+
+    /// As by `kill -9`.
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    pub fn stop(&mut self) {
+        self.process.stop();
+    }
+
+    /// Starts it again over the same database, at the same address, with nothing done in between.
+    pub fn start_again(&mut self) {
+        self.process.stop();
+        self.process = launch(self.port, self.metrics_port, &self.issuer, &self.folder, &self.database);
+    }
+}
+
+fn launch(port: u16, metrics_port: u16, issuer: &str, folder: &Folder, database: &Database) -> Process {
+    let mut command = Command::new(environment::agentidp());
+    command
+        .current_dir(folder.path())
+        .args(["dev", "--announce-json"])
+        .args(["--port", &port.to_string()])
+        .args(["--metrics-port", &metrics_port.to_string()])
+        .arg("--state-dir")
+        .arg(folder.path().join("state"))
+        .args(["--issuer", issuer])
+        .env("DATABASE_URL", database.url())
+        .env("AGENTIDP_LOG_FORMAT", "json");
+    if issuer != format!("http://127.0.0.1:{port}") {
+        command.args(["--edge-push-url", &format!("{issuer}/edge/v1/push")]);
+    }
+    Process::start("the control plane", command, folder.path().join("control-plane.log"))
+}

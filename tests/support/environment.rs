@@ -1,0 +1,40 @@
+//! What the tests need from outside, with defaults for a checkout in which everything was built.
+
+use std::env;
+use std::path::PathBuf;
+
+fn path(variable: &str, default: impl FnOnce() -> PathBuf) -> PathBuf {
+    env::var_os(variable).filter(|value| !value.is_empty()).map_or_else(default, PathBuf::from)
+}
+
+/// `AGENTIDP_ROOT`: the checkout.
+pub fn root() -> PathBuf {
+    path("AGENTIDP_ROOT", || PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned())
+}
+
+/// `AGENTIDP_BIN`: the control plane's binary.
+pub fn agentidp() -> PathBuf {
+    path("AGENTIDP_BIN", || path("CARGO_TARGET_DIR", || root().join("target")).join("debug").join("agentidp"))
+}
+
+/// `AGENTIDP_EDGE_DEV`: the script that runs the built worker in workerd.
+pub fn edge_dev() -> PathBuf {
+    path("AGENTIDP_EDGE_DEV", || root().join("edge/cloudflare/dev.mjs"))
+}
+
+/// `AGENTIDP_NODE`: Node.js.
+pub fn node() -> PathBuf {
+    path("AGENTIDP_NODE", || "node".into())
+}
+
+/// `AGENTIDP_PYTHON`: a Python with `PyJWT` and its cryptography.
+pub fn python() -> PathBuf {
+    path("AGENTIDP_PYTHON", || "python3".into())
+}
+
+/// `TEST_DATABASE_URL`: a PostgreSQL superuser, whose cluster may be filled with databases.
+pub fn database_url() -> String {
+    env::var("TEST_DATABASE_URL").ok().filter(|url| !url.is_empty()).unwrap_or_else(|| {
+        panic!("TEST_DATABASE_URL is not set: run these tests with `cargo xtask test`, which starts a PostgreSQL for them")
+    })
+}

@@ -1,0 +1,8 @@
+//! Strings that trouble parsers, databases, templates and people.
+
+/// All of them. The file holds JSON with escapes, so that no editor or terminal is troubled by it.
+pub fn strings() -> Vec<String> {
+    let strings: Vec<String> = serde_json::from_str(include_str!("data/naughty.json")).unwrap();
+    assert!(strings.len() >= 400, "only {} strings", strings.len());
+    strings
+}

@@ -1,0 +1,97 @@
+//! The documented shapes of errors, and what no answer may show.
+
+use serde_json::Value;
+
+use crate::Answer;
+
+/// Traces of the inside: of the database, the language, the machine.
+const INSIDES: [&str; 14] = [
+    "sqlx",
+    "panicked",
+    "stack backtrace",
+    "RUST_BACKTRACE",
+    "/rustc/",
+    ".rs:",
+    "constraint",
+    "violates",
+    "relation \"",
+    "syntax error at",
+    "duplicate key value",
+    "agentidp_app",
+    "pg_",
+    "No such file",
+];
+
+/// Which of the two error shapes a path answers with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// `{code, message, details?}`
+    Management,
+    /// RFC 6749 §5.2
+    OAuth,
+}
+
+impl Shape {
+    pub fn of_path(path: &str) -> Self {
+        let oauth = ["/oauth2/", "/api/v1/token", "/verify"];
+        if oauth.iter().any(|prefix| path.starts_with(prefix)) { Self::OAuth } else { Self::Management }
+    }
+}
+
+/// What is wrong with an answer to bad input, if anything: a 5xx, an error in another shape, or a look inside.
+pub fn fault(answer: &Answer, shape: Shape) -> Option<String> {
+    if answer.status >= 500 {
+        return Some(format!("{} is our fault", answer.status));
+    }
+    if let Some(inside) = INSIDES.iter().find(|inside| answer.status >= 400 && answer.body.contains(**inside))
+    {
+        return Some(format!("shows `{inside}`"));
+    }
+    if answer.status < 400 { None } else { error_fault(answer, shape) }
+}
+
+fn error_fault(answer: &Answer, shape: Shape) -> Option<String> {
+    let content_type = answer.header("content-type").unwrap_or("none");
+    if !content_type.starts_with("application/json") {
+        return Some(format!("content type {content_type}"));
+    }
+    let Ok(Value::Object(body)) = serde_json::from_str::<Value>(&answer.body) else {
+        return Some("the body is not a JSON object".into());
+    };
+    let (allowed, required): (&[&str], &[&str]) = match shape {
+        Shape::Management => (&["code", "message", "details"], &["code", "message"]),
+        Shape::OAuth => (&["error", "error_description"], &["error"]),
+    };
+    if let Some(name) = body.keys().find(|name| !allowed.contains(&name.as_str())) {
+        return Some(format!("unexpected member `{name}`"));
+    }
+    if let Some(name) = required.iter().find(|name| !body.get(**name).is_some_and(Value::is_string)) {
+        return Some(format!("`{name}` is missing or no text"));
+    }
+    let code = body[required[0]].as_str().unwrap_or_default();
+    let well_formed = match shape {
+        Shape::Management => code.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_'),
+        Shape::OAuth => code.chars().all(|c| c.is_ascii_lowercase() || c == '_'),
+    };
+    if !well_formed || code.is_empty() {
+        return Some(format!("`{code}` is no stable code"));
+    }
+    if code == "VALIDATION_ERROR" {
+        let errors = body.get("details").and_then(|details| details["errors"].as_array()).cloned();
+        let named = errors.is_some_and(|errors| {
+            !errors.is_empty()
+                && errors.iter().all(|error| error["field"].is_string() && error["reason"].is_string())
+        });
+        if !named {
+            return Some("a validation error that names no field".into());
+        }
+    }
+    None
+}
+
+#[track_caller]
+pub fn assert_documented(answer: &Answer, shape: Shape) {
+    if let Some(fault) = fault(answer, shape) {
+        panic!("{fault}: {} → {} {}", answer.asked, answer.status, answer.body);
+    }
+}

@@ -1,0 +1,49 @@
+//! Control plane and edge together, as an operator runs them.
+
+use crate::process::free_port;
+use crate::relay::{Relay, Wire};
+use crate::{Api, ControlPlane, Edge, Tenant};
+
+#[derive(Debug)]
+pub struct Stack {
+    // Who asks is ended before who answers.
+    pub edge: Edge,
+    pub control_plane: ControlPlane,
+    /// The wire between them.
+    pub relay: Relay,
+}
+
+impl Stack {
+    pub async fn start() -> Self {
+        let port = free_port();
+        let control_plane = ControlPlane::start_behind(format!("http://127.0.0.1:{port}"));
+        let relay = Relay::to(&control_plane.url()).await;
+        let edge = Edge::start(port, &control_plane, relay.url()).await;
+        Self { edge, control_plane, relay }
+    }
+
+    /// An edge that has never heard of its control plane: the wire is cut from the beginning.
+    pub async fn start_without_knowledge() -> Self {
+        let port = free_port();
+        let control_plane = ControlPlane::start_behind(format!("http://127.0.0.1:{port}"));
+        let relay = Relay::to(&control_plane.url()).await;
+        relay.set(Wire::Cut);
+        let edge = Edge::start_unready(port, &control_plane, relay.url());
+        Self { edge, control_plane, relay }
+    }
+
+    /// The public address.
+    pub fn url(&self) -> String {
+        self.edge.url()
+    }
+
+    /// A client without a token, at the edge.
+    pub fn api(&self) -> Api {
+        Api::new(&self.url())
+    }
+
+    /// The platform's own organization, with its admin logged in, everything through the edge.
+    pub async fn platform(&self) -> Tenant {
+        Tenant::log_in(&self.api(), &self.control_plane.admin_credential()).await
+    }
+}
