@@ -191,3 +191,13 @@ pub fn encode(text: &str) -> String {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forms_are_encoded_byte_by_byte() {
+        assert_eq!(form(&[("a b", "ä&="), ("c", "~")]), "a%20b=%C3%A4%26%3D&c=~");
+    }
+}

@@ -6,3 +6,15 @@ pub fn strings() -> Vec<String> {
     assert!(strings.len() >= 400, "only {} strings", strings.len());
     strings
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn no_string_is_there_twice() {
+        let mut strings = super::strings();
+        let count = strings.len();
+        strings.sort();
+        strings.dedup();
+        assert_eq!(strings.len(), count);
+    }
+}

@@ -104,3 +104,34 @@ impl Operation {
         properties.iter().map(|(name, schema)| (name.clone(), is_text(schema))).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn references_are_followed_and_text_members_found() {
+        let document = json!({"components": {"schemas": {
+            "Kind": {"type": "string", "enum": ["a"]},
+            "Thing": {"type": "object", "properties": {
+                "kind": {"$ref": "#/components/schemas/Kind"}, "tags": {"type": "array", "items": {"type": "string"}},
+                "count": {"type": "integer"}, "note": {"type": ["string", "null"]},
+            }},
+        }}});
+        let schema = json!({"oneOf": [{"type": "null"}, {"$ref": "#/components/schemas/Thing"}]});
+        let operation = Operation {
+            id: String::new(),
+            method: String::new(),
+            path: String::new(),
+            path_parameters: vec![],
+            query_parameters: vec![],
+            body: Some(("application/json".into(), resolve(&document, &schema))),
+        };
+        let mut fields = operation.body_fields();
+        fields.sort();
+        let expected = [("count", false), ("kind", true), ("note", true), ("tags", true)];
+        assert_eq!(fields, expected.map(|(name, text)| (name.to_owned(), text)));
+    }
+}

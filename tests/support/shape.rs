@@ -95,3 +95,50 @@ pub fn assert_documented(answer: &Answer, shape: Shape) {
         panic!("{fault}: {} → {} {}", answer.asked, answer.status, answer.body);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+
+    use super::*;
+
+    fn answer(status: u16, body: &str) -> Answer {
+        let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+        Answer { asked: String::new(), status, headers, body: body.to_owned() }
+    }
+
+    #[test]
+    fn errors_in_the_documented_shapes_have_no_fault() {
+        let named =
+            r#"{"code":"VALIDATION_ERROR","message":"x","details":{"errors":[{"field":"a","reason":"b"}]}}"#;
+        for (status, body, shape) in [
+            (200, "whatever", Shape::Management),
+            (404, r#"{"code":"NOT_FOUND","message":"x"}"#, Shape::Management),
+            (400, named, Shape::Management),
+            (400, r#"{"error":"invalid_request","error_description":"x"}"#, Shape::OAuth),
+        ] {
+            assert_eq!(fault(&answer(status, body), shape), None, "{body}");
+        }
+    }
+
+    #[test]
+    fn anything_else_has_one() {
+        for (status, body, shape) in [
+            (500, r#"{"code":"INTERNAL_ERROR","message":"x"}"#, Shape::Management),
+            (400, "Bad Request", Shape::Management),
+            (400, "[]", Shape::Management),
+            (400, r#"{"code":"x","message":"x"}"#, Shape::Management),
+            (400, r#"{"code":"X"}"#, Shape::Management),
+            (400, r#"{"code":"X","message":"x","stack":"x"}"#, Shape::Management),
+            (400, r#"{"code":"VALIDATION_ERROR","message":"x"}"#, Shape::Management),
+            (
+                400,
+                r#"{"code":"X","message":"duplicate key value violates unique constraint"}"#,
+                Shape::Management,
+            ),
+            (400, r#"{"code":"X","message":"x"}"#, Shape::OAuth),
+        ] {
+            assert!(fault(&answer(status, body), shape).is_some(), "{body}");
+        }
+    }
+}
