@@ -12,6 +12,8 @@ const SEQUENCER_LOCK: i64 = 0x6665_6564;
 const BATCH: i64 = 1_000;
 /// Superseded entries are kept this long for edges that follow by long poll; later ones take a snapshot.
 const RETENTION: time::Duration = time::Duration::hours(1);
+/// Twice the leeway of verification: how long after its expiry an exception still belongs in a snapshot.
+const CLOCK_DIFFERENCE: time::Duration = time::Duration::seconds(20);
 
 pub(super) struct Sequenced {
     pub sequence: u64,
@@ -82,13 +84,15 @@ pub(super) async fn number_pending(tx: &mut PgConnection, now: OffsetDateTime) -
 }
 
 /// Everything that matters at the feed's head, and where the head is. One statement, so one moment.
+///
+/// A revocation expires with its token, but the token is taken for as long as clocks may differ after that; so is this.
 pub(super) async fn snapshot(tx: &mut PgConnection, now: OffsetDateTime) -> Result<(u64, Vec<Change>), sqlx::Error> {
     let rows = sqlx::query!(
         r#"select change as "change?", head as "head!"
            from (select coalesce(max(sequence), 0) as head from edge_feed) newest
            left join (select distinct on (key) key, change, expires_at from edge_feed order by key, sequence desc) entries
              on entries.expires_at is null or entries.expires_at > $1"#,
-        now
+        now - CLOCK_DIFFERENCE
     )
     .fetch_all(tx)
     .await?;
