@@ -1,0 +1,475 @@
+//! Configuration: environment variables, or the same names in a TOML file. The environment wins. Every problem is found at
+//! start and reported together, each with the name of its variable.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use agentidp_shared::jwk::Algorithm;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use zeroize::Zeroize;
+
+use super::http::network::Network;
+
+/// A value that must not be shown. `Debug` prints `[redacted]`; the memory is overwritten when it is dropped.
+pub struct Secret<T: Zeroize>(T);
+
+impl<T: Zeroize> Secret<T> {
+    pub fn new(value: T) -> Self {
+        Self(value)
+    }
+
+    pub fn expose(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: Zeroize> Drop for Secret<T> {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl<T: Zeroize + Clone> Clone for Secret<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<T: Zeroize> fmt::Debug for Secret<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Environment {
+    Development,
+    Production,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    Json,
+    Pretty,
+}
+
+#[derive(Debug, Clone)]
+pub struct Database {
+    /// The application's login role.
+    pub url: Secret<String>,
+    /// The schema's owner, for migrations only.
+    pub owner_url: Secret<String>,
+    pub max_connections: u32,
+}
+
+/// An edge that may read the feed.
+#[derive(Debug, Clone)]
+pub struct EdgeKey {
+    pub name: String,
+    pub secret: Secret<String>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub environment: Environment,
+    pub listen: SocketAddr,
+    pub metrics_listen: SocketAddr,
+    /// The public URL of the edge, without a trailing slash: `iss` of every token.
+    pub issuer: String,
+    pub database: Database,
+    pub keystore_key: Secret<[u8; 32]>,
+    pub token_ttl_seconds: u32,
+    pub signing_algorithm: Algorithm,
+    pub edge_keys: Vec<EdgeKey>,
+    pub edge_push_urls: Vec<String>,
+    /// Ed25519 private key, PKCS#8 DER.
+    pub feed_key_pkcs8: Secret<Vec<u8>>,
+    pub policy_dir: Option<PathBuf>,
+    pub trusted_proxies: Vec<Network>,
+    pub tls_redirect: bool,
+    pub log: String,
+    pub log_format: LogFormat,
+    pub shutdown: Duration,
+    pub request_timeout: Duration,
+    pub max_concurrency: usize,
+}
+
+/// Everything that is wrong with the configuration.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ConfigError(pub Vec<String>);
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the configuration is not usable:")?;
+        self.0.iter().try_for_each(|problem| write!(f, "\n  {problem}"))
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// Every variable: its name, whether it is required or what stands in for it, and what it means.
+pub const VARIABLES: &[(&str, &str, &str)] = &[
+    ("DATABASE_URL", "required", "PostgreSQL URL of the application's login role (no superuser, no BYPASSRLS, owner of nothing)"),
+    ("DATABASE_OWNER_URL", "DATABASE_URL", "PostgreSQL URL of the schema's owner, used by `migrate`"),
+    ("DATABASE_MAX_CONNECTIONS", "20", "connections in the pool, 2 to 1000"),
+    ("AGENTIDP_ENV", "production", "development or production"),
+    ("AGENTIDP_LISTEN", "127.0.0.1:8080", "address of the API"),
+    ("AGENTIDP_METRICS_LISTEN", "127.0.0.1:9464", "address of the Prometheus metrics"),
+    ("AGENTIDP_ISSUER", "required", "public URL of the edge: the issuer of every token; https in production"),
+    ("AGENTIDP_KEYSTORE_KEY", "required, or _FILE", "256-bit key in base64 that seals private keys at rest"),
+    ("AGENTIDP_KEYSTORE_FILE", "", "file that holds AGENTIDP_KEYSTORE_KEY"),
+    ("AGENTIDP_FEED_KEY", "required, or _FILE", "Ed25519 private key (PKCS#8 PEM) that signs the edge feed"),
+    ("AGENTIDP_FEED_KEY_FILE", "", "file that holds AGENTIDP_FEED_KEY"),
+    ("AGENTIDP_TOKEN_TTL_SECONDS", "3600", "life of an access token, 60 to 86400"),
+    ("AGENTIDP_SIGNING_ALGORITHM", "ES256", "ES256, EdDSA or RS256"),
+    ("AGENTIDP_EDGE_KEYS", "", "edges that may read the feed: name:secret, separated by commas; secrets of 32 characters or more"),
+    ("AGENTIDP_EDGE_PUSH_URLS", "", "push endpoints of edges (https://edge/edge/v1/push), separated by commas"),
+    ("AGENTIDP_POLICY_DIR", "built in", "folder with authz.rego and data/scopes.json, reloaded when they change"),
+    ("AGENTIDP_TRUSTED_PROXIES", "", "address blocks whose X-Forwarded-For is believed, separated by commas"),
+    ("AGENTIDP_TLS_REDIRECT", "false", "redirect requests a trusted proxy marks as http (X-Forwarded-Proto) to https"),
+    ("AGENTIDP_LOG", "info", "log filter, for example info,sqlx=warn"),
+    ("AGENTIDP_LOG_FORMAT", "json (pretty in development)", "json or pretty"),
+    ("AGENTIDP_SHUTDOWN_SECONDS", "20", "longest wait for running requests at shutdown, 1 to 300"),
+    ("AGENTIDP_REQUEST_TIMEOUT_SECONDS", "15", "longest request, 12 to 300"),
+    ("AGENTIDP_MAX_CONCURRENCY", "1024", "requests at once, 1 to 100000"),
+];
+
+impl Config {
+    /// Reads the process environment over the TOML file, if one is given.
+    pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
+        let mut values = match file {
+            Some(path) => read_file(path)?,
+            None => BTreeMap::new(),
+        };
+        for (name, ..) in VARIABLES {
+            if let Ok(value) = std::env::var(name) {
+                values.insert((*name).to_owned(), value);
+            }
+        }
+        Self::from_values(values)
+    }
+
+    /// Reads named values. An empty value counts as absent.
+    pub fn from_values(values: BTreeMap<String, String>) -> Result<Self, ConfigError> {
+        let mut reader = Reader { values, problems: Vec::new() };
+        let environment = match reader.text("AGENTIDP_ENV").as_deref() {
+            None | Some("production") => Environment::Production,
+            Some("development") => Environment::Development,
+            Some(_) => {
+                reader.problem("AGENTIDP_ENV", "must be development or production");
+                Environment::Production
+            }
+        };
+        let url = reader.required_database_url("DATABASE_URL");
+        let owner_url = reader.database_url("DATABASE_OWNER_URL").unwrap_or_else(|| url.clone());
+        let config = Self {
+            environment,
+            listen: reader.parsed("AGENTIDP_LISTEN", "127.0.0.1:8080", "an address like 127.0.0.1:8080"),
+            metrics_listen: reader.parsed("AGENTIDP_METRICS_LISTEN", "127.0.0.1:9464", "an address like 127.0.0.1:9464"),
+            issuer: reader.issuer(environment),
+            database: Database {
+                url: Secret::new(url),
+                owner_url: Secret::new(owner_url),
+                max_connections: reader.number("DATABASE_MAX_CONNECTIONS", 20, 2, 1_000),
+            },
+            keystore_key: reader.keystore_key(),
+            token_ttl_seconds: reader.number("AGENTIDP_TOKEN_TTL_SECONDS", 3_600, 60, 86_400),
+            signing_algorithm: reader.parsed("AGENTIDP_SIGNING_ALGORITHM", "ES256", "ES256, EdDSA or RS256"),
+            edge_keys: reader.edge_keys(),
+            edge_push_urls: reader.push_urls(environment),
+            feed_key_pkcs8: reader.feed_key(),
+            policy_dir: reader.text("AGENTIDP_POLICY_DIR").map(PathBuf::from),
+            trusted_proxies: reader.networks("AGENTIDP_TRUSTED_PROXIES"),
+            tls_redirect: reader.parsed("AGENTIDP_TLS_REDIRECT", "false", "true or false"),
+            log: reader.text("AGENTIDP_LOG").unwrap_or_else(|| "info".into()),
+            log_format: reader.log_format(environment),
+            shutdown: Duration::from_secs(reader.number("AGENTIDP_SHUTDOWN_SECONDS", 20, 1, 300).into()),
+            request_timeout: Duration::from_secs(reader.number("AGENTIDP_REQUEST_TIMEOUT_SECONDS", 15, 12, 300).into()),
+            max_concurrency: usize::try_from(reader.number("AGENTIDP_MAX_CONCURRENCY", 1_024, 1, 100_000)).unwrap_or(1_024),
+        };
+        if reader.problems.is_empty() { Ok(config) } else { Err(ConfigError(reader.problems)) }
+    }
+}
+
+fn read_file(path: &Path) -> Result<BTreeMap<String, String>, ConfigError> {
+    let problem = |reason: String| ConfigError(vec![format!("{}: {reason}", path.display())]);
+    let text = std::fs::read_to_string(path).map_err(|error| problem(error.to_string()))?;
+    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| problem(error.message().to_owned()))?;
+    let mut values = BTreeMap::new();
+    let mut problems = Vec::new();
+    for (name, value) in table {
+        if !VARIABLES.iter().any(|(known, ..)| *known == name) {
+            problems.push(format!("{name}: there is no such setting"));
+        }
+        match value {
+            toml::Value::String(text) => values.insert(name, text),
+            toml::Value::Integer(number) => values.insert(name, number.to_string()),
+            toml::Value::Boolean(value) => values.insert(name, value.to_string()),
+            _ => {
+                problems.push(format!("{name}: must be a string, a whole number or a boolean"));
+                None
+            }
+        };
+    }
+    if problems.is_empty() { Ok(values) } else { Err(ConfigError(problems)) }
+}
+
+struct Reader {
+    values: BTreeMap<String, String>,
+    problems: Vec<String>,
+}
+
+impl Reader {
+    /// Values are never part of a problem: any of them may be a secret put into the wrong variable.
+    fn problem(&mut self, name: &str, reason: &str) {
+        self.problems.push(format!("{name}: {reason}"));
+    }
+
+    fn text(&mut self, name: &str) -> Option<String> {
+        self.values.remove(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+    }
+
+    fn parsed<T: std::str::FromStr>(&mut self, name: &str, default: &str, expected: &str) -> T {
+        let text = self.text(name).unwrap_or_else(|| default.to_owned());
+        text.parse().unwrap_or_else(|_| {
+            self.problem(name, &format!("must be {expected}"));
+            #[expect(clippy::expect_used, reason = "defaults are constants of this file and covered by a test")]
+            default.parse().ok().expect("the default is valid")
+        })
+    }
+
+    fn number(&mut self, name: &str, default: u32, least: u32, most: u32) -> u32 {
+        let number = self.text(name).map(|text| text.parse().ok().filter(|number| (least..=most).contains(number)));
+        match number {
+            None => default,
+            Some(Some(number)) => number,
+            Some(None) => {
+                self.problem(name, &format!("must be a whole number from {least} to {most}"));
+                default
+            }
+        }
+    }
+
+    fn database_url(&mut self, name: &str) -> Option<String> {
+        let url = self.text(name)?;
+        if !(url.starts_with("postgres://") || url.starts_with("postgresql://")) {
+            self.problem(name, "must be a URL like postgres://user:password@host:5432/database");
+        }
+        Some(url)
+    }
+
+    fn required_database_url(&mut self, name: &str) -> String {
+        if !self.values.contains_key(name) {
+            self.problem(name, "required: the PostgreSQL database, postgres://user:password@host:5432/database");
+        }
+        self.database_url(name).unwrap_or_default()
+    }
+
+    fn issuer(&mut self, environment: Environment) -> String {
+        const NAME: &str = "AGENTIDP_ISSUER";
+        let Some(issuer) = self.text(NAME) else {
+            self.problem(NAME, "required: the public URL of the edge, for example https://id.example.com");
+            return String::new();
+        };
+        let issuer = issuer.trim_end_matches('/').to_owned();
+        let uri: Option<http::Uri> = issuer.parse().ok();
+        let scheme = uri.as_ref().and_then(http::Uri::scheme_str);
+        let has_host = uri.as_ref().is_some_and(|uri| uri.authority().is_some() && uri.query().is_none());
+        if !has_host || issuer.contains(['#', '@']) || !matches!(scheme, Some("https" | "http")) {
+            self.problem(NAME, "must be an http(s) URL without user, query and fragment");
+        } else if environment == Environment::Production && scheme != Some("https") {
+            self.problem(NAME, "must be https in production");
+        }
+        issuer
+    }
+
+    /// The value of `name`, or the contents of the file named by `file_name`.
+    fn direct_or_file(&mut self, name: &str, file_name: &str, what: &str) -> Option<String> {
+        let (direct, file) = (self.text(name), self.text(file_name));
+        match (direct, file) {
+            (Some(_), Some(_)) => {
+                self.problem(name, &format!("set this or {file_name}, not both"));
+                None
+            }
+            (Some(value), None) => Some(value),
+            (None, Some(path)) => match std::fs::read_to_string(&path) {
+                Ok(value) => Some(value.trim().to_owned()),
+                Err(error) => {
+                    self.problem(file_name, &format!("the file cannot be read: {error}"));
+                    None
+                }
+            },
+            (None, None) => {
+                self.problem(name, &format!("required (or {file_name}): {what}"));
+                None
+            }
+        }
+    }
+
+    fn keystore_key(&mut self) -> Secret<[u8; 32]> {
+        const NAME: &str = "AGENTIDP_KEYSTORE_KEY";
+        let what = "32 random bytes in base64, for example from `openssl rand -base64 32`";
+        let Some(text) = self.direct_or_file(NAME, "AGENTIDP_KEYSTORE_FILE", what) else {
+            return Secret::new([0; 32]);
+        };
+        let bytes = STANDARD.decode(&text).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+        Secret::new(bytes.unwrap_or_else(|| {
+            self.problem(NAME, "must be exactly 32 bytes in base64");
+            [0; 32]
+        }))
+    }
+
+    fn feed_key(&mut self) -> Secret<Vec<u8>> {
+        const NAME: &str = "AGENTIDP_FEED_KEY";
+        let what = "an Ed25519 private key in PEM, for example from `openssl genpkey -algorithm ed25519`";
+        let Some(pem) = self.direct_or_file(NAME, "AGENTIDP_FEED_KEY_FILE", what) else {
+            return Secret::new(Vec::new());
+        };
+        let der = pem
+            .trim()
+            .strip_prefix("-----BEGIN PRIVATE KEY-----")
+            .and_then(|rest| rest.strip_suffix("-----END PRIVATE KEY-----"))
+            .and_then(|body| STANDARD.decode(body.split_ascii_whitespace().collect::<String>()).ok());
+        Secret::new(der.unwrap_or_else(|| {
+            self.problem(NAME, "must be a PRIVATE KEY in PEM (PKCS#8)");
+            Vec::new()
+        }))
+    }
+
+    fn list(&mut self, name: &str) -> Vec<String> {
+        let text = self.text(name).unwrap_or_default();
+        text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
+    }
+
+    fn edge_keys(&mut self) -> Vec<EdgeKey> {
+        const NAME: &str = "AGENTIDP_EDGE_KEYS";
+        let mut keys = Vec::new();
+        for item in self.list(NAME) {
+            let key = item.split_once(':').filter(|(name, secret)| {
+                let named = (1..=64).contains(&name.len())
+                    && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+                named && secret.len() >= 32 && secret.bytes().all(|b| b.is_ascii_graphic())
+            });
+            match key {
+                Some((name, secret)) => {
+                    keys.push(EdgeKey { name: name.to_owned(), secret: Secret::new(secret.to_owned()) });
+                }
+                None => self.problem(
+                    NAME,
+                    "each must be name:secret; a name has lower-case letters, digits and hyphens, a secret 32 characters or more",
+                ),
+            }
+        }
+        keys
+    }
+
+    fn push_urls(&mut self, environment: Environment) -> Vec<String> {
+        const NAME: &str = "AGENTIDP_EDGE_PUSH_URLS";
+        let urls = self.list(NAME);
+        for url in &urls {
+            let uri: Option<http::Uri> = url.parse().ok().filter(|uri: &http::Uri| uri.authority().is_some());
+            let scheme = uri.as_ref().and_then(http::Uri::scheme_str);
+            if scheme != Some("https") && (environment == Environment::Production || scheme != Some("http")) {
+                self.problem(NAME, "each must be an https URL (http is allowed in development)");
+            }
+        }
+        urls
+    }
+
+    fn networks(&mut self, name: &str) -> Vec<Network> {
+        let mut networks = Vec::new();
+        for item in self.list(name) {
+            match item.parse() {
+                Ok(network) => networks.push(network),
+                Err(_) => self.problem(name, "each must be an address block like 10.0.0.0/8"),
+            }
+        }
+        networks
+    }
+
+    fn log_format(&mut self, environment: Environment) -> LogFormat {
+        const NAME: &str = "AGENTIDP_LOG_FORMAT";
+        match self.text(NAME).as_deref() {
+            Some("json") => LogFormat::Json,
+            Some("pretty") => LogFormat::Pretty,
+            None if environment == Environment::Development => LogFormat::Pretty,
+            None => LogFormat::Json,
+            Some(_) => {
+                self.problem(NAME, "must be json or pretty");
+                LogFormat::Json
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FEED_KEY: &str = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n-----END PRIVATE KEY-----\n";
+
+    fn usable() -> BTreeMap<String, String> {
+        [
+            ("DATABASE_URL", "postgres://app@localhost/agentidp"),
+            ("AGENTIDP_ISSUER", "https://id.example/"),
+            ("AGENTIDP_KEYSTORE_KEY", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="),
+            ("AGENTIDP_FEED_KEY", FEED_KEY),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into()
+    }
+
+    #[test]
+    fn four_values_are_enough_and_the_rest_has_defaults() {
+        let config = Config::from_values(usable()).unwrap();
+        assert_eq!(config.issuer, "https://id.example");
+        assert_eq!(config.token_ttl_seconds, 3_600);
+        assert_eq!(config.signing_algorithm, Algorithm::ES256);
+        assert_eq!(config.log_format, LogFormat::Json);
+    }
+
+    #[test]
+    fn every_problem_is_reported_at_once_under_its_variable() {
+        let mut values = usable();
+        values.remove("DATABASE_URL");
+        for (name, value) in [
+            ("AGENTIDP_ENV", "test"),
+            ("AGENTIDP_LISTEN", "here"),
+            ("AGENTIDP_ISSUER", "http://id.example"),
+            ("AGENTIDP_KEYSTORE_KEY", "c2hvcnQ="),
+            ("AGENTIDP_FEED_KEY", "nonsense"),
+            ("AGENTIDP_TOKEN_TTL_SECONDS", "59"),
+            ("AGENTIDP_SIGNING_ALGORITHM", "HS256"),
+            ("AGENTIDP_EDGE_KEYS", "edge:short"),
+            ("AGENTIDP_EDGE_PUSH_URLS", "http://edge/edge/v1/push"),
+            ("AGENTIDP_TRUSTED_PROXIES", "everyone"),
+            ("AGENTIDP_TLS_REDIRECT", "yes"),
+            ("AGENTIDP_LOG_FORMAT", "xml"),
+        ] {
+            values.insert(name.to_owned(), value.to_owned());
+        }
+        let expected: Vec<String> = values.keys().cloned().chain(["DATABASE_URL".to_owned()]).collect();
+        let ConfigError(problems) = Config::from_values(values).unwrap_err();
+        for name in &expected {
+            assert!(problems.iter().any(|problem| problem.starts_with(&format!("{name}:"))), "{name}: {problems:#?}");
+        }
+        assert_eq!(problems.len(), expected.len(), "{problems:#?}");
+    }
+
+    #[test]
+    fn secrets_show_neither_in_debug_output_nor_in_problems() {
+        let mut values = usable();
+        values.insert("AGENTIDP_EDGE_KEYS".into(), format!("edge:{}", "k3y".repeat(20)));
+        values.insert("DATABASE_URL".into(), "postgres://app:hunter2@localhost/agentidp".into());
+        let shown = format!("{:?}", Config::from_values(values.clone()).unwrap());
+        values.insert("AGENTIDP_LISTEN".into(), "hunter2".into());
+        let problems = Config::from_values(values).unwrap_err().to_string();
+        for text in [shown, problems] {
+            assert!(!text.contains("hunter2") && !text.contains("k3yk3y") && !text.contains("MC4CAQ"), "{text}");
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! How this service speaks HTTP: strict reading of what comes in, one shape for what goes wrong, limits on everything.
+
+pub mod client_info;
+pub mod error;
+pub mod fields;
+pub mod idempotency;
+pub mod json;
+pub mod layers;
+pub mod network;
+pub mod pagination;
+pub mod path;
+pub mod query;
+
+pub use layers::wrap;

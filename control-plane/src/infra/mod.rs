@@ -1,0 +1,10 @@
+//! What every feature stands on: configuration, database, time, randomness, keystore, HTTP manners, logs and metrics.
+
+pub mod clock;
+pub mod config;
+pub mod db;
+pub mod http;
+pub mod keystore;
+pub mod metrics;
+pub mod rng;
+pub mod telemetry;
