@@ -18,7 +18,7 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 
 pub use nodes::every_edge_holds_key;
-pub use publish::{agent_changed, append, publish_configuration};
+pub use publish::{agent_changed, append, issuer_config, publish_configuration};
 pub use routes::routes;
 pub use sequencer::sequence_committed;
 pub use signing::{Feed, FeedKeyError};

@@ -35,21 +35,27 @@ pub async fn agent_changed(
     append(tx, &Change::Agent { agent_id, exception: SubjectException { standing, not_before, expires_at } }).await
 }
 
-/// Publishes issuer, policy and keys if the feed's last word on them is not what this process runs with.
-pub async fn publish_configuration(app: &App) -> Result<(), sqlx::Error> {
-    let table = app.policy.table();
-    let jwks = app.signers.current().jwks.clone();
+/// What the feed and the discovery documents say of this issuer.
+pub fn issuer_config(app: &App) -> IssuerConfig {
+    let jwks = &app.signers.current().jwks;
     let mut signing_algorithms: Vec<Algorithm> =
         jwks.keys.iter().filter_map(|key| key.alg.as_deref()?.parse().ok()).collect();
     signing_algorithms.sort_by_key(|algorithm| algorithm.as_str());
     signing_algorithms.dedup();
-    let issuer = IssuerConfig {
+    IssuerConfig {
         issuer: app.config.issuer.clone(),
-        scopes_supported: table.scopes.clone(),
+        scopes_supported: app.policy.table().scopes,
         signing_algorithms,
         token_ttl_seconds: u64::from(app.config.token_ttl_seconds),
         freshness: FreshnessLimits::default(),
-    };
+    }
+}
+
+/// Publishes issuer, policy and keys if the feed's last word on them is not what this process runs with.
+pub async fn publish_configuration(app: &App) -> Result<(), sqlx::Error> {
+    let table = app.policy.table();
+    let jwks = app.signers.current().jwks.clone();
+    let issuer = issuer_config(app);
 
     let mut tx = app.db.system().await?;
     store::lock(&mut tx).await?;

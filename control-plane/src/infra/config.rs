@@ -145,11 +145,7 @@ impl Config {
             Some(path) => read_file(path)?,
             None => BTreeMap::new(),
         };
-        for (name, ..) in VARIABLES {
-            if let Ok(value) = std::env::var(name) {
-                values.insert((*name).to_owned(), value);
-            }
-        }
+        values.extend(environment_values()?);
         Self::from_values(values)
     }
 
@@ -185,7 +181,7 @@ impl Config {
             policy_dir: reader.text("AGENTIDP_POLICY_DIR").map(PathBuf::from),
             trusted_proxies: reader.networks("AGENTIDP_TRUSTED_PROXIES"),
             tls_redirect: reader.parsed("AGENTIDP_TLS_REDIRECT", "false", "true or false"),
-            log: reader.text("AGENTIDP_LOG").unwrap_or_else(|| "info".into()),
+            log: reader.log_filter(),
             log_format: reader.log_format(environment),
             shutdown: Duration::from_secs(reader.number("AGENTIDP_SHUTDOWN_SECONDS", 20, 1, 300).into()),
             request_timeout: Duration::from_secs(reader.number("AGENTIDP_REQUEST_TIMEOUT_SECONDS", 15, 12, 300).into()),
@@ -193,6 +189,22 @@ impl Config {
         };
         if reader.problems.is_empty() { Ok(config) } else { Err(ConfigError(reader.problems)) }
     }
+}
+
+/// The variables of the process environment that are ours.
+pub fn environment_values() -> Result<BTreeMap<String, String>, ConfigError> {
+    let mut values = BTreeMap::new();
+    let mut problems = Vec::new();
+    for (name, ..) in VARIABLES {
+        match std::env::var(name) {
+            Ok(value) => {
+                values.insert((*name).to_owned(), value);
+            }
+            Err(std::env::VarError::NotPresent) => {}
+            Err(std::env::VarError::NotUnicode(_)) => problems.push(format!("{name}: must be UTF-8")),
+        }
+    }
+    if problems.is_empty() { Ok(values) } else { Err(ConfigError(problems)) }
 }
 
 fn read_file(path: &Path) -> Result<BTreeMap<String, String>, ConfigError> {
@@ -263,10 +275,10 @@ impl Reader {
     }
 
     fn required_database_url(&mut self, name: &str) -> String {
-        if !self.values.contains_key(name) {
+        self.database_url(name).unwrap_or_else(|| {
             self.problem(name, "required: the PostgreSQL database, postgres://user:password@host:5432/database");
-        }
-        self.database_url(name).unwrap_or_default()
+            String::new()
+        })
     }
 
     fn issuer(&mut self, environment: Environment) -> String {
@@ -334,8 +346,9 @@ impl Reader {
             .strip_prefix("-----BEGIN PRIVATE KEY-----")
             .and_then(|rest| rest.strip_suffix("-----END PRIVATE KEY-----"))
             .and_then(|body| STANDARD.decode(body.split_ascii_whitespace().collect::<String>()).ok());
+        let der = der.filter(|der| aws_lc_rs::signature::Ed25519KeyPair::from_pkcs8(der).is_ok());
         Secret::new(der.unwrap_or_else(|| {
-            self.problem(NAME, "must be a PRIVATE KEY in PEM (PKCS#8)");
+            self.problem(NAME, "must be an Ed25519 PRIVATE KEY in PEM (PKCS#8)");
             Vec::new()
         }))
     }
@@ -389,6 +402,15 @@ impl Reader {
             }
         }
         networks
+    }
+
+    fn log_filter(&mut self) -> String {
+        const NAME: &str = "AGENTIDP_LOG";
+        let filter = self.text(NAME).unwrap_or_else(|| "info".into());
+        if tracing_subscriber::EnvFilter::try_new(&filter).is_err() {
+            self.problem(NAME, "must be a log filter, for example info,sqlx=warn");
+        }
+        filter
     }
 
     fn log_format(&mut self, environment: Environment) -> LogFormat {
@@ -448,6 +470,7 @@ mod tests {
             ("AGENTIDP_EDGE_PUSH_URLS", "http://edge/edge/v1/push"),
             ("AGENTIDP_TRUSTED_PROXIES", "everyone"),
             ("AGENTIDP_TLS_REDIRECT", "yes"),
+            ("AGENTIDP_LOG", "a=b=c"),
             ("AGENTIDP_LOG_FORMAT", "xml"),
         ] {
             values.insert(name.to_owned(), value.to_owned());

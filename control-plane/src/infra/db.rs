@@ -95,9 +95,14 @@ impl Db {
         &self.pool
     }
 
+    async fn begin(&self) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+        let _waiting = Waiting::new();
+        self.pool.begin().await
+    }
+
     /// Begins a transaction that sees and changes only `organization`'s rows.
     pub async fn tenant(&self, organization: OrganizationId) -> Result<TenantTx, sqlx::Error> {
-        let mut inner = self.pool.begin().await?;
+        let mut inner = self.begin().await?;
         // `role` is a setting like any other, which saves a round trip.
         sqlx::query!(
             "select set_config('role', 'agentidp_app', true) as role, set_config('app.organization_id', $1, true) as organization",
@@ -111,9 +116,27 @@ impl Db {
     /// Begins a transaction across organizations, for work that has no tenant yet (authentication) or none at all
     /// (sequencer, sealer).
     pub async fn system(&self) -> Result<SystemTx, sqlx::Error> {
-        let mut inner = self.pool.begin().await?;
+        let mut inner = self.begin().await?;
         sqlx::query!("select set_config('role', 'agentidp_system', true)").fetch_one(&mut *inner).await?;
         Ok(SystemTx { inner })
+    }
+}
+
+/// Counted while it lives, also when the wait is given up.
+struct Waiting;
+
+impl Waiting {
+    const GAUGE: &str = "agentidp_db_pool_waiting_requests";
+
+    fn new() -> Self {
+        metrics::gauge!(Self::GAUGE).increment(1);
+        Self
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        metrics::gauge!(Self::GAUGE).decrement(1);
     }
 }
 

@@ -38,6 +38,7 @@ fn describe() {
     for (name, text) in [
         ("agentidp_db_pool_active_connections", "database connections in use"),
         ("agentidp_db_pool_idle_connections", "database connections open and free"),
+        ("agentidp_db_pool_waiting_requests", "transactions waiting for a database connection"),
         ("agentidp_edge_feed_lag_seconds", "how long the oldest change an edge lacks has been waiting"),
     ] {
         metrics::describe_gauge!(name, text);

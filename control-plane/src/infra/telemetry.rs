@@ -25,5 +25,14 @@ pub fn init(config: &Config) -> Result<(), TelemetryError> {
             .try_init()?,
         LogFormat::Pretty => registry.with(fmt::layer().compact().with_target(false).with_writer(std::io::stderr)).try_init()?,
     }
+    log_panics();
     Ok(())
+}
+
+/// A panic is a log line like any other, with the request it belongs to.
+fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let location = panic.location().map(ToString::to_string);
+        tracing::error!(location, message = panic.payload_as_str(), "panicked");
+    }));
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 /// The body of every error of the management API.
-#[derive(Debug, serde::Serialize, ToSchema)]
+#[derive(Debug, Clone, serde::Serialize, ToSchema)]
 pub struct ErrorBody {
     /// Stable, for programs.
     #[schema(examples("AGENT_NOT_FOUND"))]
@@ -89,39 +89,43 @@ impl ApiError {
 
     /// The same error in the shape of RFC 6749 §5.2.
     pub fn into_oauth_response(self) -> Response {
-        let error = match self.status {
-            StatusCode::UNAUTHORIZED => "invalid_token",
-            StatusCode::FORBIDDEN => "insufficient_scope",
-            status if status.is_server_error() => "server_error",
-            _ => "invalid_request",
-        };
-        let body = json!({ "error": error, "error_description": self.message });
-        self.respond(&body)
+        as_oauth(self.into_response())
     }
+}
 
-    fn respond(self, body: &Value) -> Response {
+/// An answer that is an error of ours, in the shape of RFC 6749 §5.2; any other as it is.
+pub(super) fn as_oauth(mut response: Response) -> Response {
+    let Some(body) = response.extensions_mut().remove::<ErrorBody>() else { return response };
+    let error = match response.status() {
+        StatusCode::UNAUTHORIZED => "invalid_token",
+        StatusCode::FORBIDDEN => "insufficient_scope",
+        StatusCode::SERVICE_UNAVAILABLE => "temporarily_unavailable",
+        status if status.is_server_error() => "server_error",
+        _ => "invalid_request",
+    };
+    let (mut parts, _) = response.into_parts();
+    parts.headers.remove(header::CONTENT_LENGTH);
+    let body = json!({ "error": error, "error_description": body.message });
+    let (shaped, body) = Json(body).into_response().into_parts();
+    parts.headers.extend(shaped.headers);
+    Response::from_parts(parts, body)
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
         if let Some(cause) = &self.cause {
             tracing::error!(code = self.code, cause = format!("{cause:#}"), "a request failed");
         }
-        let mut response = (self.status, Json(body)).into_response();
+        let body = ErrorBody { code: self.code.into(), message: self.message, details: self.details };
+        let mut response = (self.status, Json(&body)).into_response();
         for (name, value) in self.headers {
             if let Ok(value) = HeaderValue::from_str(&value) {
                 response.headers_mut().append(name, value);
             }
         }
+        // For the layer that gives errors of the protocol endpoints another shape.
+        response.extensions_mut().insert(body);
         response
-    }
-}
-
-impl IntoResponse for ApiError {
-    fn into_response(mut self) -> Response {
-        let body = ErrorBody {
-            code: self.code.into(),
-            message: std::mem::take(&mut self.message),
-            details: self.details.take(),
-        };
-        let body = serde_json::to_value(body).unwrap_or_default();
-        self.respond(&body)
     }
 }
 

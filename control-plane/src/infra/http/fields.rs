@@ -212,7 +212,8 @@ impl Fields {
             return None;
         };
         let outer = std::mem::replace(&mut self.members, members);
-        let prefix = std::mem::replace(&mut self.prefix, format!("{}{name}.", self.prefix));
+        let inner_prefix = format!("{}{name}.", self.prefix);
+        let prefix = std::mem::replace(&mut self.prefix, inner_prefix);
         let value = T::from_fields(self);
         self.refuse_unknown();
         self.members = outer;

@@ -14,8 +14,9 @@ use sqlx::PgConnection;
 use time::{Duration, OffsetDateTime};
 
 use super::error::ApiError;
-use super::layers::BodyDigest;
+use super::limits::BodyDigest;
 use crate::app::App;
+use crate::infra::keystore::Sealed;
 use crate::policy::Caller;
 
 const HEADER: &str = "idempotency-key";
@@ -75,11 +76,14 @@ pub async fn run(
     if let Some(first) = claim(app, caller, operation, &key, idempotency.request_hash, &context).await? {
         return Ok(first);
     }
-    let outcome = async { store(app, caller, operation, &key, &context, work.await?).await }.await;
-    if outcome.is_err() {
-        release(app, caller, operation, &key).await?;
+    let outcome = work.await;
+    match outcome {
+        Ok(response) if response.status().is_success() => store(app, caller, operation, &key, &context, response).await,
+        failed => {
+            release(app, caller, operation, &key).await?;
+            failed
+        }
     }
-    outcome
 }
 
 /// Takes the key for this request, or returns the first request's answer.
@@ -168,6 +172,23 @@ async fn store(
     let answer = StoredAnswer { headers, body: String::from_utf8_lossy(&body).into_owned() };
     let answer = zeroize::Zeroizing::new(serde_json::to_vec(&answer).map_err(ApiError::internal)?);
     let sealed = app.keystore.seal(&answer, context, &*app.rng);
+    let status = i16::try_from(parts.status.as_u16()).unwrap_or(200);
+    // The work is done and the caller must learn its outcome: an answer that cannot be kept is given all the same. The key
+    // then stays taken until it counts as abandoned.
+    if let Err(error) = keep(app, caller, operation, key, status, sealed).await {
+        tracing::error!(%error, operation, "the answer to an idempotent request could not be kept");
+    }
+    Ok(Response::from_parts(parts, Body::from(body)))
+}
+
+async fn keep(
+    app: &App,
+    caller: &Caller,
+    operation: &str,
+    key: &str,
+    status: i16,
+    sealed: Sealed,
+) -> Result<(), sqlx::Error> {
     let mut tx = app.db.tenant(caller.organization_id).await?;
     sqlx::query!(
         "update idempotency_keys set status = $5, response_ciphertext = $6, wrapping_key_id = $7
@@ -176,14 +197,13 @@ async fn store(
         caller.agent_id.as_uuid(),
         operation,
         key,
-        i16::try_from(parts.status.as_u16()).unwrap_or(200),
+        status,
         sealed.ciphertext,
         sealed.key_id
     )
     .execute(&mut *tx)
     .await?;
-    tx.commit().await?;
-    Ok(Response::from_parts(parts, Body::from(body)))
+    tx.commit().await
 }
 
 async fn release(app: &App, caller: &Caller, operation: &str, key: &str) -> Result<(), ApiError> {

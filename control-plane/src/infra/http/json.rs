@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::error::ApiError;
 use super::fields::{Fields, FromFields};
+use super::limits::payload_too_large;
 use crate::app::App;
 
 /// A JSON object, `application/json`, without duplicate or unknown members, with every bad member named.
@@ -53,14 +54,6 @@ async fn read_body(request: Request, app: &App) -> Result<Bytes, ApiError> {
         StatusCode::PAYLOAD_TOO_LARGE => payload_too_large(),
         _ => ApiError::bad_request("INVALID_BODY", "the body could not be read to its end"),
     })
-}
-
-pub(super) fn payload_too_large() -> ApiError {
-    ApiError::new(
-        StatusCode::PAYLOAD_TOO_LARGE,
-        "PAYLOAD_TOO_LARGE",
-        format!("the body is larger than {} bytes", super::layers::MAX_BODY_BYTES),
-    )
 }
 
 fn is_json(request: &Request) -> bool {

@@ -5,10 +5,13 @@ pub mod error;
 pub mod fields;
 pub mod idempotency;
 pub mod json;
-pub mod layers;
+mod layers;
+pub mod limits;
 pub mod network;
 pub mod pagination;
 pub mod path;
 pub mod query;
+pub mod request_id;
+mod tls_redirect;
 
 pub use layers::wrap;

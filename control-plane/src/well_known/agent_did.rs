@@ -1,0 +1,55 @@
+//! `GET /agents/{agentId}/did.json`: the DID document of an agent. Public: whoever meets the agent may ask.
+
+use agentidp_shared::did;
+use agentidp_shared::ids::AgentId;
+use agentidp_shared::jwk::Jwk;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+
+use super::{document, store};
+use crate::app::App;
+use crate::infra::http::error::{ApiError, ErrorBody};
+use crate::infra::http::path::Id;
+
+/// The DID document of an agent
+#[utoipa::path(get, path = "/agents/{agentId}/did.json", operation_id = "get_agent_did", tag = "Discovery",
+    params(("agentId" = uuid::Uuid, Path, description = "The agent")),
+    responses(
+        (status = 200, description = "The document of `did:web:HOST:agents:ID`", content_type = "application/did+json", body = Object),
+        (status = 304, description = "Unchanged"),
+        (status = 400, description = "The id is malformed", body = ErrorBody),
+        (status = 404, description = "There is no such agent", body = ErrorBody),
+        (status = 410, description = "The agent was decommissioned, and its DID with it", body = ErrorBody)))]
+pub(super) async fn get_agent_did(
+    State(app): State<App>,
+    Id(agent): Id<AgentId>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let mut tx = app.db.system().await?;
+    let found = store::did_key_any_tenant(&mut tx, agent).await?;
+    tx.commit().await?;
+    let found = found.ok_or_else(|| ApiError::not_found("AGENT_NOT_FOUND", "there is no agent with this id"))?;
+    if found.decommissioned {
+        return Err(ApiError::new(StatusCode::GONE, "AGENT_DECOMMISSIONED", "the agent was decommissioned"));
+    }
+    let key = Jwk::from_value(&found.public_jwk).map_err(ApiError::internal)?;
+    document::answer(&headers, did::MEDIA_TYPE, &did::agent_document(&app.config.issuer, agent, &key))
+}
+
+/// The DID document of an agent (alias)
+#[utoipa::path(get, path = "/api/v1/agents/{agentId}/did", operation_id = "get_agent_did_alias", tag = "Discovery",
+    params(("agentId" = uuid::Uuid, Path, description = "The agent")),
+    responses(
+        (status = 200, description = "The document of `did:web:HOST:agents:ID`", content_type = "application/did+json", body = Object),
+        (status = 304, description = "Unchanged"),
+        (status = 400, description = "The id is malformed", body = ErrorBody),
+        (status = 404, description = "There is no such agent", body = ErrorBody),
+        (status = 410, description = "The agent was decommissioned, and its DID with it", body = ErrorBody)))]
+pub(super) async fn get_agent_did_alias(
+    state: State<App>,
+    id: Id<AgentId>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    get_agent_did(state, id, headers).await
+}
