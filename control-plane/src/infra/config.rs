@@ -141,12 +141,7 @@ pub const VARIABLES: &[(&str, &str, &str)] = &[
 impl Config {
     /// Reads the process environment over the TOML file, if one is given.
     pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
-        let mut values = match file {
-            Some(path) => read_file(path)?,
-            None => BTreeMap::new(),
-        };
-        values.extend(environment_values()?);
-        Self::from_values(values)
+        Self::from_values(values(file)?)
     }
 
     /// Reads named values. An empty value counts as absent.
@@ -160,18 +155,12 @@ impl Config {
                 Environment::Production
             }
         };
-        let url = reader.required_database_url("DATABASE_URL");
-        let owner_url = reader.database_url("DATABASE_OWNER_URL").unwrap_or_else(|| url.clone());
         let config = Self {
             environment,
             listen: reader.parsed("AGENTIDP_LISTEN", "127.0.0.1:8080", "an address like 127.0.0.1:8080"),
             metrics_listen: reader.parsed("AGENTIDP_METRICS_LISTEN", "127.0.0.1:9464", "an address like 127.0.0.1:9464"),
             issuer: reader.issuer(environment),
-            database: Database {
-                url: Secret::new(url),
-                owner_url: Secret::new(owner_url),
-                max_connections: reader.number("DATABASE_MAX_CONNECTIONS", 20, 2, 1_000),
-            },
+            database: reader.database(),
             keystore_key: reader.keystore_key(),
             token_ttl_seconds: reader.number("AGENTIDP_TOKEN_TTL_SECONDS", 3_600, 60, 86_400),
             signing_algorithm: reader.parsed("AGENTIDP_SIGNING_ALGORITHM", "ES256", "ES256, EdDSA or RS256"),
@@ -191,8 +180,31 @@ impl Config {
     }
 }
 
+impl Database {
+    /// Only what `migrate` needs: whoever applies migrations need not hold the keys.
+    pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
+        let mut values = values(file)?;
+        if let Some(owner) = values.get("DATABASE_OWNER_URL").cloned() {
+            values.entry("DATABASE_URL".to_owned()).or_insert(owner);
+        }
+        let mut reader = Reader { values, problems: Vec::new() };
+        let database = reader.database();
+        if reader.problems.is_empty() { Ok(database) } else { Err(ConfigError(reader.problems)) }
+    }
+}
+
+/// The settings of the file, if one is given, under those of the process environment.
+pub fn values(file: Option<&Path>) -> Result<BTreeMap<String, String>, ConfigError> {
+    let mut values = match file {
+        Some(path) => read_file(path)?,
+        None => BTreeMap::new(),
+    };
+    values.extend(environment_values()?);
+    Ok(values)
+}
+
 /// The variables of the process environment that are ours.
-pub fn environment_values() -> Result<BTreeMap<String, String>, ConfigError> {
+fn environment_values() -> Result<BTreeMap<String, String>, ConfigError> {
     let mut values = BTreeMap::new();
     let mut problems = Vec::new();
     for (name, ..) in VARIABLES {
@@ -272,6 +284,16 @@ impl Reader {
             self.problem(name, "must be a URL like postgres://user:password@host:5432/database");
         }
         Some(url)
+    }
+
+    fn database(&mut self) -> Database {
+        let url = self.required_database_url("DATABASE_URL");
+        let owner_url = self.database_url("DATABASE_OWNER_URL").unwrap_or_else(|| url.clone());
+        Database {
+            url: Secret::new(url),
+            owner_url: Secret::new(owner_url),
+            max_connections: self.number("DATABASE_MAX_CONNECTIONS", 20, 2, 1_000),
+        }
     }
 
     fn required_database_url(&mut self, name: &str) -> String {

@@ -1,0 +1,245 @@
+//! The command line of the control plane.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use agentidp::app::App;
+use agentidp::dev::{self, Supervised};
+use agentidp::infra::clock::SystemClock;
+use agentidp::infra::config::{self, Config, Database, Environment};
+use agentidp::infra::db::Db;
+use agentidp::infra::rng::SystemRng;
+use agentidp::infra::{metrics, telemetry};
+use agentidp::serve::{self, Listeners};
+use agentidp::{bootstrap, keys, openapi};
+use agentidp_shared::jwk::Algorithm;
+use anyhow::Context as _;
+use clap::{Args, Parser, Subcommand};
+use time::format_description::well_known::Rfc3339;
+
+/// Identities for AI agents: the control plane.
+#[derive(Debug, Parser)]
+#[command(name = "agentidp", version, propagate_version = true, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// TOML file with settings under the names of the environment variables; the environment wins
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the API and the edge feed
+    #[command(after_long_help = settings_help())]
+    Serve,
+    /// Create or update the database's schema, as its owner (DATABASE_OWNER_URL)
+    Migrate,
+    /// Create the system organization and its first administrator; safe to repeat
+    Bootstrap(BootstrapArguments),
+    /// Run everything a developer needs, from nothing: PostgreSQL, keys, migrations, an administrator, the server
+    Dev(DevArguments),
+    /// Look after the keys tokens are signed with
+    #[command(subcommand)]
+    Keys(KeysCommand),
+    /// Print the OpenAPI document
+    Openapi,
+}
+
+#[derive(Debug, Args)]
+struct BootstrapArguments {
+    /// Write the administrator's credential to this file (mode 0600) instead of printing it; it is shown only once
+    #[arg(long, value_name = "FILE")]
+    credential_file: Option<PathBuf>,
+    /// Make a further credential for an existing administrator, for when the first was lost
+    #[arg(long)]
+    renew: bool,
+}
+
+#[derive(Debug, Args)]
+struct DevArguments {
+    #[command(subcommand)]
+    command: Option<DevCommand>,
+    /// Port of the API on 127.0.0.1; 0 takes a free one
+    #[arg(long, default_value_t = 8080)]
+    port: u16,
+    /// Port of the metrics on 127.0.0.1; 0 takes a free one
+    #[arg(long, default_value_t = 9464)]
+    metrics_port: u16,
+    /// Folder for data, keys and secrets; delete it to start anew
+    #[arg(long, default_value = ".agentidp", value_name = "FOLDER")]
+    state_dir: PathBuf,
+    /// Public URL of the edge in front; the API's own if absent
+    #[arg(long, value_name = "URL")]
+    issuer: Option<String>,
+    /// Push endpoint of an edge (http://host:port/edge/v1/push); may be repeated
+    #[arg(long = "edge-push-url", value_name = "URL")]
+    edge_push_urls: Vec<String>,
+    /// Print one JSON line on standard output when ready, for programs
+    #[arg(long)]
+    announce_json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum DevCommand {
+    /// Run only the private PostgreSQL and print its superuser's URL
+    Postgres {
+        /// Folder for its data and password
+        #[arg(long, default_value = ".agentidp", value_name = "FOLDER")]
+        state_dir: PathBuf,
+    },
+    /// (internal) Stop PostgreSQL when standard input ends
+    #[command(hide = true)]
+    SupervisePostgres {
+        #[arg(long)]
+        binaries: PathBuf,
+        #[arg(long)]
+        data: PathBuf,
+        #[arg(long)]
+        port: u16,
+        #[arg(long, requires = "group")]
+        user: Option<u32>,
+        #[arg(long, requires = "user")]
+        group: Option<u32>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum KeysCommand {
+    /// List the keys: waiting, signing, retiring
+    List,
+    /// Publish a new key; running servers sign with it once the edges know it
+    Rotate {
+        /// ES256, EdDSA or RS256; the configured one if absent
+        #[arg(long)]
+        algorithm: Option<Algorithm>,
+    },
+}
+
+fn settings_help() -> String {
+    let mut help = String::from("Settings (environment variables, or the same names in the file given by --config):\n");
+    for (name, default, meaning) in config::VARIABLES {
+        let default = if default.is_empty() { String::new() } else { format!(" [{default}]") };
+        help.push_str(&format!("  {name}{default}\n      {meaning}\n"));
+    }
+    help.push_str("\nSignals: SIGTERM and SIGINT stop in order, a second one at once; SIGHUP reloads the policy.");
+    help
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<()> {
+    let Cli { command, config } = cli;
+    let command = match command {
+        Command::Openapi => return print(&openapi::to_text()?),
+        Command::Dev(DevArguments {
+            command: Some(DevCommand::SupervisePostgres { binaries, data, port, user, group }),
+            ..
+        }) => return dev::supervise(&Supervised { binaries, data, port, run_as: user.zip(group) }),
+        other => other,
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        match command {
+            Command::Serve => serve(Config::load(config.as_deref())?).await,
+            Command::Migrate => {
+                Db::migrate(&Database::load(config.as_deref())?).await?;
+                print("the schema is up to date\n")
+            }
+            Command::Bootstrap(arguments) => bootstrap(&start(config).await?, &arguments).await,
+            Command::Dev(arguments) => run_dev(arguments, config).await,
+            Command::Keys(KeysCommand::List) => list_keys(&start(config).await?).await,
+            Command::Keys(KeysCommand::Rotate { algorithm }) => {
+                let app = start(config).await?;
+                let key = keys::rotate(&app, algorithm.unwrap_or(app.config.signing_algorithm)).await?;
+                print(&format!("{} {} is published; it signs once the edges know it\n", key.algorithm, key.kid))
+            }
+            Command::Openapi => Ok(()),
+        }
+    })
+}
+
+async fn serve(config: Config) -> anyhow::Result<()> {
+    telemetry::init(&config)?;
+    let recorder = metrics::install().context("the metrics recorder cannot be installed")?;
+    let listeners = Listeners::bind(config.listen, config.metrics_listen).await?;
+    let privileges = Db::connect(&config.database).await?.check_privileges().await;
+    if config.environment == Environment::Production {
+        privileges?;
+    } else if let Err(error) = privileges {
+        tracing::warn!(%error, "this would be refused in production");
+    }
+    let app = App::start(config, Arc::new(SystemClock), Arc::new(SystemRng)).await?;
+    serve::listen_to_signals(&app)?;
+    serve::run(app, listeners, recorder).await
+}
+
+/// For commands that do one thing: everything but the server.
+async fn start(config: Option<PathBuf>) -> anyhow::Result<App> {
+    let config = Config::load(config.as_deref())?;
+    telemetry::init(&config)?;
+    Ok(App::start(config, Arc::new(SystemClock), Arc::new(SystemRng)).await?)
+}
+
+async fn run_dev(arguments: DevArguments, config_file: Option<PathBuf>) -> anyhow::Result<()> {
+    if let Some(DevCommand::Postgres { state_dir }) = arguments.command {
+        return dev::run_postgres(state_dir).await;
+    }
+    dev::run(dev::Options {
+        port: arguments.port,
+        metrics_port: arguments.metrics_port,
+        state_dir: arguments.state_dir,
+        issuer: arguments.issuer,
+        edge_push_urls: arguments.edge_push_urls,
+        announce_json: arguments.announce_json,
+        config_file,
+    })
+    .await
+}
+
+async fn bootstrap(app: &App, arguments: &BootstrapArguments) -> anyhow::Result<()> {
+    if let Some(path) = &arguments.credential_file {
+        // Before anything is made: a credential that cannot be written down is lost.
+        dev::check_writable(path)?;
+    }
+    let outcome = bootstrap::run(app, arguments.renew).await?;
+    if outcome.credential.is_none() {
+        return print(&format!(
+            "already done: administrator {} of organization {} (--renew makes a further credential)\n",
+            outcome.agent_id, outcome.organization_id
+        ));
+    }
+    let credential = dev::credential_json(&outcome);
+    match &arguments.credential_file {
+        Some(path) => {
+            dev::write_private(path, &credential)?;
+            print(&format!("the administrator's credential is in {}\n", path.display()))
+        }
+        None => print(&credential),
+    }
+}
+
+async fn list_keys(app: &App) -> anyhow::Result<()> {
+    let mut text = String::new();
+    for key in keys::list(app).await? {
+        let created = key.created_at.format(&Rfc3339)?;
+        text.push_str(&format!("{:<8} {:<5} {}  {created}\n", key.status.as_str(), key.algorithm.as_str(), key.kid));
+    }
+    print(&text)
+}
+
+fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    Ok(out.flush()?)
+}
