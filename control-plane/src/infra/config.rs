@@ -131,7 +131,7 @@ pub const VARIABLES: &[(&str, &str, &str)] = &[
     ("AGENTIDP_POLICY_DIR", "built in", "folder with authz.rego and data/scopes.json, reloaded when they change"),
     ("AGENTIDP_TRUSTED_PROXIES", "", "address blocks whose X-Forwarded-For is believed, separated by commas"),
     ("AGENTIDP_TLS_REDIRECT", "false", "redirect requests a trusted proxy marks as http (X-Forwarded-Proto) to https"),
-    ("AGENTIDP_LOG", "info", "log filter, for example info,sqlx=warn"),
+    ("AGENTIDP_LOG", "info,sqlx=warn", "log filter, for example info,sqlx=warn"),
     ("AGENTIDP_LOG_FORMAT", "json (pretty in development)", "json or pretty"),
     ("AGENTIDP_SHUTDOWN_SECONDS", "20", "longest wait for running requests at shutdown, 1 to 300"),
     ("AGENTIDP_REQUEST_TIMEOUT_SECONDS", "15", "longest request, 12 to 300"),
@@ -428,7 +428,7 @@ impl Reader {
 
     fn log_filter(&mut self) -> String {
         const NAME: &str = "AGENTIDP_LOG";
-        let filter = self.text(NAME).unwrap_or_else(|| "info".into());
+        let filter = self.text(NAME).unwrap_or_else(|| "info,sqlx=warn".into());
         if tracing_subscriber::EnvFilter::try_new(&filter).is_err() {
             self.problem(NAME, "must be a log filter, for example info,sqlx=warn");
         }

@@ -1,5 +1,7 @@
 //! Logs: one JSON object per line, or readable text in development. Never a secret, a query string or a body.
 
+use std::io::IsTerminal as _;
+
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -23,7 +25,7 @@ pub fn init(config: &Config) -> Result<(), TelemetryError> {
         LogFormat::Json => registry
             .with(fmt::layer().json().flatten_event(true).with_current_span(true).with_span_list(false).with_writer(std::io::stderr))
             .try_init()?,
-        LogFormat::Pretty => registry.with(fmt::layer().compact().with_target(false).with_writer(std::io::stderr)).try_init()?,
+        LogFormat::Pretty => registry.with(fmt::layer().compact().with_target(false).with_ansi(std::io::stderr().is_terminal()).with_writer(std::io::stderr)).try_init()?,
     }
     log_panics();
     Ok(())
