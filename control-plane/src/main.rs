@@ -1,5 +1,6 @@
 //! The command line of the control plane.
 
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -35,7 +36,7 @@ enum Command {
     /// Serve the API and the edge feed
     #[command(after_long_help = settings_help())]
     Serve,
-    /// Create or update the database's schema, as its owner (DATABASE_OWNER_URL)
+    /// Create or update the database's schema, as its owner (`DATABASE_OWNER_URL`)
     Migrate,
     /// Create the system organization and its first administrator; safe to repeat
     Bootstrap(BootstrapArguments),
@@ -112,19 +113,22 @@ enum KeysCommand {
     List,
     /// Publish a new key; running servers sign with it once the edges know it
     Rotate {
-        /// ES256, EdDSA or RS256; the configured one if absent
+        /// `ES256`, `EdDSA` or `RS256`; the configured one if absent
         #[arg(long)]
         algorithm: Option<Algorithm>,
     },
 }
 
 fn settings_help() -> String {
-    let mut help = String::from("Settings (environment variables, or the same names in the file given by --config):\n");
+    let mut help =
+        String::from("Settings (environment variables, or the same names in the file given by --config):\n");
     for (name, default, meaning) in config::VARIABLES {
         let default = if default.is_empty() { String::new() } else { format!(" [{default}]") };
-        help.push_str(&format!("  {name}{default}\n      {meaning}\n"));
+        let _ = writeln!(help, "  {name}{default}\n      {meaning}");
     }
-    help.push_str("\nSignals: SIGTERM and SIGINT stop in order, a second one at once; SIGHUP reloads the policy.");
+    help.push_str(
+        "\nSignals: SIGTERM and SIGINT stop in order, a second one at once; SIGHUP reloads the policy.",
+    );
     help
 }
 
@@ -162,7 +166,10 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             Command::Keys(KeysCommand::Rotate { algorithm }) => {
                 let app = start(config).await?;
                 let key = keys::rotate(&app, algorithm.unwrap_or(app.config.signing_algorithm)).await?;
-                print(&format!("{} {} is published; it signs once the edges know it\n", key.algorithm, key.kid))
+                print(&format!(
+                    "{} {} is published; it signs once the edges know it\n",
+                    key.algorithm, key.kid
+                ))
             }
             Command::Openapi => Ok(()),
         }
@@ -233,7 +240,7 @@ async fn list_keys(app: &App) -> anyhow::Result<()> {
     let mut text = String::new();
     for key in keys::list(app).await? {
         let created = key.created_at.format(&Rfc3339)?;
-        text.push_str(&format!("{:<8} {:<5} {}  {created}\n", key.status.as_str(), key.algorithm.as_str(), key.kid));
+        writeln!(text, "{:<8} {:<5} {}  {created}", key.status.as_str(), key.algorithm.as_str(), key.kid)?;
     }
     print(&text)
 }

@@ -4,13 +4,13 @@ use std::sync::OnceLock;
 
 use axum::http::header;
 use axum::response::IntoResponse;
+use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{
     ComponentsBuilder, ContentBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, Ref, RefOr,
     ResponseBuilder,
 };
-use utoipa::openapi::path::Operation;
 use utoipa::{PartialSchema as _, ToSchema as _};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -88,7 +88,10 @@ fn describe_other_errors(operation: &mut Operation) {
     let schema = if oauth { "OAuthErrorBody" } else { "ErrorBody" };
     let response = ResponseBuilder::new()
         .description("Any other error")
-        .content("application/json", ContentBuilder::new().schema(Some(Ref::from_schema_name(schema))).build())
+        .content(
+            "application/json",
+            ContentBuilder::new().schema(Some(Ref::from_schema_name(schema))).build(),
+        )
         .build();
     operation.responses.responses.entry("default".to_owned()).or_insert(RefOr::T(response));
 }
@@ -104,7 +107,10 @@ pub fn to_text() -> Result<String, serde_json::Error> {
 async fn get_openapi() -> impl IntoResponse {
     static DOCUMENT: OnceLock<String> = OnceLock::new();
     let text = DOCUMENT.get_or_init(|| document().to_json().unwrap_or_default());
-    ([(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "public, max-age=300")], text.as_str())
+    (
+        [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "public, max-age=300")],
+        text.as_str(),
+    )
 }
 
 #[cfg(test)]
@@ -135,7 +141,9 @@ mod tests {
             .as_object()
             .unwrap()
             .iter()
-            .flat_map(|(path, item)| item.as_object().unwrap().iter().map(move |(method, operation)| (path, method, operation)))
+            .flat_map(|(path, item)| {
+                item.as_object().unwrap().iter().map(move |(method, operation)| (path, method, operation))
+            })
             .filter(|(_, _, operation)| operation.get("responses").is_some())
             .map(|(path, method, operation)| {
                 format!("{} {} {path}", operation["operationId"].as_str().unwrap(), method.to_uppercase())
@@ -158,7 +166,9 @@ mod tests {
                         assert!(document.pointer(reference.trim_start_matches('#')).is_some(), "{reference}");
                     }
                     if let Some(Value::Array(alternatives)) = members.get("security") {
-                        for name in alternatives.iter().filter_map(Value::as_object).flat_map(|names| names.keys()) {
+                        for name in
+                            alternatives.iter().filter_map(Value::as_object).flat_map(|names| names.keys())
+                        {
                             assert!(!document["components"]["securitySchemes"][name].is_null(), "{name}");
                         }
                     }

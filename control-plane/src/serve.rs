@@ -47,7 +47,9 @@ pub struct Listeners {
 impl Listeners {
     pub async fn bind(api: SocketAddr, metrics: SocketAddr) -> anyhow::Result<Self> {
         let bind = async |name: &str, address: SocketAddr| {
-            TcpListener::bind(address).await.with_context(|| format!("{name}: {address} cannot be listened on"))
+            TcpListener::bind(address)
+                .await
+                .with_context(|| format!("{name}: {address} cannot be listened on"))
         };
         Ok(Self {
             api: bind("AGENTIDP_LISTEN", api).await?,
@@ -65,7 +67,10 @@ pub async fn run(app: App, listeners: Listeners, recorder: PrometheusHandle) -> 
     let connections = accept(&app, listeners.api).await;
 
     let deadline = Instant::now() + app.config.shutdown;
-    tracing::info!(connections = connections.count(), "stopping: no new connections, running requests finish");
+    tracing::info!(
+        connections = connections.count(),
+        "stopping: no new connections, running requests finish"
+    );
     if tokio::time::timeout_at(deadline, connections.shutdown()).await.is_err() {
         tracing::warn!("some requests did not finish in time");
     }
@@ -122,7 +127,11 @@ async fn accept(app: &App, listener: TcpListener) -> GracefulShutdown {
 }
 
 /// HTTP/1.1 only: in front of us stands the edge or a proxy, and both speak it.
-fn connection(stream: TcpStream, peer: SocketAddr, router: Router) -> impl GracefulConnection<Output: Send> + Send {
+fn connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: Router,
+) -> impl GracefulConnection<Output: Send> + Send {
     let _ = stream.set_nodelay(true);
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(Body::new);

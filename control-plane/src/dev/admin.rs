@@ -1,6 +1,6 @@
 //! The first administrator's credential, kept where the developer finds it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
@@ -32,11 +32,12 @@ pub fn credential_json(bootstrap: &Bootstrap) -> String {
     format!("{document:#}\n")
 }
 
-fn is_of(path: &std::path::Path, bootstrap: &Bootstrap) -> bool {
-    let kept: Option<Value> = std::fs::read_to_string(path).ok().and_then(|text| serde_json::from_str(&text).ok());
+fn is_of(path: &Path, bootstrap: &Bootstrap) -> bool {
+    let kept: Option<Value> =
+        std::fs::read_to_string(path).ok().and_then(|text| serde_json::from_str(&text).ok());
     kept.is_some_and(|kept| {
-        kept["agentId"] == json!(bootstrap.agent_id)
-            && kept["organizationId"] == json!(bootstrap.organization_id)
-            && kept["clientSecret"].is_string()
+        kept.get("agentId") == Some(&json!(bootstrap.agent_id))
+            && kept.get("organizationId") == Some(&json!(bootstrap.organization_id))
+            && kept.get("clientSecret").is_some_and(Value::is_string)
     })
 }

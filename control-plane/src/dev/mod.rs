@@ -150,5 +150,8 @@ fn given(values: &BTreeMap<String, String>, name: &str) -> bool {
 
 fn new_feed_key() -> anyhow::Result<String> {
     let (pkcs8, _) = Signer::generate(Algorithm::EdDSA)?;
-    Ok(format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----", STANDARD.encode(pkcs8.as_slice())))
+    Ok(format!(
+        "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----",
+        STANDARD.encode(pkcs8.as_slice())
+    ))
 }

@@ -40,11 +40,19 @@ impl StateDir {
         if !ignore.exists() {
             fs::write(ignore, "*\n")?;
         }
-        let lock = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path.join("lock"))?;
+        let lock = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .open(path.join("lock"))?;
         match lock.try_lock() {
             Ok(()) => Ok(Self { path, _lock: lock }),
             Err(TryLockError::WouldBlock) => {
-                bail!("another `agentidp dev` is running in {}; stop it, or choose another --state-dir", path.display())
+                bail!(
+                    "another `agentidp dev` is running in {}; stop it, or choose another --state-dir",
+                    path.display()
+                )
             }
             Err(TryLockError::Error(error)) => Err(error).context("the state folder cannot be locked"),
         }
@@ -70,7 +78,10 @@ impl StateDir {
             }
             Err(error) => return Err(error).with_context(|| format!("{} cannot be read", path.display())),
         };
-        let path = path.into_os_string().into_string().map_err(|_| anyhow::anyhow!("the state folder's path must be UTF-8"))?;
+        let path = path
+            .into_os_string()
+            .into_string()
+            .map_err(|_| anyhow::anyhow!("the state folder's path must be UTF-8"))?;
         Ok(KeptSecret { path, contents })
     }
 }
@@ -79,7 +90,9 @@ impl StateDir {
 pub fn check_writable(path: &Path) -> anyhow::Result<()> {
     let temporary = temporary(path);
     let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary);
-    opened.and_then(|_| fs::remove_file(temporary)).with_context(|| format!("{} cannot be written", path.display()))
+    opened
+        .and_then(|_| fs::remove_file(temporary))
+        .with_context(|| format!("{} cannot be written", path.display()))
 }
 
 fn temporary(path: &Path) -> PathBuf {
@@ -108,7 +121,11 @@ pub(super) fn random<const LENGTH: usize>() -> [u8; LENGTH] {
 
 /// 256 random bits, safe in URLs, SQL and lists.
 pub(super) fn random_hex() -> String {
-    random::<32>().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&random::<32>())
+}
+
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 #[cfg(test)]

@@ -36,7 +36,11 @@ pub(super) type Services = BTreeMap<&'static str, ServiceHealth>;
 
 /// Every dependency: the database, and a key to sign with.
 pub(super) async fn services(app: &App) -> Services {
-    let key = if app.signers.current().active.is_some() { HealthStatus::Healthy } else { HealthStatus::Unreachable };
+    let key = if app.signers.current().active.is_some() {
+        HealthStatus::Healthy
+    } else {
+        HealthStatus::Unreachable
+    };
     BTreeMap::from([
         ("database", database(app).await),
         ("signingKeys", ServiceHealth { status: key, latency_ms: None }),
@@ -60,7 +64,8 @@ async fn database(app: &App) -> ServiceHealth {
         sqlx::query_scalar!("select id from instance").fetch_one(&mut *tx).await?;
         tx.commit().await
     };
-    let answered = tokio::time::timeout(GIVE_UP, question).await.map_err(|_| sqlx::Error::PoolTimedOut).flatten();
+    let answered =
+        tokio::time::timeout(GIVE_UP, question).await.map_err(|_| sqlx::Error::PoolTimedOut).flatten();
     if let Err(error) = &answered {
         tracing::warn!(%error, "the database does not answer");
     }

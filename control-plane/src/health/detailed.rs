@@ -29,6 +29,7 @@ pub(super) struct DetailedHealth {
 pub(super) async fn get_health_detailed(State(app): State<App>) -> impl IntoResponse {
     let services = check::services(&app).await;
     let status = check::overall(&services);
-    let body = DetailedHealth { status, version: env!("CARGO_PKG_VERSION"), uptime: check::uptime(&app), services };
+    let body =
+        DetailedHealth { status, version: env!("CARGO_PKG_VERSION"), uptime: check::uptime(&app), services };
     (check::status_code(status), Json(body))
 }

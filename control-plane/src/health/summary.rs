@@ -30,7 +30,8 @@ pub(super) struct Health {
 pub(super) async fn get_health(State(app): State<App>) -> impl IntoResponse {
     let services = check::services(&app).await;
     let status = check::overall(&services);
-    let code = if status == HealthStatus::Unreachable { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
+    let code =
+        if status == HealthStatus::Unreachable { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
     let body = Health {
         status,
         version: env!("CARGO_PKG_VERSION"),

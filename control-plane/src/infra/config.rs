@@ -113,7 +113,11 @@ impl std::error::Error for ConfigError {}
 
 /// Every variable: its name, whether it is required or what stands in for it, and what it means.
 pub const VARIABLES: &[(&str, &str, &str)] = &[
-    ("DATABASE_URL", "required", "PostgreSQL URL of the application's login role (no superuser, no BYPASSRLS, owner of nothing)"),
+    (
+        "DATABASE_URL",
+        "required",
+        "PostgreSQL URL of the application's login role (no superuser, no BYPASSRLS, owner of nothing)",
+    ),
     ("DATABASE_OWNER_URL", "DATABASE_URL", "PostgreSQL URL of the schema's owner, used by `migrate`"),
     ("DATABASE_MAX_CONNECTIONS", "20", "connections in the pool, 2 to 1000"),
     ("AGENTIDP_ENV", "production", "development or production"),
@@ -126,11 +130,27 @@ pub const VARIABLES: &[(&str, &str, &str)] = &[
     ("AGENTIDP_FEED_KEY_FILE", "", "file that holds AGENTIDP_FEED_KEY"),
     ("AGENTIDP_TOKEN_TTL_SECONDS", "3600", "life of an access token, 60 to 86400"),
     ("AGENTIDP_SIGNING_ALGORITHM", "ES256", "ES256, EdDSA or RS256"),
-    ("AGENTIDP_EDGE_KEYS", "", "edges that may read the feed: name:secret, separated by commas; secrets of 32 characters or more"),
-    ("AGENTIDP_EDGE_PUSH_URLS", "", "push endpoints of edges (https://edge/edge/v1/push), separated by commas"),
-    ("AGENTIDP_POLICY_DIR", "built in", "folder with authz.rego and data/scopes.json, reloaded when they change"),
+    (
+        "AGENTIDP_EDGE_KEYS",
+        "",
+        "edges that may read the feed: name:secret, separated by commas; secrets of 32 characters or more",
+    ),
+    (
+        "AGENTIDP_EDGE_PUSH_URLS",
+        "",
+        "push endpoints of edges (https://edge/edge/v1/push), separated by commas",
+    ),
+    (
+        "AGENTIDP_POLICY_DIR",
+        "built in",
+        "folder with authz.rego and data/scopes.json, reloaded when they change",
+    ),
     ("AGENTIDP_TRUSTED_PROXIES", "", "address blocks whose X-Forwarded-For is believed, separated by commas"),
-    ("AGENTIDP_TLS_REDIRECT", "false", "redirect requests a trusted proxy marks as http (X-Forwarded-Proto) to https"),
+    (
+        "AGENTIDP_TLS_REDIRECT",
+        "false",
+        "redirect requests a trusted proxy marks as http (X-Forwarded-Proto) to https",
+    ),
     ("AGENTIDP_LOG", "info,sqlx=warn", "log filter, for example info,sqlx=warn"),
     ("AGENTIDP_LOG_FORMAT", "json (pretty in development)", "json or pretty"),
     ("AGENTIDP_SHUTDOWN_SECONDS", "20", "longest wait for running requests at shutdown, 1 to 300"),
@@ -158,7 +178,11 @@ impl Config {
         let config = Self {
             environment,
             listen: reader.parsed("AGENTIDP_LISTEN", "127.0.0.1:8080", "an address like 127.0.0.1:8080"),
-            metrics_listen: reader.parsed("AGENTIDP_METRICS_LISTEN", "127.0.0.1:9464", "an address like 127.0.0.1:9464"),
+            metrics_listen: reader.parsed(
+                "AGENTIDP_METRICS_LISTEN",
+                "127.0.0.1:9464",
+                "an address like 127.0.0.1:9464",
+            ),
             issuer: reader.issuer(environment),
             database: reader.database(),
             keystore_key: reader.keystore_key(),
@@ -173,8 +197,11 @@ impl Config {
             log: reader.log_filter(),
             log_format: reader.log_format(environment),
             shutdown: Duration::from_secs(reader.number("AGENTIDP_SHUTDOWN_SECONDS", 20, 1, 300).into()),
-            request_timeout: Duration::from_secs(reader.number("AGENTIDP_REQUEST_TIMEOUT_SECONDS", 15, 12, 300).into()),
-            max_concurrency: usize::try_from(reader.number("AGENTIDP_MAX_CONCURRENCY", 1_024, 1, 100_000)).unwrap_or(1_024),
+            request_timeout: Duration::from_secs(
+                reader.number("AGENTIDP_REQUEST_TIMEOUT_SECONDS", 15, 12, 300).into(),
+            ),
+            max_concurrency: usize::try_from(reader.number("AGENTIDP_MAX_CONCURRENCY", 1_024, 1, 100_000))
+                .unwrap_or(1_024),
         };
         if reader.problems.is_empty() { Ok(config) } else { Err(ConfigError(reader.problems)) }
     }
@@ -222,7 +249,8 @@ fn environment_values() -> Result<BTreeMap<String, String>, ConfigError> {
 fn read_file(path: &Path) -> Result<BTreeMap<String, String>, ConfigError> {
     let problem = |reason: String| ConfigError(vec![format!("{}: {reason}", path.display())]);
     let text = std::fs::read_to_string(path).map_err(|error| problem(error.to_string()))?;
-    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| problem(error.message().to_owned()))?;
+    let table: toml::Table =
+        text.parse().map_err(|error: toml::de::Error| problem(error.message().to_owned()))?;
     let mut values = BTreeMap::new();
     let mut problems = Vec::new();
     for (name, value) in table {
@@ -261,13 +289,17 @@ impl Reader {
         let text = self.text(name).unwrap_or_else(|| default.to_owned());
         text.parse().unwrap_or_else(|_| {
             self.problem(name, &format!("must be {expected}"));
-            #[expect(clippy::expect_used, reason = "defaults are constants of this file and covered by a test")]
+            #[expect(
+                clippy::expect_used,
+                reason = "defaults are constants of this file and covered by a test"
+            )]
             default.parse().ok().expect("the default is valid")
         })
     }
 
     fn number(&mut self, name: &str, default: u32, least: u32, most: u32) -> u32 {
-        let number = self.text(name).map(|text| text.parse().ok().filter(|number| (least..=most).contains(number)));
+        let number =
+            self.text(name).map(|text| text.parse().ok().filter(|number| (least..=most).contains(number)));
         match number {
             None => default,
             Some(Some(number)) => number,
@@ -298,7 +330,10 @@ impl Reader {
 
     fn required_database_url(&mut self, name: &str) -> String {
         self.database_url(name).unwrap_or_else(|| {
-            self.problem(name, "required: the PostgreSQL database, postgres://user:password@host:5432/database");
+            self.problem(
+                name,
+                "required: the PostgreSQL database, postgres://user:password@host:5432/database",
+            );
             String::new()
         })
     }
@@ -438,10 +473,9 @@ impl Reader {
     fn log_format(&mut self, environment: Environment) -> LogFormat {
         const NAME: &str = "AGENTIDP_LOG_FORMAT";
         match self.text(NAME).as_deref() {
-            Some("json") => LogFormat::Json,
             Some("pretty") => LogFormat::Pretty,
             None if environment == Environment::Development => LogFormat::Pretty,
-            None => LogFormat::Json,
+            Some("json") | None => LogFormat::Json,
             Some(_) => {
                 self.problem(NAME, "must be json or pretty");
                 LogFormat::Json
@@ -500,7 +534,10 @@ mod tests {
         let expected: Vec<String> = values.keys().cloned().chain(["DATABASE_URL".to_owned()]).collect();
         let ConfigError(problems) = Config::from_values(values).unwrap_err();
         for name in &expected {
-            assert!(problems.iter().any(|problem| problem.starts_with(&format!("{name}:"))), "{name}: {problems:#?}");
+            assert!(
+                problems.iter().any(|problem| problem.starts_with(&format!("{name}:"))),
+                "{name}: {problems:#?}"
+            );
         }
         assert_eq!(problems.len(), expected.len(), "{problems:#?}");
     }
@@ -514,7 +551,39 @@ mod tests {
         values.insert("AGENTIDP_LISTEN".into(), "hunter2".into());
         let problems = Config::from_values(values).unwrap_err().to_string();
         for text in [shown, problems] {
-            assert!(!text.contains("hunter2") && !text.contains("k3yk3y") && !text.contains("MC4CAQ"), "{text}");
+            assert!(
+                !text.contains("hunter2") && !text.contains("k3yk3y") && !text.contains("MC4CAQ"),
+                "{text}"
+            );
         }
+    }
+    #[test]
+    fn a_file_may_hold_the_same_names_and_nothing_else() {
+        let path = std::env::temp_dir().join(format!("agentidp-config-{}.toml", std::process::id()));
+        let read = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            let outcome = read_file(&path);
+            std::fs::remove_file(&path).unwrap();
+            outcome
+        };
+        let values = read(
+            "AGENTIDP_TOKEN_TTL_SECONDS = 600\nAGENTIDP_TLS_REDIRECT = true\nAGENTIDP_ENV = 'production'",
+        )
+        .unwrap();
+        assert_eq!(values["AGENTIDP_TOKEN_TTL_SECONDS"], "600");
+        assert_eq!(values["AGENTIDP_TLS_REDIRECT"], "true");
+        let ConfigError(problems) =
+            read("AGENTIDP_TOKEN_TLL = 600\nAGENTIDP_LISTEN = [1]\nAGENTIDP_ENV = 'production'").unwrap_err();
+        assert_eq!(problems.len(), 2, "{problems:?}");
+        assert!(read("not toml").is_err() && read_file(Path::new("/nonexistent/file")).is_err());
+    }
+
+    #[test]
+    fn an_empty_value_counts_as_absent() {
+        let mut values = usable();
+        values.insert("DATABASE_URL".into(), " ".into());
+        values.insert("AGENTIDP_TOKEN_TTL_SECONDS".into(), String::new());
+        let ConfigError(problems) = Config::from_values(values).unwrap_err();
+        assert!(problems.len() == 1 && problems[0].starts_with("DATABASE_URL:"), "{problems:?}");
     }
 }

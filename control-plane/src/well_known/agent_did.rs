@@ -29,7 +29,8 @@ pub(super) async fn get_agent_did(
     let mut tx = app.db.system().await?;
     let found = store::did_key_any_tenant(&mut tx, agent).await?;
     tx.commit().await?;
-    let found = found.ok_or_else(|| ApiError::not_found("AGENT_NOT_FOUND", "there is no agent with this id"))?;
+    let found =
+        found.ok_or_else(|| ApiError::not_found("AGENT_NOT_FOUND", "there is no agent with this id"))?;
     if found.decommissioned {
         return Err(ApiError::new(StatusCode::GONE, "AGENT_DECOMMISSIONED", "the agent was decommissioned"));
     }

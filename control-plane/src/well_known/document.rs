@@ -1,9 +1,9 @@
 //! A public JSON document with its validator: whoever has it already is told so (RFC 9110 §13).
 
+use agentidp_shared::strict::encode_base64url;
 use aws_lc_rs::digest::{SHA256, digest};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use agentidp_shared::strict::encode_base64url;
 use serde::Serialize;
 
 use crate::infra::http::error::ApiError;
@@ -14,7 +14,11 @@ pub(super) const JSON: &str = "application/json";
 const CACHE_CONTROL: &str = "public, max-age=5";
 
 /// Answers with `document`, or 304 if the caller holds it.
-pub(super) fn answer(headers: &HeaderMap, media_type: &'static str, document: &impl Serialize) -> Result<Response, ApiError> {
+pub(super) fn answer(
+    headers: &HeaderMap,
+    media_type: &'static str,
+    document: &impl Serialize,
+) -> Result<Response, ApiError> {
     let body = serde_json::to_string(document).map_err(ApiError::internal)?;
     let tag = format!("\"{}\"", encode_base64url(digest(&SHA256, body.as_bytes()).as_ref()));
     let mut response = if is_held(headers, &tag) {

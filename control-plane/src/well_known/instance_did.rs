@@ -14,7 +14,10 @@ use crate::infra::http::error::ApiError;
     responses(
         (status = 200, description = "The document of `did:web:HOST`", content_type = "application/did+json", body = Object),
         (status = 304, description = "Unchanged")))]
-pub(super) async fn get_instance_did(State(app): State<App>, headers: HeaderMap) -> Result<Response, ApiError> {
+pub(super) async fn get_instance_did(
+    State(app): State<App>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
     let did = did::instance_document(&app.config.issuer, &app.signers.current().jwks);
     document::answer(&headers, did::MEDIA_TYPE, &did)
 }

@@ -15,7 +15,10 @@ use crate::infra::http::error::ApiError;
     responses(
         (status = 200, description = "The metadata", body = Object),
         (status = 304, description = "Unchanged")))]
-pub(super) async fn get_openid_configuration(State(app): State<App>, headers: HeaderMap) -> Result<Response, ApiError> {
+pub(super) async fn get_openid_configuration(
+    State(app): State<App>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
     document::answer(&headers, JSON, &authorization_server_metadata(&issuer_config(&app)))
 }
 

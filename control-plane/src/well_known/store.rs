@@ -9,7 +9,10 @@ pub(super) struct DidKey {
 }
 
 /// The public key behind an agent's DID. DIDs are public, so there is no tenant to begin with.
-pub(super) async fn did_key_any_tenant(tx: &mut PgConnection, agent: AgentId) -> Result<Option<DidKey>, sqlx::Error> {
+pub(super) async fn did_key_any_tenant(
+    tx: &mut PgConnection,
+    agent: AgentId,
+) -> Result<Option<DidKey>, sqlx::Error> {
     sqlx::query_as!(
         DidKey,
         r#"select did_public_jwk as public_jwk, status = 'decommissioned' as "decommissioned!" from agents where id = $1"#,

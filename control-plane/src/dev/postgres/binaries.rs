@@ -77,7 +77,8 @@ fn version_of(folder: &Path) -> Option<u32> {
 }
 
 fn output(program: impl AsRef<std::ffi::OsStr>, arguments: &[&str]) -> Option<String> {
-    let output = Command::new(program).args(arguments).output().ok().filter(|output| output.status.success())?;
+    let output =
+        Command::new(program).args(arguments).output().ok().filter(|output| output.status.success())?;
     String::from_utf8(output.stdout).ok()
 }
 

@@ -14,7 +14,7 @@ use nix::unistd::Pid;
 
 use super::user::ClusterUser;
 use super::{SUPERUSER, binaries};
-use crate::dev::state::write_private;
+use crate::dev::state::{hex, write_private};
 use crate::infra::config::Secret;
 
 /// For data of a state folder that the user who runs PostgreSQL cannot reach. Root's own, so nobody can be there first.
@@ -32,13 +32,18 @@ pub(super) struct Cluster {
 
 impl Cluster {
     /// Finds or makes the cluster of the state folder. `had_password`: whether its password was kept from before.
-    pub(super) fn prepare(state: &Path, password: &Secret<String>, had_password: bool) -> anyhow::Result<Self> {
+    pub(super) fn prepare(
+        state: &Path,
+        password: &Secret<String>,
+        had_password: bool,
+    ) -> anyhow::Result<Self> {
         let user = ClusterUser::needed()?;
         let data = place(state, user.as_ref())?;
         if data.join("PG_VERSION").exists() && !had_password {
             set_aside(&data)?;
         }
-        let version = fs::read_to_string(data.join("PG_VERSION")).ok().and_then(|text| text.trim().parse().ok());
+        let version =
+            fs::read_to_string(data.join("PG_VERSION")).ok().and_then(|text| text.trim().parse().ok());
         let binaries = binaries::find(user.as_ref(), version)?;
         let cluster = Self { binaries: binaries.folder, data, user };
         if version.is_none() {
@@ -63,7 +68,13 @@ impl Cluster {
             chown(&password_file, Some(user.uid), Some(user.gid))?;
         }
         let mut command = self.command("initdb");
-        command.arg("-D").arg(&new).args(["-U", SUPERUSER, "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"]);
+        command.arg("-D").arg(&new).args([
+            "-U",
+            SUPERUSER,
+            "--auth=scram-sha-256",
+            "--encoding=UTF8",
+            "--locale=C",
+        ]);
         command.arg("--pwfile").arg(&password_file);
         let output = command.output();
         fs::remove_file(&password_file)?;
@@ -79,14 +90,19 @@ impl Cluster {
         let lock = self.data.join("postmaster.pid");
         let deadline = Instant::now() + ENDING;
         let mut told_to_stop = false;
-        while let Some(pid) = fs::read_to_string(&lock).ok().and_then(|text| text.lines().next()?.trim().parse().ok()) {
+        while let Some(pid) =
+            fs::read_to_string(&lock).ok().and_then(|text| text.lines().next()?.trim().parse().ok())
+        {
             if !self.is_server(Pid::from_raw(pid)) {
                 // PostgreSQL itself would take any living process with this number for the server.
                 fs::remove_file(&lock)?;
                 break;
             }
             if Instant::now() > deadline {
-                bail!("an old PostgreSQL (process {pid}) still runs on {} and does not stop", self.data.display());
+                bail!(
+                    "an old PostgreSQL (process {pid}) still runs on {} and does not stop",
+                    self.data.display()
+                );
             }
             if !told_to_stop {
                 told_to_stop = true;
@@ -105,7 +121,10 @@ impl Cluster {
             return false;
         }
         let command = fs::read(format!("/proc/{pid}/cmdline")).or_else(|_| {
-            Command::new("ps").args(["-o", "command=", "-p", &pid.to_string()]).output().map(|output| output.stdout)
+            Command::new("ps")
+                .args(["-o", "command=", "-p", &pid.to_string()])
+                .output()
+                .map(|output| output.stdout)
         });
         let data = self.data.to_string_lossy();
         command.is_ok_and(|command| String::from_utf8_lossy(&command).contains(&*data))
@@ -130,8 +149,8 @@ impl Cluster {
 fn place(state: &Path, user: Option<&ClusterUser>) -> anyhow::Result<PathBuf> {
     match user {
         Some(user) if !user.reaches(state) => {
-            let name: String =
-                digest(&SHA256, state.as_os_str().as_encoded_bytes()).as_ref().iter().take(8).map(|b| format!("{b:02x}")).collect();
+            let digest = digest(&SHA256, state.as_os_str().as_encoded_bytes());
+            let name = hex(digest.as_ref().get(..8).unwrap_or_default());
             DirBuilder::new().recursive(true).mode(0o711).create(ELSEWHERE)?;
             fs::set_permissions(ELSEWHERE, Permissions::from_mode(0o711))?;
             let data = Path::new(ELSEWHERE).join(name);
@@ -154,6 +173,10 @@ fn set_aside(data: &Path) -> anyhow::Result<()> {
         fs::remove_dir_all(&aside)?;
     }
     fs::rename(data, &aside)?;
-    eprintln!("the password of the PostgreSQL data in {} is gone; the data was moved to {}", data.display(), aside.display());
+    eprintln!(
+        "the password of the PostgreSQL data in {} is gone; the data was moved to {}",
+        data.display(),
+        aside.display()
+    );
     Ok(())
 }

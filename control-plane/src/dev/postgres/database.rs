@@ -27,8 +27,12 @@ pub(super) async fn create(postgres: &Postgres) -> Result<Urls, sqlx::Error> {
             format!("do $$ begin create role {role}; exception when duplicate_object then null; end $$")
         })
         .collect();
-    statements.push(format!("alter role {OWNER} login createrole nosuperuser nobypassrls password '{owner_password}'"));
-    statements.push(format!("alter role {LOGIN} login noinherit nosuperuser nobypassrls password '{login_password}'"));
+    statements.push(format!(
+        "alter role {OWNER} login createrole nosuperuser nobypassrls password '{owner_password}'"
+    ));
+    statements.push(format!(
+        "alter role {LOGIN} login noinherit nosuperuser nobypassrls password '{login_password}'"
+    ));
     statements.push(format!("grant agentidp_app, agentidp_system to {LOGIN}"));
     for statement in statements {
         sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut connection).await?;
@@ -38,7 +42,9 @@ pub(super) async fn create(postgres: &Postgres) -> Result<Urls, sqlx::Error> {
         .fetch_one(&mut connection)
         .await?;
     if !exists {
-        sqlx::raw_sql(AssertSqlSafe(format!("create database {DATABASE} owner {OWNER}"))).execute(&mut connection).await?;
+        sqlx::raw_sql(AssertSqlSafe(format!("create database {DATABASE} owner {OWNER}")))
+            .execute(&mut connection)
+            .await?;
     }
     connection.close().await?;
     Ok(Urls {

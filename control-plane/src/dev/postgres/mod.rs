@@ -26,7 +26,7 @@ use crate::infra::config::Secret;
 
 /// Of the cluster; the name the packages use too.
 const SUPERUSER: &str = "postgres";
-const START_WITHIN: Duration = Duration::from_secs(60);
+const START_WITHIN: Duration = Duration::from_mins(1);
 /// More than the supervisor gives PostgreSQL before it insists.
 const STOP_WITHIN: Duration = Duration::from_secs(25);
 /// Another process may take the free port before PostgreSQL does.
@@ -76,7 +76,11 @@ impl Postgres {
             command.args(["--user", &user.uid.to_string(), "--group", &user.gid.to_string()]);
         }
         // A group of its own: a Ctrl-C in the terminal is for us, and PostgreSQL stops when we are done.
-        command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::from(output.try_clone()?)).stderr(Stdio::from(output));
+        command
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::from(output.try_clone()?))
+            .stderr(Stdio::from(output));
         let supervisor = command.spawn().context("PostgreSQL cannot be started")?;
         Ok(Self { supervisor, port, password, log })
     }
@@ -85,17 +89,28 @@ impl Postgres {
         let deadline = Instant::now() + START_WITHIN;
         loop {
             if let Some(status) = self.supervisor.try_wait()? {
-                bail!("PostgreSQL did not start ({status}); the end of {}:\n{}", self.log.display(), self.last_words());
+                bail!(
+                    "PostgreSQL did not start ({status}); the end of {}:\n{}",
+                    self.log.display(),
+                    self.last_words()
+                );
             }
-            match timeout(Duration::from_secs(5), PgConnection::connect(self.superuser_url().expose())).await {
+            match timeout(Duration::from_secs(5), PgConnection::connect(self.superuser_url().expose())).await
+            {
                 Ok(Ok(connection)) => {
                     connection.close().await?;
                     return Ok(());
                 }
-                Ok(Err(sqlx::Error::Database(refused))) if refused.code().is_some_and(|code| code.starts_with("28")) => {
-                    bail!("PostgreSQL refuses the password in the state folder: delete the state folder to start anew")
+                Ok(Err(sqlx::Error::Database(refused)))
+                    if refused.code().is_some_and(|code| code.starts_with("28")) =>
+                {
+                    bail!(
+                        "PostgreSQL refuses the password in the state folder: delete the state folder to start anew"
+                    )
                 }
-                _ if Instant::now() > deadline => bail!("PostgreSQL does not answer; see {}", self.log.display()),
+                _ if Instant::now() > deadline => {
+                    bail!("PostgreSQL does not answer; see {}", self.log.display())
+                }
                 _ => sleep(Duration::from_millis(50)).await,
             }
         }

@@ -25,7 +25,9 @@ impl ClusterUser {
             return Ok(None);
         }
         let found = CANDIDATES.into_iter().find_map(|name| User::from_name(name).ok().flatten());
-        let user = found.context("PostgreSQL does not run as root, and there is neither a user `postgres` nor `nobody`")?;
+        let user = found.context(
+            "PostgreSQL does not run as root, and there is neither a user `postgres` nor `nobody`",
+        )?;
         Ok(Some(Self { name: user.name, uid: user.uid.as_raw(), gid: user.gid.as_raw() }))
     }
 

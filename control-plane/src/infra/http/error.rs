@@ -132,7 +132,10 @@ impl IntoResponse for ApiError {
 impl From<sqlx::Error> for ApiError {
     fn from(error: sqlx::Error) -> Self {
         let overloaded = match &error {
-            sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) | sqlx::Error::Tls(_) => true,
+            sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_) => true,
             // Class 08: connection; 53: resources; 55P03, 57014: a lock or statement took too long; 57P: shutting down;
             // 40001, 40P01: serialisation failure, deadlock.
             sqlx::Error::Database(database) => database.code().is_some_and(|code| {
@@ -172,7 +175,8 @@ impl FieldErrors {
     }
 
     pub fn into_error(self) -> ApiError {
-        let errors: Vec<_> = self.0.iter().map(|(field, reason)| json!({ "field": field, "reason": reason })).collect();
+        let errors: Vec<_> =
+            self.0.iter().map(|(field, reason)| json!({ "field": field, "reason": reason })).collect();
         let named: Vec<_> = self.0.iter().map(|(field, _)| field.as_str()).take(8).collect();
         ApiError::bad_request("VALIDATION_ERROR", format!("not acceptable: {}", named.join(", ")))
             .details(json!({ "errors": errors }))

@@ -40,7 +40,9 @@ impl Fields {
         self.refuse_unknown();
         match value {
             Some(value) if self.errors.is_empty() => Ok(value),
-            _ if self.errors.is_empty() => Err(ApiError::bad_request("VALIDATION_ERROR", "the request is not acceptable")),
+            _ if self.errors.is_empty() => {
+                Err(ApiError::bad_request("VALIDATION_ERROR", "the request is not acceptable"))
+            }
             _ => Err(self.errors.into_error()),
         }
     }
@@ -182,7 +184,9 @@ impl Fields {
             Value::String(text) if text.len() <= 40 => OffsetDateTime::parse(&text, &Rfc3339).ok(),
             _ => None,
         };
-        let time = time.and_then(|time| time.checked_to_offset(time::UtcOffset::UTC)).filter(|time| time.year() >= 1970);
+        let time = time
+            .and_then(|time| time.checked_to_offset(time::UtcOffset::UTC))
+            .filter(|time| time.year() >= 1970);
         if time.is_none() {
             self.error(name, "must be a date and time like 2030-01-31T12:00:00Z");
         }

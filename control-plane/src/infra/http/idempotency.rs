@@ -38,14 +38,20 @@ impl FromRequestParts<App> for Idempotency {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, ApiError> {
-        let refused =
-            || ApiError::bad_request("INVALID_IDEMPOTENCY_KEY", "Idempotency-Key must be one value of 1 to 255 visible ASCII characters");
+        let refused = || {
+            ApiError::bad_request(
+                "INVALID_IDEMPOTENCY_KEY",
+                "Idempotency-Key must be one value of 1 to 255 visible ASCII characters",
+            )
+        };
         let mut values = parts.headers.get_all(HEADER).iter();
         let key = values.next().map(|value| {
             value
                 .to_str()
                 .ok()
-                .filter(|key| (1..=MAX_KEY_LENGTH).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic()))
+                .filter(|key| {
+                    (1..=MAX_KEY_LENGTH).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic())
+                })
                 .map(str::to_owned)
                 .ok_or_else(refused)
         });
@@ -78,7 +84,9 @@ pub async fn run(
     }
     let outcome = work.await;
     match outcome {
-        Ok(response) if response.status().is_success() => store(app, caller, operation, &key, &context, response).await,
+        Ok(response) if response.status().is_success() => {
+            store(app, caller, operation, &key, &context, response).await
+        }
         failed => {
             release(app, caller, operation, &key).await?;
             failed
@@ -128,8 +136,12 @@ async fn claim(
     )
     .fetch_optional(&mut *tx)
     .await?;
-    let in_progress =
-        || ApiError::conflict("IDEMPOTENCY_IN_PROGRESS", "the first request with this Idempotency-Key is still running");
+    let in_progress = || {
+        ApiError::conflict(
+            "IDEMPOTENCY_IN_PROGRESS",
+            "the first request with this Idempotency-Key is still running",
+        )
+    };
     let first = first.ok_or_else(in_progress)?;
     if first.request_hash != request_hash {
         return Err(ApiError::conflict(
@@ -137,7 +149,8 @@ async fn claim(
             "this Idempotency-Key was used for another request; choose a new one",
         ));
     }
-    let (Some(status), Some(ciphertext), Some(key_id)) = (first.status, first.response_ciphertext, first.wrapping_key_id)
+    let (Some(status), Some(ciphertext), Some(key_id)) =
+        (first.status, first.response_ciphertext, first.wrapping_key_id)
     else {
         return Err(in_progress());
     };
@@ -222,5 +235,8 @@ async fn release(app: &App, caller: &Caller, operation: &str, key: &str) -> Resu
 
 /// Deletes answers older than a day.
 pub async fn purge_expired(tx: &mut PgConnection, now: OffsetDateTime) -> Result<(), sqlx::Error> {
-    sqlx::query!("delete from idempotency_keys where created_at < $1", now - KEPT).execute(tx).await.map(|_| ())
+    sqlx::query!("delete from idempotency_keys where created_at < $1", now - KEPT)
+        .execute(tx)
+        .await
+        .map(|_| ())
 }

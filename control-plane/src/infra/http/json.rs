@@ -64,13 +64,19 @@ fn is_json(request: &Request) -> bool {
 }
 
 fn not_json() -> ApiError {
-    ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", "the body must be application/json")
+    ApiError::new(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "UNSUPPORTED_MEDIA_TYPE",
+        "the body must be application/json",
+    )
 }
 
 fn parse<T: FromFields>(body: &[u8]) -> Result<T, ApiError> {
     let invalid = |message: &'static str| ApiError::bad_request("INVALID_JSON", message);
     let value = parse_json(body).map_err(|_| {
-        invalid("the body is not JSON: check syntax, UTF-8, nesting (at most 128 deep) and members named twice")
+        invalid(
+            "the body is not JSON: check syntax, UTF-8, nesting (at most 128 deep) and members named twice",
+        )
     })?;
     match value {
         Value::Object(members) => Fields::of_object(members).read(),

@@ -21,7 +21,10 @@ pub fn wrap(router: Router<App>, app: &App) -> Router<App> {
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(app.clone(), limits::read_body_and_detach))
         .layer(from_fn_with_state(app.config.request_timeout, limits::limit_time))
-        .layer(from_fn_with_state(limits::Concurrency::new(app.config.max_concurrency), limits::limit_concurrency))
+        .layer(from_fn_with_state(
+            limits::Concurrency::new(app.config.max_concurrency),
+            limits::limit_concurrency,
+        ))
         .layer(from_fn(limits::limit_head))
         .layer(from_fn_with_state(app.clone(), tls_redirect::redirect_to_tls))
         .layer(CatchPanicLayer::custom(panicked))
@@ -34,9 +37,14 @@ async fn not_found() -> ApiError {
 }
 
 async fn method_not_allowed() -> ApiError {
-    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", "this method is not allowed at this path")
+    ApiError::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "METHOD_NOT_ALLOWED",
+        "this method is not allowed at this path",
+    )
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the layer hands it over like this")]
 fn panicked(payload: Box<dyn Any + Send>) -> Response {
     let message = payload
         .downcast_ref::<&str>()
@@ -61,14 +69,14 @@ async fn shape_errors(request: Request, next: Next) -> Response {
 #[cfg(test)]
 mod tests {
     use axum::body::{Body, to_bytes};
-    use axum::http::header;
+    use axum::http::{HeaderMap, header};
     use axum::routing::post;
     use serde_json::Value;
     use tower::ServiceExt as _;
 
     use super::*;
 
-    async fn ask(method: &str, path: &str) -> (StatusCode, axum::http::HeaderMap, Value) {
+    async fn ask(method: &str, path: &str) -> (StatusCode, HeaderMap, Value) {
         async fn panics() -> StatusCode {
             panic!("at the disco")
         }

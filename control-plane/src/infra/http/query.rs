@@ -28,7 +28,8 @@ impl<T: FromFields> FromRequestParts<App> for StrictQuery<T> {
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let decoded = percent_decode(name).zip(percent_decode(value));
-            let (name, value) = decoded.ok_or_else(|| invalid("the query string is not valid percent-encoded UTF-8"))?;
+            let (name, value) =
+                decoded.ok_or_else(|| invalid("the query string is not valid percent-encoded UTF-8"))?;
             if members.contains_key(&name) {
                 return Err(ApiError::bad_request("INVALID_QUERY", format!("{} is repeated", shown(&name))));
             }

@@ -30,11 +30,12 @@ pub(super) async fn observe(State(app): State<App>, mut request: Request, next: 
     let elapsed = started.elapsed();
 
     let status = response.status();
-    let labels = [("method", method.to_owned()), ("route", route), ("status_code", status.as_u16().to_string())];
+    let labels =
+        [("method", method.to_owned()), ("route", route), ("status_code", status.as_u16().to_string())];
     metrics::counter!("agentidp_http_requests_total", &labels).increment(1);
     metrics::histogram!("agentidp_http_request_duration_seconds", &labels).record(elapsed.as_secs_f64());
     span.in_scope(|| {
-        let (status, milliseconds) = (status.as_u16(), elapsed.as_secs_f64() * 1_000.0);
+        let (status, milliseconds) = (status.as_u16(), (elapsed.as_secs_f64() * 1e6).round() / 1e3);
         if status >= 500 {
             tracing::warn!(status, milliseconds, "answered");
         } else {
@@ -78,7 +79,8 @@ mod tests {
     #[test]
     fn log_injection_attack_only_harmless_request_ids_are_taken() {
         let given = |value: &str| {
-            let headers = HeaderMap::from_iter([(header::HeaderName::from_static(HEADER), value.parse().unwrap())]);
+            let headers =
+                HeaderMap::from_iter([(header::HeaderName::from_static(HEADER), value.parse().unwrap())]);
             given_id(&headers)
         };
         assert_eq!(given("abc-DEF_1.2").as_deref(), Some("abc-DEF_1.2"));

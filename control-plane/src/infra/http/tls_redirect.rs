@@ -20,7 +20,8 @@ pub(super) async fn redirect_to_tls(State(app): State<App>, request: Request, ne
 
 fn came_unencrypted(app: &App, request: &Request) -> bool {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
-    let trusted = peer.is_some_and(|peer| app.config.trusted_proxies.iter().any(|network| network.contains(peer)));
+    let trusted =
+        peer.is_some_and(|peer| app.config.trusted_proxies.iter().any(|network| network.contains(peer)));
     let scheme = request.headers().get("x-forwarded-proto").and_then(|value| value.to_str().ok());
     trusted && scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("http"))
 }
@@ -28,7 +29,8 @@ fn came_unencrypted(app: &App, request: &Request) -> bool {
 fn answer(request: &Request, issuer: &str) -> Response {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         // What was in this request has already travelled in the clear; a redirect would make that go unnoticed.
-        return ApiError::forbidden("TLS_REQUIRED", "use https: this request was sent unencrypted").into_response();
+        return ApiError::forbidden("TLS_REQUIRED", "use https: this request was sent unencrypted")
+            .into_response();
     }
     // To our own name, never to the Host header's.
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
