@@ -1,6 +1,9 @@
 //! Configuration: environment variables, or the same names in a TOML file. The environment wins. Every problem is found at
 //! start and reported together, each with the name of its variable.
 
+mod reader;
+mod secret;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
@@ -8,42 +11,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use agentidp_shared::jwk::Algorithm;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use zeroize::Zeroize;
 
+use self::reader::Reader;
+pub use self::secret::Secret;
 use super::http::network::Network;
-
-/// A value that must not be shown. `Debug` prints `[redacted]`; the memory is overwritten when it is dropped.
-pub struct Secret<T: Zeroize>(T);
-
-impl<T: Zeroize> Secret<T> {
-    pub fn new(value: T) -> Self {
-        Self(value)
-    }
-
-    pub fn expose(&self) -> &T {
-        &self.0
-    }
-}
-
-impl<T: Zeroize> Drop for Secret<T> {
-    fn drop(&mut self) {
-        self.0.zeroize();
-    }
-}
-
-impl<T: Zeroize + Clone> Clone for Secret<T> {
-    fn clone(&self) -> Self {
-        Self(self.0.clone())
-    }
-}
-
-impl<T: Zeroize> fmt::Debug for Secret<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[redacted]")
-    }
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Environment {
@@ -166,7 +137,7 @@ impl Config {
 
     /// Reads named values. An empty value counts as absent.
     pub fn from_values(values: BTreeMap<String, String>) -> Result<Self, ConfigError> {
-        let mut reader = Reader { values, problems: Vec::new() };
+        let mut reader = Reader::new(values);
         let environment = match reader.text("AGENTIDP_ENV").as_deref() {
             None | Some("production") => Environment::Production,
             Some("development") => Environment::Development,
@@ -203,7 +174,7 @@ impl Config {
             max_concurrency: usize::try_from(reader.number("AGENTIDP_MAX_CONCURRENCY", 1_024, 1, 100_000))
                 .unwrap_or(1_024),
         };
-        if reader.problems.is_empty() { Ok(config) } else { Err(ConfigError(reader.problems)) }
+        reader.finish(config)
     }
 }
 
@@ -214,9 +185,9 @@ impl Database {
         if let Some(owner) = values.get("DATABASE_OWNER_URL").cloned() {
             values.entry("DATABASE_URL".to_owned()).or_insert(owner);
         }
-        let mut reader = Reader { values, problems: Vec::new() };
+        let mut reader = Reader::new(values);
         let database = reader.database();
-        if reader.problems.is_empty() { Ok(database) } else { Err(ConfigError(reader.problems)) }
+        reader.finish(database)
     }
 }
 
@@ -268,220 +239,6 @@ fn read_file(path: &Path) -> Result<BTreeMap<String, String>, ConfigError> {
         };
     }
     if problems.is_empty() { Ok(values) } else { Err(ConfigError(problems)) }
-}
-
-struct Reader {
-    values: BTreeMap<String, String>,
-    problems: Vec<String>,
-}
-
-impl Reader {
-    /// Values are never part of a problem: any of them may be a secret put into the wrong variable.
-    fn problem(&mut self, name: &str, reason: &str) {
-        self.problems.push(format!("{name}: {reason}"));
-    }
-
-    fn text(&mut self, name: &str) -> Option<String> {
-        self.values.remove(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
-    }
-
-    fn parsed<T: std::str::FromStr>(&mut self, name: &str, default: &str, expected: &str) -> T {
-        let text = self.text(name).unwrap_or_else(|| default.to_owned());
-        text.parse().unwrap_or_else(|_| {
-            self.problem(name, &format!("must be {expected}"));
-            #[expect(
-                clippy::expect_used,
-                reason = "defaults are constants of this file and covered by a test"
-            )]
-            default.parse().ok().expect("the default is valid")
-        })
-    }
-
-    fn number(&mut self, name: &str, default: u32, least: u32, most: u32) -> u32 {
-        let number =
-            self.text(name).map(|text| text.parse().ok().filter(|number| (least..=most).contains(number)));
-        match number {
-            None => default,
-            Some(Some(number)) => number,
-            Some(None) => {
-                self.problem(name, &format!("must be a whole number from {least} to {most}"));
-                default
-            }
-        }
-    }
-
-    fn database_url(&mut self, name: &str) -> Option<String> {
-        let url = self.text(name)?;
-        if !(url.starts_with("postgres://") || url.starts_with("postgresql://")) {
-            self.problem(name, "must be a URL like postgres://user:password@host:5432/database");
-        }
-        Some(url)
-    }
-
-    fn database(&mut self) -> Database {
-        let url = self.required_database_url("DATABASE_URL");
-        let owner_url = self.database_url("DATABASE_OWNER_URL").unwrap_or_else(|| url.clone());
-        Database {
-            url: Secret::new(url),
-            owner_url: Secret::new(owner_url),
-            max_connections: self.number("DATABASE_MAX_CONNECTIONS", 20, 2, 1_000),
-        }
-    }
-
-    fn required_database_url(&mut self, name: &str) -> String {
-        self.database_url(name).unwrap_or_else(|| {
-            self.problem(
-                name,
-                "required: the PostgreSQL database, postgres://user:password@host:5432/database",
-            );
-            String::new()
-        })
-    }
-
-    fn issuer(&mut self, environment: Environment) -> String {
-        const NAME: &str = "AGENTIDP_ISSUER";
-        let Some(issuer) = self.text(NAME) else {
-            self.problem(NAME, "required: the public URL of the edge, for example https://id.example.com");
-            return String::new();
-        };
-        let issuer = issuer.trim_end_matches('/').to_owned();
-        let uri: Option<http::Uri> = issuer.parse().ok();
-        let scheme = uri.as_ref().and_then(http::Uri::scheme_str);
-        let has_host = uri.as_ref().is_some_and(|uri| uri.authority().is_some() && uri.query().is_none());
-        if !has_host || issuer.contains(['#', '@']) || !matches!(scheme, Some("https" | "http")) {
-            self.problem(NAME, "must be an http(s) URL without user, query and fragment");
-        } else if environment == Environment::Production && scheme != Some("https") {
-            self.problem(NAME, "must be https in production");
-        }
-        issuer
-    }
-
-    /// The value of `name`, or the contents of the file named by `file_name`.
-    fn direct_or_file(&mut self, name: &str, file_name: &str, what: &str) -> Option<String> {
-        let (direct, file) = (self.text(name), self.text(file_name));
-        match (direct, file) {
-            (Some(_), Some(_)) => {
-                self.problem(name, &format!("set this or {file_name}, not both"));
-                None
-            }
-            (Some(value), None) => Some(value),
-            (None, Some(path)) => match std::fs::read_to_string(&path) {
-                Ok(value) => Some(value.trim().to_owned()),
-                Err(error) => {
-                    self.problem(file_name, &format!("the file cannot be read: {error}"));
-                    None
-                }
-            },
-            (None, None) => {
-                self.problem(name, &format!("required (or {file_name}): {what}"));
-                None
-            }
-        }
-    }
-
-    fn keystore_key(&mut self) -> Secret<[u8; 32]> {
-        const NAME: &str = "AGENTIDP_KEYSTORE_KEY";
-        let what = "32 random bytes in base64, for example from `openssl rand -base64 32`";
-        let Some(text) = self.direct_or_file(NAME, "AGENTIDP_KEYSTORE_FILE", what) else {
-            return Secret::new([0; 32]);
-        };
-        let bytes = STANDARD.decode(&text).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
-        Secret::new(bytes.unwrap_or_else(|| {
-            self.problem(NAME, "must be exactly 32 bytes in base64");
-            [0; 32]
-        }))
-    }
-
-    fn feed_key(&mut self) -> Secret<Vec<u8>> {
-        const NAME: &str = "AGENTIDP_FEED_KEY";
-        let what = "an Ed25519 private key in PEM, for example from `openssl genpkey -algorithm ed25519`";
-        let Some(pem) = self.direct_or_file(NAME, "AGENTIDP_FEED_KEY_FILE", what) else {
-            return Secret::new(Vec::new());
-        };
-        let der = pem
-            .trim()
-            .strip_prefix("-----BEGIN PRIVATE KEY-----")
-            .and_then(|rest| rest.strip_suffix("-----END PRIVATE KEY-----"))
-            .and_then(|body| STANDARD.decode(body.split_ascii_whitespace().collect::<String>()).ok());
-        let der = der.filter(|der| aws_lc_rs::signature::Ed25519KeyPair::from_pkcs8(der).is_ok());
-        Secret::new(der.unwrap_or_else(|| {
-            self.problem(NAME, "must be an Ed25519 PRIVATE KEY in PEM (PKCS#8)");
-            Vec::new()
-        }))
-    }
-
-    fn list(&mut self, name: &str) -> Vec<String> {
-        let text = self.text(name).unwrap_or_default();
-        text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
-    }
-
-    fn edge_keys(&mut self) -> Vec<EdgeKey> {
-        const NAME: &str = "AGENTIDP_EDGE_KEYS";
-        let mut keys = Vec::new();
-        for item in self.list(NAME) {
-            let key = item.split_once(':').filter(|(name, secret)| {
-                let named = (1..=64).contains(&name.len())
-                    && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-                named && secret.len() >= 32 && secret.bytes().all(|b| b.is_ascii_graphic())
-            });
-            match key {
-                Some((name, secret)) => {
-                    keys.push(EdgeKey { name: name.to_owned(), secret: Secret::new(secret.to_owned()) });
-                }
-                None => self.problem(
-                    NAME,
-                    "each must be name:secret; a name has lower-case letters, digits and hyphens, a secret 32 characters or more",
-                ),
-            }
-        }
-        keys
-    }
-
-    fn push_urls(&mut self, environment: Environment) -> Vec<String> {
-        const NAME: &str = "AGENTIDP_EDGE_PUSH_URLS";
-        let urls = self.list(NAME);
-        for url in &urls {
-            let uri: Option<http::Uri> = url.parse().ok().filter(|uri: &http::Uri| uri.authority().is_some());
-            let scheme = uri.as_ref().and_then(http::Uri::scheme_str);
-            if scheme != Some("https") && (environment == Environment::Production || scheme != Some("http")) {
-                self.problem(NAME, "each must be an https URL (http is allowed in development)");
-            }
-        }
-        urls
-    }
-
-    fn networks(&mut self, name: &str) -> Vec<Network> {
-        let mut networks = Vec::new();
-        for item in self.list(name) {
-            match item.parse() {
-                Ok(network) => networks.push(network),
-                Err(_) => self.problem(name, "each must be an address block like 10.0.0.0/8"),
-            }
-        }
-        networks
-    }
-
-    fn log_filter(&mut self) -> String {
-        const NAME: &str = "AGENTIDP_LOG";
-        let filter = self.text(NAME).unwrap_or_else(|| "info,sqlx=warn".into());
-        if tracing_subscriber::EnvFilter::try_new(&filter).is_err() {
-            self.problem(NAME, "must be a log filter, for example info,sqlx=warn");
-        }
-        filter
-    }
-
-    fn log_format(&mut self, environment: Environment) -> LogFormat {
-        const NAME: &str = "AGENTIDP_LOG_FORMAT";
-        match self.text(NAME).as_deref() {
-            Some("pretty") => LogFormat::Pretty,
-            None if environment == Environment::Development => LogFormat::Pretty,
-            Some("json") | None => LogFormat::Json,
-            Some(_) => {
-                self.problem(NAME, "must be json or pretty");
-                LogFormat::Json
-            }
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,234 @@
+//! Reading settings one by one, noting every problem instead of stopping at the first.
+
+use std::collections::BTreeMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use super::{ConfigError, Database, EdgeKey, Environment, LogFormat, Secret};
+use crate::infra::http::network::Network;
+
+pub(super) struct Reader {
+    values: BTreeMap<String, String>,
+    problems: Vec<String>,
+}
+
+impl Reader {
+    pub(super) fn new(values: BTreeMap<String, String>) -> Self {
+        Self { values, problems: Vec::new() }
+    }
+
+    /// `read`, unless something was wrong.
+    pub(super) fn finish<T>(self, read: T) -> Result<T, ConfigError> {
+        if self.problems.is_empty() { Ok(read) } else { Err(ConfigError(self.problems)) }
+    }
+
+    /// Values are never part of a problem: any of them may be a secret put into the wrong variable.
+    pub(super) fn problem(&mut self, name: &str, reason: &str) {
+        self.problems.push(format!("{name}: {reason}"));
+    }
+
+    pub(super) fn text(&mut self, name: &str) -> Option<String> {
+        self.values.remove(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+    }
+
+    pub(super) fn parsed<T: std::str::FromStr>(&mut self, name: &str, default: &str, expected: &str) -> T {
+        let text = self.text(name).unwrap_or_else(|| default.to_owned());
+        text.parse().unwrap_or_else(|_| {
+            self.problem(name, &format!("must be {expected}"));
+            #[expect(
+                clippy::expect_used,
+                reason = "defaults are constants of this file and covered by a test"
+            )]
+            default.parse().ok().expect("the default is valid")
+        })
+    }
+
+    pub(super) fn number(&mut self, name: &str, default: u32, least: u32, most: u32) -> u32 {
+        let number =
+            self.text(name).map(|text| text.parse().ok().filter(|number| (least..=most).contains(number)));
+        match number {
+            None => default,
+            Some(Some(number)) => number,
+            Some(None) => {
+                self.problem(name, &format!("must be a whole number from {least} to {most}"));
+                default
+            }
+        }
+    }
+
+    fn database_url(&mut self, name: &str) -> Option<String> {
+        let url = self.text(name)?;
+        if !(url.starts_with("postgres://") || url.starts_with("postgresql://")) {
+            self.problem(name, "must be a URL like postgres://user:password@host:5432/database");
+        }
+        Some(url)
+    }
+
+    pub(super) fn database(&mut self) -> Database {
+        let url = self.required_database_url("DATABASE_URL");
+        let owner_url = self.database_url("DATABASE_OWNER_URL").unwrap_or_else(|| url.clone());
+        Database {
+            url: Secret::new(url),
+            owner_url: Secret::new(owner_url),
+            max_connections: self.number("DATABASE_MAX_CONNECTIONS", 20, 2, 1_000),
+        }
+    }
+
+    fn required_database_url(&mut self, name: &str) -> String {
+        self.database_url(name).unwrap_or_else(|| {
+            self.problem(
+                name,
+                "required: the PostgreSQL database, postgres://user:password@host:5432/database",
+            );
+            String::new()
+        })
+    }
+
+    pub(super) fn issuer(&mut self, environment: Environment) -> String {
+        const NAME: &str = "AGENTIDP_ISSUER";
+        let Some(issuer) = self.text(NAME) else {
+            self.problem(NAME, "required: the public URL of the edge, for example https://id.example.com");
+            return String::new();
+        };
+        let issuer = issuer.trim_end_matches('/').to_owned();
+        let uri: Option<http::Uri> = issuer.parse().ok();
+        let scheme = uri.as_ref().and_then(http::Uri::scheme_str);
+        let has_host = uri.as_ref().is_some_and(|uri| uri.authority().is_some() && uri.query().is_none());
+        if !has_host || issuer.contains(['#', '@']) || !matches!(scheme, Some("https" | "http")) {
+            self.problem(NAME, "must be an http(s) URL without user, query and fragment");
+        } else if environment == Environment::Production && scheme != Some("https") {
+            self.problem(NAME, "must be https in production");
+        }
+        issuer
+    }
+
+    /// The value of `name`, or the contents of the file named by `file_name`.
+    fn direct_or_file(&mut self, name: &str, file_name: &str, what: &str) -> Option<String> {
+        let (direct, file) = (self.text(name), self.text(file_name));
+        match (direct, file) {
+            (Some(_), Some(_)) => {
+                self.problem(name, &format!("set this or {file_name}, not both"));
+                None
+            }
+            (Some(value), None) => Some(value),
+            (None, Some(path)) => match std::fs::read_to_string(&path) {
+                Ok(value) => Some(value.trim().to_owned()),
+                Err(error) => {
+                    self.problem(file_name, &format!("the file cannot be read: {error}"));
+                    None
+                }
+            },
+            (None, None) => {
+                self.problem(name, &format!("required (or {file_name}): {what}"));
+                None
+            }
+        }
+    }
+
+    pub(super) fn keystore_key(&mut self) -> Secret<[u8; 32]> {
+        const NAME: &str = "AGENTIDP_KEYSTORE_KEY";
+        let what = "32 random bytes in base64, for example from `openssl rand -base64 32`";
+        let Some(text) = self.direct_or_file(NAME, "AGENTIDP_KEYSTORE_FILE", what) else {
+            return Secret::new([0; 32]);
+        };
+        let bytes = STANDARD.decode(&text).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+        Secret::new(bytes.unwrap_or_else(|| {
+            self.problem(NAME, "must be exactly 32 bytes in base64");
+            [0; 32]
+        }))
+    }
+
+    pub(super) fn feed_key(&mut self) -> Secret<Vec<u8>> {
+        const NAME: &str = "AGENTIDP_FEED_KEY";
+        let what = "an Ed25519 private key in PEM, for example from `openssl genpkey -algorithm ed25519`";
+        let Some(pem) = self.direct_or_file(NAME, "AGENTIDP_FEED_KEY_FILE", what) else {
+            return Secret::new(Vec::new());
+        };
+        let der = pem
+            .trim()
+            .strip_prefix("-----BEGIN PRIVATE KEY-----")
+            .and_then(|rest| rest.strip_suffix("-----END PRIVATE KEY-----"))
+            .and_then(|body| STANDARD.decode(body.split_ascii_whitespace().collect::<String>()).ok());
+        let der = der.filter(|der| aws_lc_rs::signature::Ed25519KeyPair::from_pkcs8(der).is_ok());
+        Secret::new(der.unwrap_or_else(|| {
+            self.problem(NAME, "must be an Ed25519 PRIVATE KEY in PEM (PKCS#8)");
+            Vec::new()
+        }))
+    }
+
+    fn list(&mut self, name: &str) -> Vec<String> {
+        let text = self.text(name).unwrap_or_default();
+        text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
+    }
+
+    pub(super) fn edge_keys(&mut self) -> Vec<EdgeKey> {
+        const NAME: &str = "AGENTIDP_EDGE_KEYS";
+        let mut keys = Vec::new();
+        for item in self.list(NAME) {
+            let key = item.split_once(':').filter(|(name, secret)| {
+                let named = (1..=64).contains(&name.len())
+                    && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+                named && secret.len() >= 32 && secret.bytes().all(|b| b.is_ascii_graphic())
+            });
+            match key {
+                Some((name, secret)) => {
+                    keys.push(EdgeKey { name: name.to_owned(), secret: Secret::new(secret.to_owned()) });
+                }
+                None => self.problem(
+                    NAME,
+                    "each must be name:secret; a name has lower-case letters, digits and hyphens, a secret 32 characters or more",
+                ),
+            }
+        }
+        keys
+    }
+
+    pub(super) fn push_urls(&mut self, environment: Environment) -> Vec<String> {
+        const NAME: &str = "AGENTIDP_EDGE_PUSH_URLS";
+        let urls = self.list(NAME);
+        for url in &urls {
+            let uri: Option<http::Uri> = url.parse().ok().filter(|uri: &http::Uri| {
+                uri.authority().is_some_and(|authority| !authority.as_str().contains('@'))
+            });
+            let scheme = uri.as_ref().and_then(http::Uri::scheme_str);
+            if scheme != Some("https") && (environment == Environment::Production || scheme != Some("http")) {
+                self.problem(NAME, "each must be an https URL without user (http is allowed in development)");
+            }
+        }
+        urls
+    }
+
+    pub(super) fn networks(&mut self, name: &str) -> Vec<Network> {
+        let mut networks = Vec::new();
+        for item in self.list(name) {
+            match item.parse() {
+                Ok(network) => networks.push(network),
+                Err(_) => self.problem(name, "each must be an address block like 10.0.0.0/8"),
+            }
+        }
+        networks
+    }
+
+    pub(super) fn log_filter(&mut self) -> String {
+        const NAME: &str = "AGENTIDP_LOG";
+        let filter = self.text(NAME).unwrap_or_else(|| "info,sqlx=warn".into());
+        if tracing_subscriber::EnvFilter::try_new(&filter).is_err() {
+            self.problem(NAME, "must be a log filter, for example info,sqlx=warn");
+        }
+        filter
+    }
+
+    pub(super) fn log_format(&mut self, environment: Environment) -> LogFormat {
+        const NAME: &str = "AGENTIDP_LOG_FORMAT";
+        match self.text(NAME).as_deref() {
+            Some("pretty") => LogFormat::Pretty,
+            None if environment == Environment::Development => LogFormat::Pretty,
+            Some("json") | None => LogFormat::Json,
+            Some(_) => {
+                self.problem(NAME, "must be json or pretty");
+                LogFormat::Json
+            }
+        }
+    }
+}
