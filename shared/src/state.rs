@@ -35,6 +35,19 @@ impl State {
             return Err(FeedError::Gap { known: 0, from: batch.from });
         }
         check_times(&batch, now_ms)?;
+        Self::restore(batch, hasher)
+    }
+
+    /// Begins with a snapshot that this edge accepted while it was valid and has kept since, in storage only it writes to.
+    ///
+    /// The lifetime of a batch is there so that nobody *on the way* can hold one back and pass it off as news later. For what
+    /// the edge itself kept it would only mean forgetting every revocation because the control plane was away for five
+    /// minutes. The age still counts: [`age_ms`](Self::age_ms) goes on from `issued_at`, so a restored state is as stale as it
+    /// is old. Never for bytes that come from outside.
+    pub fn restore(batch: Batch, hasher: SeededHasher) -> Result<Self, FeedError> {
+        if !batch.is_snapshot() {
+            return Err(FeedError::Gap { known: 0, from: batch.from });
+        }
         let (mut keys, mut issuer, mut endpoints) = (None, None, EndpointTable::default());
         let mut exceptions = Exceptions::new(hasher);
         for change in batch.changes {
@@ -65,6 +78,15 @@ impl State {
             return Err(FeedError::OtherInstance);
         }
         check_times(&batch, self.trusted_now_ms(now_ms))?;
+        self.replay(batch)
+    }
+
+    /// Takes a batch as [`apply`](Self::apply) does, whenever it was signed: for batches that this edge accepted while they were
+    /// valid and has kept since, as with [`restore`](Self::restore). Never for bytes that come from outside.
+    pub fn replay(&mut self, batch: Batch) -> Result<(), FeedError> {
+        if batch.instance != self.instance {
+            return Err(FeedError::OtherInstance);
+        }
         if batch.to < self.sequence {
             return Err(FeedError::LowerSequence { known: self.sequence, to: batch.to });
         }
@@ -72,7 +94,7 @@ impl State {
             return Err(FeedError::Replayed);
         }
         if batch.is_snapshot() {
-            *self = Self::from_snapshot(batch, self.trusted_now_ms(now_ms), self.hasher)?;
+            *self = Self::restore(batch, self.hasher)?;
             return Ok(());
         }
         if batch.from > self.sequence {

@@ -14,4 +14,5 @@ mod support;
 mod acceptance;
 mod interleavings;
 mod model;
+mod restoring;
 mod sealing;
