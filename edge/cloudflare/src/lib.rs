@@ -1,1 +1,56 @@
-//! The Cloudflare Workers adapter.
+//! The Cloudflare Workers adapter: what [`agentidp_edge_core::host`] asks for, given by KV, a Durable Object, `fetch` and
+//! `WebCrypto`. Anything that could be decided differently elsewhere is not decided here.
+#![cfg(target_family = "wasm")]
+
+mod body;
+mod convert;
+mod crypto;
+mod hub;
+mod platform;
+mod region;
+
+use std::cell::OnceCell;
+use std::rc::Rc;
+
+use agentidp_edge_core::{Config, Node, handle, misconfigured};
+use worker::{Context, Env, console_error, event};
+
+use crate::body::Body;
+use crate::platform::Workers;
+
+thread_local! {
+    /// What this isolate remembers between requests. A variable that is wrong stays so until the next deployment.
+    static NODE: OnceCell<Option<Rc<Node>>> = const { OnceCell::new() };
+}
+
+#[event(fetch)]
+async fn fetch(
+    request: web_sys::Request,
+    env: Env,
+    context: Context,
+) -> worker::Result<web_sys::Response> {
+    let Some(node) = NODE.with(|node| node.get_or_init(|| open_node(&env)).clone()) else {
+        let path = convert::path_of(&request);
+        return convert::to_js(misconfigured(&path).map(Body::Bytes));
+    };
+    let host = Rc::new(Workers::for_request(env, context, region::of(&request)));
+    let request = match convert::from_js(&request) {
+        Ok(request) => request,
+        Err(refused) => return convert::to_js(refused.map(Body::Bytes)),
+    };
+    convert::to_js(handle(&node, &host, request).await)
+}
+
+fn open_node(env: &Env) -> Option<Rc<Node>> {
+    match config(env) {
+        Ok(config) => Some(Rc::new(Node::new(config, crypto::random()))),
+        Err(error) => {
+            console_error!("{error}");
+            None
+        }
+    }
+}
+
+fn config(env: &Env) -> Result<Config, agentidp_edge_core::ConfigError> {
+    Config::from_variables(|name| env.var(name).ok().map(|value| value.to_string()))
+}

@@ -1,1 +1,36 @@
-//! The edge on any host.
+//! The edge on any host: an HTTP request in, an HTTP response out.
+//!
+//! It answers from what it knows (keys, issuer, exceptions; see [`knowledge`]) and never asks the control plane whether a
+//! token is good. What it does not answer itself it forwards. What a host must give is listed in [`host`].
+
+mod agent_did;
+mod authorization;
+pub mod config;
+mod documents;
+mod errors;
+mod etag;
+mod form;
+mod headers;
+mod health;
+pub mod host;
+pub mod hub;
+mod introspect;
+mod judge;
+pub mod knowledge;
+mod methods;
+mod node;
+mod origin;
+mod proxy;
+mod push;
+mod request_id;
+mod router;
+mod verified;
+mod verify;
+
+#[cfg(test)]
+mod testing;
+
+pub use config::{Config, ConfigError};
+pub use errors::misconfigured;
+pub use node::Node;
+pub use router::{HEADERS_OF_VERIFY, VERIFY_PATH, handle};

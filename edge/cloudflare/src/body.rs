@@ -1,0 +1,69 @@
+//! Bodies: bytes of ours, or a stream of the platform's that is passed on without being looked at.
+
+use agentidp_edge_core::host::BodyError;
+use js_sys::{Reflect, Uint8Array};
+use wasm_bindgen::{JsCast as _, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{ReadableStream, ReadableStreamDefaultReader};
+
+/// Of a body that is too large, this much is read and thrown away, so that whoever sends it gets to read the answer.
+const MAX_DRAINED_BYTES: usize = 16 * 1024 * 1024;
+
+#[derive(Debug)]
+pub enum Body {
+    Bytes(Vec<u8>),
+    Stream(ReadableStream),
+}
+
+impl Body {
+    pub fn from_stream(stream: Option<ReadableStream>) -> Self {
+        stream.map_or(Self::Bytes(Vec::new()), Self::Stream)
+    }
+
+    /// The body as `fetch` and `Response` take it; nothing if it is empty.
+    pub fn to_js(&self) -> Option<JsValue> {
+        match self {
+            Self::Bytes(bytes) if bytes.is_empty() => None,
+            Self::Bytes(bytes) => Some(Uint8Array::from(bytes.as_slice()).into()),
+            Self::Stream(stream) => Some(stream.into()),
+        }
+    }
+
+    pub async fn read(self, limit: usize) -> Result<Vec<u8>, BodyError> {
+        match self {
+            Self::Bytes(bytes) if bytes.len() > limit => Err(BodyError::TooLarge),
+            Self::Bytes(bytes) => Ok(bytes),
+            Self::Stream(stream) => {
+                let reader = stream.get_reader().unchecked_into::<ReadableStreamDefaultReader>();
+                read(&reader, limit).await
+            }
+        }
+    }
+}
+
+async fn read(reader: &ReadableStreamDefaultReader, limit: usize) -> Result<Vec<u8>, BodyError> {
+    let (mut kept, mut total) = (Vec::new(), 0_usize);
+    while let Some(chunk) = next(reader).await? {
+        let length = usize::try_from(chunk.length()).unwrap_or(usize::MAX);
+        total = total.saturating_add(length);
+        if total > MAX_DRAINED_BYTES.max(limit) {
+            drop(JsFuture::from(reader.cancel()));
+            break;
+        }
+        if total > limit {
+            kept = Vec::new();
+        } else {
+            kept.extend(chunk.to_vec());
+        }
+    }
+    if total > limit { Err(BodyError::TooLarge) } else { Ok(kept) }
+}
+
+async fn next(reader: &ReadableStreamDefaultReader) -> Result<Option<Uint8Array>, BodyError> {
+    let result = JsFuture::from(reader.read()).await.map_err(|_| BodyError::Broken)?;
+    let member = |name: &str| Reflect::get(&result, &name.into()).map_err(|_| BodyError::Broken);
+    if member("done")?.is_truthy() {
+        return Ok(None);
+    }
+    member("value")?.dyn_into().map(Some).map_err(|_| BodyError::Broken)
+}

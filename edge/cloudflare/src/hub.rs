@@ -1,0 +1,194 @@
+//! The hub of a region as a Durable Object, and how nodes reach it.
+
+use std::cell::{Cell, OnceCell};
+use std::future::Future;
+use std::pin::pin;
+use std::rc::Rc;
+use std::time::Duration;
+
+use agentidp_edge_core::host::{HubHost, HubUnavailable, StorageError, Taken};
+use agentidp_edge_core::hub::{Hub, TICK_MS, wire};
+use agentidp_edge_core::knowledge::Known;
+use futures_util::future::{Either, select};
+use worker::{
+    Delay, DurableObject, Env, Method, RequestInit, SqlCursor, SqlStorageValue, State, console_error,
+    durable_object,
+};
+
+use crate::platform::Workers;
+use crate::region::Region;
+use crate::{config, crypto};
+
+/// The Durable Object namespace's binding.
+const HUBS: &str = "STATE_HUB";
+const ADDRESS: &str = "https://hub";
+/// How long a node waits for its hub. Longer than the hub waits for the control plane.
+const TIME_LIMIT: Duration = Duration::from_secs(5);
+/// Largest piece of a text in one row: SQLite in Durable Objects takes 2 MB.
+const MAX_PIECE: usize = 512 * 1024;
+const TABLE: &str = "create table if not exists batches (position integer, piece integer, text text not null, \
+                     primary key (position, piece)) without rowid";
+
+/// The batches the region's hub has after `known`.
+pub fn newer_batches(
+    env: &Env,
+    region: Option<Region>,
+    known: Option<Known>,
+) -> impl Future<Output = Result<Vec<String>, HubUnavailable>> + 'static {
+    let answer = ask(env, region, Method::Get, wire::newer_target(known), None);
+    async move {
+        match answer.await? {
+            (200, body) => Ok(wire::batches(&body)),
+            _ => Err(HubUnavailable),
+        }
+    }
+}
+
+/// Gives the region's hub a pushed batch.
+pub fn hand_over(
+    env: &Env,
+    region: Option<Region>,
+    batch: String,
+) -> impl Future<Output = Result<Taken, HubUnavailable>> + 'static {
+    let answer = ask(env, region, Method::Post, wire::TAKE_PATH.to_owned(), Some(batch));
+    async move { wire::taken_from_status(answer.await?.0).ok_or(HubUnavailable) }
+}
+
+fn ask(
+    env: &Env,
+    region: Option<Region>,
+    method: Method,
+    target: String,
+    body: Option<String>,
+) -> impl Future<Output = Result<(u16, String), HubUnavailable>> + use<> {
+    let mut init = RequestInit::new();
+    init.with_method(method).with_body(body.map(Into::into));
+    let request = worker::Request::new_with_init(&format!("{ADDRESS}{target}"), &init);
+    let stub = region.ok_or(HubUnavailable).and_then(|region| {
+        env.durable_object(HUBS)
+            .and_then(|hubs| hubs.get_by_name_with_location_hint(region.name, region.location_hint))
+            .map_err(|_| HubUnavailable)
+    });
+    async move {
+        let (stub, request) = (stub?, request.map_err(|_| HubUnavailable)?);
+        let answer = async {
+            let mut answer = stub.fetch_with_request(request).await?;
+            Ok::<_, worker::Error>((answer.status_code(), answer.text().await?))
+        };
+        match select(pin!(answer), pin!(Delay::from(TIME_LIMIT))).await {
+            Either::Left((answer, _)) => answer.map_err(|_| HubUnavailable),
+            Either::Right(_) => Err(HubUnavailable),
+        }
+    }
+}
+
+/// The Durable Object: a hub by the name of its region.
+#[durable_object]
+pub struct StateHub {
+    state: State,
+    env: Env,
+    hub: OnceCell<Option<Rc<Hub<Workers>>>>,
+    has_timer: Cell<bool>,
+}
+
+impl DurableObject for StateHub {
+    fn new(state: State, env: Env) -> Self {
+        Self { state, env, hub: OnceCell::new(), has_timer: Cell::new(false) }
+    }
+
+    async fn fetch(&self, mut request: worker::Request) -> worker::Result<worker::Response> {
+        let Some(hub) = self.hub() else { return worker::Response::error("not configured", 503) };
+        self.see_to_timer().await?;
+        let url = request.url()?;
+        match (request.method(), url.path()) {
+            (Method::Get, wire::NEWER_PATH) => {
+                let known = wire::known_from_query(url.query().unwrap_or_default());
+                worker::Response::ok(hub.newer(known).await.join("\n"))
+            }
+            (Method::Post, wire::TAKE_PATH) => {
+                let taken = hub.take(request.text().await?).await;
+                Ok(worker::Response::empty()?.with_status(wire::status_of(taken).as_u16()))
+            }
+            _ => worker::Response::error("nothing here", 404),
+        }
+    }
+
+    async fn alarm(&self) -> worker::Result<worker::Response> {
+        // First of all: an alarm that fails must not be the last.
+        self.state.storage().set_alarm(Duration::from_millis(TICK_MS)).await?;
+        self.has_timer.set(true);
+        if let Some(hub) = self.hub() {
+            hub.tick().await;
+        }
+        worker::Response::empty()
+    }
+}
+
+impl StateHub {
+    fn hub(&self) -> Option<Rc<Hub<Workers>>> {
+        self.hub.get_or_init(|| self.open()).clone()
+    }
+
+    fn open(&self) -> Option<Rc<Hub<Workers>>> {
+        let config = config(&self.env).map_err(|error| console_error!("{error}")).ok()?;
+        let workers = Workers::for_hub(self.env.clone(), self.state.storage().sql());
+        let region = self.state.id().name().unwrap_or_else(|| "unnamed".to_owned());
+        Some(Hub::open(Rc::new(workers), config, region, crypto::random()))
+    }
+
+    async fn see_to_timer(&self) -> worker::Result<()> {
+        if self.has_timer.replace(true) {
+            return Ok(());
+        }
+        let storage = self.state.storage();
+        if storage.get_alarm().await?.is_none() {
+            storage.set_alarm(Duration::from_millis(TICK_MS)).await?;
+        }
+        Ok(())
+    }
+}
+
+impl HubHost for Workers {
+    fn kept(&self) -> Result<Vec<String>, StorageError> {
+        let rows = self.execute("select position, text from batches order by position, piece", Vec::new())?;
+        let (mut texts, mut last) = (Vec::<String>::new(), None);
+        for row in rows.raw() {
+            let mut row = row.map_err(|error| StorageError(error.to_string()))?.into_iter();
+            let (Some(position), Some(SqlStorageValue::String(piece))) = (row.next(), row.next()) else {
+                return Err(StorageError("a row has another shape".to_owned()));
+            };
+            match texts.last_mut() {
+                Some(text) if last.as_ref() == Some(&position) => text.push_str(&piece),
+                _ => texts.push(piece),
+            }
+            last = Some(position);
+        }
+        Ok(texts)
+    }
+
+    /// Statements without an await between them are one transaction.
+    fn keep(&self, position: usize, text: &str) -> Result<(), StorageError> {
+        let number = |number: usize| {
+            let number = i64::try_from(number).map_err(|error| StorageError(error.to_string()))?;
+            Ok::<_, StorageError>(SqlStorageValue::Integer(number))
+        };
+        self.execute("delete from batches where position >= ?", vec![number(position)?])?;
+        for (piece, bytes) in text.as_bytes().chunks(MAX_PIECE).enumerate() {
+            // A compact JWS is ASCII, so it can be cut anywhere.
+            let text = String::from_utf8_lossy(bytes).into_owned();
+            let values = vec![number(position)?, number(piece)?, SqlStorageValue::String(text)];
+            self.execute("insert into batches values (?, ?, ?)", values)?;
+        }
+        Ok(())
+    }
+}
+
+impl Workers {
+    /// Runs a statement on the hub's own storage.
+    fn execute(&self, statement: &str, values: Vec<SqlStorageValue>) -> Result<SqlCursor, StorageError> {
+        let failed = |error: worker::Error| StorageError(error.to_string());
+        let storage = self.storage().ok_or_else(|| StorageError("not a hub".to_owned()))?;
+        storage.exec(TABLE, None).map_err(failed)?;
+        storage.exec(statement, values).map_err(failed)
+    }
+}

@@ -1,0 +1,193 @@
+//! The ports, given by the Workers runtime.
+
+use std::future::Future;
+use std::pin::pin;
+use std::time::Duration;
+
+use agentidp_edge_core::host::{
+    BodyError, Host, HubUnavailable, OriginError, Platform, Severity, Taken,
+};
+use agentidp_edge_core::knowledge::Known;
+use agentidp_shared::jwk::VerificationKey;
+use futures_util::future::{Either, select};
+use http::{Request, Response};
+use wasm_bindgen::JsCast as _;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{AbortController, RequestInit, RequestRedirect, WorkerGlobalScope};
+use worker::{Context, Date, Delay, Env, SqlStorage, console_error, console_log, console_warn};
+
+use crate::body::Body;
+use crate::region::Region;
+use crate::{convert, crypto, hub};
+
+/// The KV namespace's binding.
+const STORE: &str = "STORE";
+
+/// What one event (a request, or a call of the hub) may use.
+#[derive(Debug)]
+pub struct Workers {
+    env: Env,
+    role: Role,
+}
+
+#[derive(Debug)]
+enum Role {
+    Node { context: Context, region: Region },
+    Hub { storage: SqlStorage },
+}
+
+impl Workers {
+    pub fn for_request(env: Env, context: Context, region: Region) -> Self {
+        Self { env, role: Role::Node { context, region } }
+    }
+
+    pub fn for_hub(env: Env, storage: SqlStorage) -> Self {
+        Self { env, role: Role::Hub { storage } }
+    }
+
+    /// A hub's own storage.
+    pub fn storage(&self) -> Option<&SqlStorage> {
+        match &self.role {
+            Role::Node { .. } => None,
+            Role::Hub { storage } => Some(storage),
+        }
+    }
+
+    fn region(&self) -> Option<Region> {
+        match &self.role {
+            Role::Node { region, .. } => Some(*region),
+            Role::Hub { .. } => None,
+        }
+    }
+}
+
+impl Platform for Workers {
+    type Body = Body;
+
+    fn now_ms(&self) -> u64 {
+        Date::now().as_millis()
+    }
+
+    fn fill_random(&self, bytes: &mut [u8]) {
+        crypto::fill_random(bytes);
+    }
+
+    fn log(&self, severity: Severity, line: &str) {
+        match severity {
+            Severity::Info => console_log!("{line}"),
+            Severity::Warning => console_warn!("{line}"),
+            Severity::Error => console_error!("{line}"),
+        }
+    }
+
+    fn body(&self, bytes: Vec<u8>) -> Body {
+        Body::Bytes(bytes)
+    }
+
+    fn read_body(
+        &self,
+        body: Body,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<u8>, BodyError>> + 'static {
+        body.read(limit)
+    }
+
+    fn fetch_origin(
+        &self,
+        request: Request<Body>,
+        limit_ms: u64,
+    ) -> impl Future<Output = Result<Response<Body>, OriginError>> + 'static {
+        fetch(request, limit_ms)
+    }
+
+    fn recall(&self, key: &str) -> impl Future<Output = Option<String>> + 'static {
+        let value = self.env.kv(STORE).map(|store| store.get(key).text());
+        async move {
+            match value {
+                Ok(value) => value.await.ok().flatten(),
+                Err(_) => None,
+            }
+        }
+    }
+
+    fn remember(
+        &self,
+        key: &str,
+        value: String,
+        ttl_seconds: Option<u64>,
+    ) -> impl Future<Output = ()> + 'static {
+        let put = self.env.kv(STORE).and_then(|store| Ok(store.put(key, value)?));
+        async move {
+            let put = put.map(|put| match ttl_seconds {
+                Some(seconds) => put.expiration_ttl(seconds),
+                None => put,
+            });
+            let kept = match put {
+                Ok(put) => put.execute().await.map_err(worker::Error::from),
+                Err(error) => Err(error),
+            };
+            if let Err(error) = kept {
+                console_warn!("KV did not take a value: {error}");
+            }
+        }
+    }
+
+    fn run_in_background(&self, work: impl Future<Output = ()> + 'static) {
+        match &self.role {
+            Role::Node { context, .. } => context.wait_until(work),
+            // The runtime keeps an object alive while it works.
+            Role::Hub { .. } => wasm_bindgen_futures::spawn_local(work),
+        }
+    }
+}
+
+impl Host for Workers {
+    fn check_signature(
+        &self,
+        key: &VerificationKey,
+        message: &[u8],
+        signature: &[u8],
+    ) -> impl Future<Output = bool> {
+        crypto::check_signature(key, message, signature)
+    }
+
+    fn newer_batches(
+        &self,
+        known: Option<Known>,
+    ) -> impl Future<Output = Result<Vec<String>, HubUnavailable>> + 'static {
+        hub::newer_batches(&self.env, self.region(), known)
+    }
+
+    fn hand_over(&self, batch: String) -> impl Future<Output = Result<Taken, HubUnavailable>> + 'static {
+        hub::hand_over(&self.env, self.region(), batch)
+    }
+}
+
+async fn fetch(request: Request<Body>, limit_ms: u64) -> Result<Response<Body>, OriginError> {
+    let (parts, body) = request.into_parts();
+    let unreachable = |_| OriginError::Unreachable;
+    let init = RequestInit::new();
+    init.set_method(parts.method.as_str());
+    let headers = convert::headers_to_js(&parts.headers).map_err(unreachable)?;
+    init.set_headers(&headers);
+    init.set_redirect(RequestRedirect::Manual);
+    if let Some(body) = body.to_js() {
+        init.set_body(&body);
+    }
+    let abort = AbortController::new().map_err(unreachable)?;
+    init.set_signal(Some(&abort.signal()));
+    let global = js_sys::global().unchecked_into::<WorkerGlobalScope>();
+    let answer = JsFuture::from(global.fetch_with_str_and_init(&parts.uri.to_string(), &init));
+    let limit = pin!(Delay::from(Duration::from_millis(limit_ms)));
+    match select(answer, limit).await {
+        Either::Left((Ok(answer), _)) => {
+            convert::from_js_response(&answer.unchecked_into()).ok_or(OriginError::Unreachable)
+        }
+        Either::Left((Err(_), _)) => Err(OriginError::Unreachable),
+        Either::Right(_) => {
+            abort.abort();
+            Err(OriginError::TimedOut)
+        }
+    }
+}
+

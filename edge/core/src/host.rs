@@ -1,0 +1,148 @@
+//! The port: everything an edge needs of the machine it runs on.
+//!
+//! Nothing here is `Send`: the hosts run one request at a time per instance of this code, interleaved at awaits. A value that
+//! came out of one request's calls is never awaited by another request; some hosts forbid it.
+
+use std::future::Future;
+use std::net::IpAddr;
+
+use agentidp_shared::jwk::VerificationKey;
+use http::{Request, Response};
+
+use crate::knowledge::Known;
+
+/// How much an operator should care about a line of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Severity {
+    /// Part of a normal day.
+    Info,
+    /// Something did not work and will be tried again.
+    Warning,
+    /// Somebody must do something.
+    Error,
+}
+
+/// Where a request came from, by the platform's own word and never by a header a client could have set. The host attaches
+/// it to each request as an extension.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Peer {
+    pub address: Option<IpAddr>,
+}
+
+/// Why a body could not be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BodyError {
+    #[error("the body is larger than what is accepted here")]
+    TooLarge,
+    #[error("the body ended before its end")]
+    Broken,
+}
+
+/// Why the control plane gave no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum OriginError {
+    #[error("the control plane could not be reached")]
+    Unreachable,
+    #[error("the control plane did not answer in time")]
+    TimedOut,
+}
+
+/// The hub could not be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the hub could not be asked")]
+pub struct HubUnavailable;
+
+/// What became of a pushed batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// It was news, or everything in it was known already.
+    Known,
+    /// It does not fit on what is known: the sender must begin with a snapshot, or has nothing new.
+    Conflict,
+    /// It is not a batch of this feed.
+    Refused,
+}
+
+/// What both halves of an edge, the nodes and their hub, need.
+pub trait Platform: 'static {
+    /// A body, perhaps not here yet.
+    type Body: 'static;
+
+    /// Unix milliseconds. May be wrong, and may move backwards.
+    fn now_ms(&self) -> u64;
+
+    /// Fills `bytes` from the machine's cryptographic randomness.
+    fn fill_random(&self, bytes: &mut [u8]);
+
+    /// One line for the operator. Never holds a token, a secret or a body.
+    fn log(&self, severity: Severity, line: &str);
+
+    fn body(&self, bytes: Vec<u8>) -> Self::Body;
+
+    /// Reads a body to its end, but gives up as soon as it is longer than `limit` bytes.
+    fn read_body(
+        &self,
+        body: Self::Body,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<u8>, BodyError>> + 'static;
+
+    /// Sends a request with an absolute URI, follows no redirect, and returns when the head of the answer is there or
+    /// `limit_ms` milliseconds have passed. Bodies are streamed both ways.
+    fn fetch_origin(
+        &self,
+        request: Request<Self::Body>,
+        limit_ms: u64,
+    ) -> impl Future<Output = Result<Response<Self::Body>, OriginError>> + 'static;
+
+    /// A value from storage that all nodes share and that may be a minute behind, such as a CDN's key-value store. A store
+    /// that fails holds nothing.
+    fn recall(&self, key: &str) -> impl Future<Output = Option<String>> + 'static;
+
+    /// Puts a value there, to be forgotten after `ttl_seconds` (at least 60) if given. May fail silently.
+    fn remember(
+        &self,
+        key: &str,
+        value: String,
+        ttl_seconds: Option<u64>,
+    ) -> impl Future<Output = ()> + 'static;
+
+    /// Goes on with `work` after the answer was given.
+    fn run_in_background(&self, work: impl Future<Output = ()> + 'static);
+}
+
+/// What a node needs besides.
+pub trait Host: Platform {
+    /// Checks a JWS signature (RFC 7518 §3). Hosts with faster cryptography of their own override it.
+    fn check_signature(
+        &self,
+        key: &VerificationKey,
+        message: &[u8],
+        signature: &[u8],
+    ) -> impl Future<Output = bool> {
+        std::future::ready(key.verify(message, signature))
+    }
+
+    /// The signed batches that lead from `known` (from nothing if `None`) to the newest the region's hub has. Empty if there
+    /// is nothing newer.
+    fn newer_batches(
+        &self,
+        known: Option<Known>,
+    ) -> impl Future<Output = Result<Vec<String>, HubUnavailable>> + 'static;
+
+    /// Gives a pushed batch to the region's hub.
+    fn hand_over(&self, batch: String) -> impl Future<Output = Result<Taken, HubUnavailable>> + 'static;
+}
+
+/// The hub's own storage could not be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the hub's storage: {0}")]
+pub struct StorageError(pub String);
+
+/// What a hub needs besides: durable storage of its own, an ordered list of texts.
+pub trait HubHost: Platform {
+    /// Everything that was kept, in order.
+    fn kept(&self) -> Result<Vec<String>, StorageError>;
+
+    /// Keeps `text` at `position`, and forgets what was there and behind, in one step.
+    fn keep(&self, position: usize, text: &str) -> Result<(), StorageError>;
+}

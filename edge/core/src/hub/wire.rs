@@ -1,0 +1,68 @@
+//! How nodes and their hub speak: HTTP inside one deployment, never reachable from outside.
+
+use http::StatusCode;
+
+use crate::form::Parameters;
+use crate::host::Taken;
+use crate::knowledge::Known;
+
+/// `GET`: the batches after the place the query names, one per line.
+pub const NEWER_PATH: &str = "/newer";
+/// `POST`: takes a pushed batch.
+pub const TAKE_PATH: &str = "/take";
+
+/// Path and query of a question for news.
+pub fn newer_target(known: Option<Known>) -> String {
+    match known {
+        Some(known) => {
+            format!("{NEWER_PATH}?sequence={}&issuedAt={}", known.sequence, known.issued_at_ms)
+        }
+        None => NEWER_PATH.to_owned(),
+    }
+}
+
+/// The place a question for news names; what cannot be read is no place.
+pub fn known_from_query(query: &str) -> Option<Known> {
+    let query = Parameters::parse(query).ok()?;
+    Some(Known {
+        sequence: query.get("sequence")?.parse().ok()?,
+        issued_at_ms: query.get("issuedAt")?.parse().ok()?,
+    })
+}
+
+/// The batches of an answer.
+pub fn batches(body: &str) -> Vec<String> {
+    body.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
+}
+
+pub fn status_of(taken: Taken) -> StatusCode {
+    match taken {
+        Taken::Known => StatusCode::NO_CONTENT,
+        Taken::Conflict => StatusCode::CONFLICT,
+        Taken::Refused => StatusCode::BAD_REQUEST,
+    }
+}
+
+pub fn taken_from_status(status: u16) -> Option<Taken> {
+    [Taken::Known, Taken::Conflict, Taken::Refused].into_iter().find(|taken| status_of(*taken) == status)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_asked_is_what_is_understood() {
+        let known = Some(Known { sequence: 7, issued_at_ms: u64::MAX });
+        let target = newer_target(known);
+        assert_eq!(known_from_query(target.split_once('?').unwrap().1), known);
+        assert_eq!(newer_target(None), NEWER_PATH);
+        for query in ["", "sequence=1", "sequence=-1&issuedAt=1", "sequence=1&issuedAt=x"] {
+            assert_eq!(known_from_query(query), None, "{query}");
+        }
+        for taken in [Taken::Known, Taken::Conflict, Taken::Refused] {
+            assert_eq!(taken_from_status(status_of(taken).as_u16()), Some(taken));
+        }
+        assert_eq!(taken_from_status(500), None);
+    }
+}

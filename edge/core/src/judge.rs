@@ -1,0 +1,161 @@
+//! Whether a token is good: the signature once, everything else at every use, and whether what the node knows is fresh
+//! enough to say so.
+
+use std::rc::Rc;
+
+use agentidp_shared::claims::Claims;
+use agentidp_shared::freshness::{self, Freshness};
+use agentidp_shared::scopes::ScopeSet;
+use agentidp_shared::verify::{self, Authentic, Expectation, Refusal, Unverified};
+use http::{HeaderValue, StatusCode};
+
+use crate::errors::Problem;
+use crate::headers::STATE_STALE;
+use crate::host::Host;
+use crate::knowledge;
+use crate::node::Node;
+use crate::verified::Fingerprint;
+
+/// What a token must be good for.
+#[derive(Debug, Clone, Copy)]
+pub enum Audience<'a> {
+    /// This edge's own issuer: the management API.
+    Own,
+    This(&'a str),
+    /// For introspection: whatever the token says.
+    Any,
+}
+
+/// A token that is good.
+#[derive(Debug)]
+pub struct Accepted {
+    authentic: Rc<Authentic>,
+    /// By knowledge older than usual, which the answer must say.
+    pub stale: bool,
+}
+
+impl Accepted {
+    pub fn claims(&self) -> &Claims {
+        self.authentic.unjudged_claims()
+    }
+
+    /// What an answer that rests on old knowledge carries.
+    pub fn mark(&self, headers: &mut http::HeaderMap) {
+        if self.stale {
+            headers.insert(STATE_STALE, HeaderValue::from_static("true"));
+        }
+    }
+}
+
+/// Why a token is not good.
+#[derive(Debug)]
+pub enum Rejected {
+    /// It is known to be bad. That stays so however old the knowledge is.
+    Bad(Refusal),
+    /// It cannot be known.
+    Unknown,
+}
+
+impl From<Refusal> for Rejected {
+    fn from(refusal: Refusal) -> Self {
+        Self::Bad(refusal)
+    }
+}
+
+impl From<Rejected> for Problem {
+    /// RFC 6750 §3.1; 503 where the edge cannot know.
+    fn from(rejected: Rejected) -> Self {
+        let refusal = match rejected {
+            Rejected::Bad(refusal) => refusal,
+            Rejected::Unknown => {
+                let message = "what this edge knows is too old to decide on this token; try again shortly";
+                return Self::unavailable("STATE_TOO_OLD", message, 5);
+            }
+        };
+        let description = refusal.to_string();
+        let error = refusal.error_code();
+        if let Refusal::InsufficientScope { required } = &refusal {
+            let scope = required.to_string();
+            return Self::new(StatusCode::FORBIDDEN, "INSUFFICIENT_SCOPE", error, description.clone()).challenge(&[
+                ("error", error),
+                ("error_description", &description),
+                ("scope", &scope),
+            ]);
+        }
+        Self::new(StatusCode::UNAUTHORIZED, "INVALID_TOKEN", error, description.clone())
+            .challenge(&[("error", error), ("error_description", &description)])
+    }
+}
+
+/// Judges a token by what the node knows now.
+pub async fn judge<H: Host>(
+    node: &Node,
+    host: &H,
+    unverified_token: &str,
+    audience: Audience<'_>,
+    scopes: &ScopeSet,
+) -> Result<Accepted, Rejected> {
+    let fingerprint = Fingerprint::of(unverified_token);
+    let remembered = node.knowledge.verified.borrow_mut().get(fingerprint);
+    let was_remembered = remembered.is_some();
+    let authentic = match remembered {
+        Some(authentic) => authentic,
+        None => match check_signature(node, host, unverified_token).await {
+            Ok(authentic) => Rc::new(authentic),
+            // A key this node has not heard of may be newer than its knowledge.
+            Err(Refusal::UnknownKey) if !is_fresh(node, host) => return Err(Rejected::Unknown),
+            Err(refusal) => return Err(refusal.into()),
+        },
+    };
+    let accepted = decide(node, host.now_ms(), authentic, audience, scopes)?;
+    if !was_remembered {
+        node.knowledge.verified.borrow_mut().insert(fingerprint, Rc::clone(&accepted.authentic));
+    }
+    Ok(accepted)
+}
+
+async fn check_signature<H: Host>(node: &Node, host: &H, unverified_token: &str) -> Result<Authentic, Refusal> {
+    let mut keys = node.knowledge.keys();
+    if matches!(verify::parse(unverified_token, &keys), Err(Refusal::UnknownKey))
+        && knowledge::refresh_for_unknown_key(node, host).await
+    {
+        keys = node.knowledge.keys();
+    }
+    let unverified: Unverified<'_> = verify::parse(unverified_token, &keys)?;
+    let valid =
+        host.check_signature(unverified.key(), unverified.signing_input(), unverified.signature()).await;
+    unverified.attest(valid)
+}
+
+fn decide(
+    node: &Node,
+    host_now_ms: u64,
+    authentic: Rc<Authentic>,
+    audience: Audience<'_>,
+    scopes: &ScopeSet,
+) -> Result<Accepted, Rejected> {
+    let freshness = node.knowledge.with(|state| {
+        let claims = authentic.unjudged_claims();
+        let audience = match audience {
+            Audience::Own => state.issuer.issuer.as_str(),
+            Audience::This(audience) => audience,
+            Audience::Any => claims.aud.first().map_or("", String::as_str),
+        };
+        let expected = Expectation { issuer: &state.issuer.issuer, audience, scopes };
+        let now = state.trusted_now_ms(host_now_ms) / 1_000;
+        authentic.judge(&state.keys, &state.exceptions, now, &expected)?;
+        Ok::<_, Refusal>(freshness::assess(state.age_ms(host_now_ms), claims, &state.issuer.freshness))
+    });
+    match freshness.transpose()? {
+        Some(Freshness::Fresh) => Ok(Accepted { authentic, stale: false }),
+        Some(Freshness::StaleReadOnly) => Ok(Accepted { authentic, stale: true }),
+        Some(Freshness::Unknown) | None => Err(Rejected::Unknown),
+    }
+}
+
+/// Whether the node's knowledge is as fresh as on any normal day.
+fn is_fresh(node: &Node, host: &impl Host) -> bool {
+    let fresh =
+        node.knowledge.with(|state| state.age_ms(host.now_ms()) <= state.issuer.freshness.max_staleness_ms);
+    fresh.unwrap_or(false)
+}

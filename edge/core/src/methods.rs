@@ -1,0 +1,28 @@
+//! The methods a path answers.
+
+use http::Method;
+
+use crate::errors::Problem;
+
+/// For documents: GET and HEAD.
+pub fn only_read(method: &Method) -> Result<(), Problem> {
+    match *method {
+        Method::GET | Method::HEAD => Ok(()),
+        _ => Err(Problem::method_not_allowed("GET, HEAD")),
+    }
+}
+
+/// For forward authentication: whatever method a proxy asks with.
+pub fn read_or_post(method: &Method) -> Result<(), Problem> {
+    match *method {
+        Method::GET | Method::HEAD | Method::POST => Ok(()),
+        _ => Err(Problem::method_not_allowed("GET, HEAD, POST")),
+    }
+}
+
+pub fn only_post(method: &Method) -> Result<(), Problem> {
+    match *method {
+        Method::POST => Ok(()),
+        _ => Err(Problem::method_not_allowed("POST")),
+    }
+}

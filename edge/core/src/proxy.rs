@@ -1,0 +1,40 @@
+//! What the edge does not answer itself goes to the control plane, as HTTP says a proxy forwards (RFC 9110 §7.6).
+
+use agentidp_shared::scopes::ScopeSet;
+use http::{HeaderValue, Request, Response};
+
+use crate::authorization::{Presented, presented};
+use crate::errors::Problem;
+use crate::headers;
+use crate::host::{Host, Peer};
+use crate::judge::{Audience, Rejected, judge};
+use crate::node::Node;
+use crate::origin;
+
+pub async fn forward<H: Host>(
+    node: &Node,
+    host: &H,
+    request: Request<H::Body>,
+    request_id: &HeaderValue,
+) -> Result<Response<H::Body>, Problem> {
+    let (mut parts, body) = request.into_parts();
+    refuse_bad_token(node, host, &parts.headers).await?;
+    let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
+    let scheme = parts.uri.scheme_str().unwrap_or("https").to_owned();
+    let peer = parts.extensions.get::<Peer>().copied();
+    parts.uri = origin::uri(node, target)?;
+    parts.headers = headers::towards_origin(&parts.headers, &scheme, peer, request_id);
+    let answer = host.fetch_origin(Request::from_parts(parts, body), origin::TIME_LIMIT_MS).await?;
+    let (mut parts, body) = answer.into_parts();
+    parts.headers = headers::towards_client(&parts.headers);
+    Ok(Response::from_parts(parts, body))
+}
+
+/// A token that is known to be bad does not reach the control plane. One that cannot be known does: it asks its database.
+async fn refuse_bad_token<H: Host>(node: &Node, host: &H, headers: &http::HeaderMap) -> Result<(), Problem> {
+    let Presented::Bearer(unverified_token) = presented(headers)? else { return Ok(()) };
+    match judge(node, host, unverified_token, Audience::Own, &ScopeSet::empty()).await {
+        Err(Rejected::Bad(refusal)) => Err(Rejected::Bad(refusal).into()),
+        Ok(_) | Err(Rejected::Unknown) => Ok(()),
+    }
+}

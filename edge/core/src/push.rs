@@ -1,0 +1,53 @@
+//! `POST /edge/v1/push`: the control plane tells an idle edge at once what it would otherwise learn a little later.
+//!
+//! There is no key to present: a batch is believed by its signature, and one that was already taken changes nothing.
+
+use agentidp_shared::feed;
+use http::{Request, Response, StatusCode};
+
+use crate::errors::Problem;
+use crate::host::{Host, Severity, Taken};
+use crate::knowledge::refresh;
+use crate::methods;
+use crate::node::Node;
+
+/// Largest batch taken from whoever sends one, in bytes. A larger snapshot is not pushed but pulled, with the edge's key.
+pub const MAX_BYTES: usize = 1024 * 1024;
+
+pub async fn push_batch<H: Host>(
+    node: &Node,
+    host: &H,
+    request: Request<H::Body>,
+) -> Result<Response<Vec<u8>>, Problem> {
+    methods::only_post(request.method())?;
+    let unverified = host.read_body(request.into_body(), MAX_BYTES).await?;
+    let unverified = String::from_utf8(unverified).map_err(|_| not_a_batch())?;
+    // Before anything else, so that only what the control plane signed ever reaches the hub.
+    let batch = feed::open(&unverified, node.config.pinned()).map_err(|_| not_a_batch())?;
+    let to = batch.to;
+    let applied = node.knowledge.apply(batch, host.now_ms());
+    match host.hand_over(unverified).await {
+        Ok(Taken::Known) => {}
+        Ok(Taken::Refused) => return Err(not_a_batch()),
+        Ok(Taken::Conflict) => {
+            let message = "this edge lacks what the batch builds on, or knows something newer";
+            return Err(Problem::new(StatusCode::CONFLICT, "SEQUENCE_CONFLICT", "invalid_request", message));
+        }
+        Err(_) => return Err(Problem::unavailable("HUB_UNAVAILABLE", "the batch could not be passed on", 1)),
+    }
+    // The hub has it; so must this node before it says so, whatever it lacked.
+    if node.knowledge.known().is_none_or(|known| known.sequence < to) {
+        refresh(node, host).await;
+        if let Err(error) = applied {
+            host.log(Severity::Info, &format!("a pushed batch did not fit here: {error}; asked the hub"));
+        }
+    }
+    let mut response = Response::new(Vec::new());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    Ok(response)
+}
+
+fn not_a_batch() -> Problem {
+    let message = "the body is not a batch signed by this edge's control plane";
+    Problem::new(StatusCode::BAD_REQUEST, "INVALID_BATCH", "invalid_request", message)
+}

@@ -1,0 +1,107 @@
+//! One request: its id, what the node must know first, whose answer it is, and what every answer carries.
+
+use std::rc::Rc;
+
+use http::header::{AUTHORIZATION, CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
+
+use crate::documents::Kind;
+use crate::errors::{Problem, Shape};
+use crate::host::Host;
+use crate::knowledge::keep_up;
+use crate::node::Node;
+use crate::{
+    agent_did, documents, headers, health, introspect, proxy, push, request_id, verify,
+};
+
+/// The path every request of a protected API causes a request to.
+pub const VERIFY_PATH: &str = "/verify";
+/// All that is read of such a request besides its method and target, for hosts on which reading a header costs something.
+pub const HEADERS_OF_VERIFY: [HeaderName; 2] = [AUTHORIZATION, request_id::HEADER];
+
+/// Answers a request. Its URI is absolute.
+pub async fn handle<H: Host>(
+    node: &Rc<Node>,
+    host: &Rc<H>,
+    request: Request<H::Body>,
+) -> Response<H::Body> {
+    let request_id = request_id::of(request.headers(), &**host);
+    let shape = Shape::of(request.uri().path());
+    let is_head = *request.method() == Method::HEAD;
+    let mut response = match route(node, host, request, &request_id).await {
+        Ok(Routed::Own(response)) => own(&**host, response, is_head),
+        Ok(Routed::Forwarded(response)) => response,
+        Err(problem) => own(&**host, problem.into_response(shape), is_head),
+    };
+    finish(node, &**host, response.headers_mut(), request_id);
+    response
+}
+
+/// An answer of the edge's own, or one that comes from the control plane.
+enum Routed<B> {
+    Own(Response<Vec<u8>>),
+    Forwarded(Response<B>),
+}
+
+async fn route<H: Host>(
+    node: &Rc<Node>,
+    host: &Rc<H>,
+    request: Request<H::Body>,
+    request_id: &HeaderValue,
+) -> Result<Routed<H::Body>, Problem> {
+    let path = request.uri().path();
+    if path == "/health/live" {
+        return health::get_liveness(&request.into_parts().0).map(Routed::Own);
+    }
+    if path == "/edge/v1/push" {
+        return push::push_batch(node, &**host, request).await.map(Routed::Own);
+    }
+    // The rest of the contract between edge and control plane is nothing a client may reach through the edge.
+    if path == "/edge/v1" || path.starts_with("/edge/v1/") {
+        return Err(Problem::not_found());
+    }
+    keep_up(node, host).await;
+    if node.knowledge.known().is_none() {
+        return Err(Problem::no_state());
+    }
+    let host = &**host;
+    match path {
+        VERIFY_PATH => {
+            let (parts, _) = request.into_parts();
+            return verify::verify_token(node, host, &parts).await.map(Routed::Own);
+        }
+        "/health/ready" => {
+            return health::get_readiness(node, host, &request.into_parts().0).map(Routed::Own);
+        }
+        "/oauth2/introspect" | "/api/v1/token/introspect" => {
+            return introspect::introspect_token(node, host, request, request_id).await.map(Routed::Own);
+        }
+        _ => {}
+    }
+    if let Some(kind) = Kind::at(path) {
+        return documents::get_document(node, host, &request.into_parts().0, kind).map(Routed::Own);
+    }
+    if let Some(agent) = agent_did::unverified_agent_at(path).map(str::to_owned) {
+        let (parts, _) = request.into_parts();
+        return agent_did::get_agent_did(node, host, &parts, request_id, &agent).await.map(Routed::Own);
+    }
+    proxy::forward(node, host, request, request_id).await.map(Routed::Forwarded)
+}
+
+fn own<H: Host>(host: &H, response: Response<Vec<u8>>, is_head: bool) -> Response<H::Body> {
+    response.map(|body| host.body(if is_head { Vec::new() } else { body }))
+}
+
+/// Every answer says which request it answers and what it rests on. Without any state the sequence is 0 and has no age.
+fn finish<H: Host>(node: &Node, host: &H, headers: &mut HeaderMap, request_id: HeaderValue) {
+    headers.insert(request_id::HEADER, request_id);
+    let position = node.knowledge.with(|state| (state.sequence(), state.age_ms(host.now_ms())));
+    headers.insert(headers::STATE_SEQUENCE, position.map_or(0, |(sequence, _)| sequence).into());
+    if let Some((_, age)) = position
+        && let Ok(age) = HeaderValue::try_from(format!("{}.{:03}", age / 1_000, age % 1_000))
+    {
+        headers.insert(headers::STATE_AGE, age);
+    }
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+}
