@@ -7,6 +7,7 @@ use axum::http::{HeaderMap, header};
 
 use super::oauth_error::OAuthError;
 use crate::infra::config::Secret;
+use crate::infra::http::query::percent_decode;
 
 /// Most parameters in one request.
 const MAX_PARAMETERS: usize = 32;
@@ -49,23 +50,7 @@ impl Form {
 /// Percent-decoding with `+` as space, refusing broken escapes, control characters and what is not UTF-8.
 pub(super) fn decode(text: &str) -> Result<String, OAuthError> {
     let invalid = || OAuthError::InvalidRequest("a parameter is not valid percent-encoded UTF-8".into());
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'+' => b' ',
-            b'%' => {
-                let mut digit =
-                    || rest.next().and_then(|digit| char::from(digit).to_digit(16)).and_then(|digit| u8::try_from(digit).ok());
-                match (digit(), digit()) {
-                    (Some(high), Some(low)) => high << 4 | low,
-                    _ => return Err(invalid()),
-                }
-            }
-            byte => byte,
-        });
-    }
-    let decoded = String::from_utf8(bytes).map_err(|_| invalid())?;
+    let decoded = percent_decode(text).ok_or_else(invalid)?;
     if decoded.chars().any(char::is_control) {
         return Err(OAuthError::InvalidRequest("a parameter has control characters".into()));
     }
