@@ -50,9 +50,8 @@ async fn check(key: &VerificationKey, message: &[u8], signature: &[u8]) -> Resul
         Algorithm::EdDSA => object(&[("name", "Ed25519")])?,
     };
     let (signature, message) = (Uint8Array::from(signature), Uint8Array::from(message));
-    let valid = subtle.verify_with_object_and_js_u8_array_and_js_u8_array(
-        &algorithm, &imported, &signature, &message,
-    )?;
+    let valid = subtle
+        .verify_with_object_and_js_u8_array_and_js_u8_array(&algorithm, &imported, &signature, &message)?;
     Ok(JsFuture::from(valid).await?.is_truthy())
 }
 

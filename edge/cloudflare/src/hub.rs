@@ -24,7 +24,7 @@ const HUBS: &str = "STATE_HUB";
 const ADDRESS: &str = "https://hub";
 /// How long a node waits for its hub. Longer than the hub waits for the control plane.
 const TIME_LIMIT: Duration = Duration::from_secs(5);
-/// Largest piece of a text in one row: SQLite in Durable Objects takes 2 MB.
+/// Largest piece of a text in one row: a Durable Object's database takes 2 MB.
 const MAX_PIECE: usize = 512 * 1024;
 const TABLE: &str = "create table if not exists batches (position integer, piece integer, text text not null, \
                      primary key (position, piece)) without rowid";
@@ -35,7 +35,7 @@ pub fn newer_batches(
     region: Option<Region>,
     known: Option<Known>,
 ) -> impl Future<Output = Result<Vec<String>, HubUnavailable>> + 'static {
-    let answer = ask(env, region, Method::Get, wire::newer_target(known), None);
+    let answer = ask(env, region, Method::Get, &wire::newer_target(known), None);
     async move {
         match answer.await? {
             (200, body) => Ok(wire::batches(&body)),
@@ -50,7 +50,7 @@ pub fn hand_over(
     region: Option<Region>,
     batch: String,
 ) -> impl Future<Output = Result<Taken, HubUnavailable>> + 'static {
-    let answer = ask(env, region, Method::Post, wire::TAKE_PATH.to_owned(), Some(batch));
+    let answer = ask(env, region, Method::Post, wire::TAKE_PATH, Some(batch));
     async move { wire::taken_from_status(answer.await?.0).ok_or(HubUnavailable) }
 }
 
@@ -58,7 +58,7 @@ fn ask(
     env: &Env,
     region: Option<Region>,
     method: Method,
-    target: String,
+    target: &str,
     body: Option<String>,
 ) -> impl Future<Output = Result<(u16, String), HubUnavailable>> + use<> {
     let mut init = RequestInit::new();
@@ -84,6 +84,7 @@ fn ask(
 
 /// The Durable Object: a hub by the name of its region.
 #[durable_object]
+#[expect(missing_debug_implementations, reason = "made by the runtime, and shown to nobody")]
 pub struct StateHub {
     state: State,
     env: Env,

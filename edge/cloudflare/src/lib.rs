@@ -24,11 +24,7 @@ thread_local! {
 }
 
 #[event(fetch)]
-async fn fetch(
-    request: web_sys::Request,
-    env: Env,
-    context: Context,
-) -> worker::Result<web_sys::Response> {
+async fn fetch(request: web_sys::Request, env: Env, context: Context) -> worker::Result<web_sys::Response> {
     let Some(node) = NODE.with(|node| node.get_or_init(|| open_node(&env)).clone()) else {
         let path = convert::path_of(&request);
         return convert::to_js(misconfigured(&path).map(Body::Bytes));

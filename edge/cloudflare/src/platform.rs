@@ -4,9 +4,7 @@ use std::future::Future;
 use std::pin::pin;
 use std::time::Duration;
 
-use agentidp_edge_core::host::{
-    BodyError, Host, HubUnavailable, OriginError, Platform, Severity, Taken,
-};
+use agentidp_edge_core::host::{BodyError, Host, HubUnavailable, OriginError, Platform, Severity, Taken};
 use agentidp_edge_core::knowledge::Known;
 use agentidp_shared::jwk::VerificationKey;
 use futures_util::future::{Either, select};
@@ -190,4 +188,3 @@ async fn fetch(request: Request<Body>, limit_ms: u64) -> Result<Response<Body>, 
         }
     }
 }
-

@@ -62,13 +62,10 @@ pub async fn get_agent_did<H: Host>(
             copy.answer(request)
         }
         Err(Fetch::Refused(problem)) => Err(problem),
-        Err(Fetch::Failed) => match copy {
-            Some(copy) => copy.answer(request),
-            None => {
-                let message = "the control plane cannot be asked for this document just now";
-                Err(Problem::unavailable("ORIGIN_UNREACHABLE", message, 5))
-            }
-        },
+        Err(Fetch::Failed) => {
+            let message = "the control plane cannot be asked for this document just now";
+            copy.ok_or_else(|| Problem::unavailable("ORIGIN_UNREACHABLE", message, 5))?.answer(request)
+        }
     }
 }
 

@@ -60,7 +60,8 @@ impl Config {
         }
         let edge_key = required("EDGE_KEY")?;
         if edge_key.len() < MIN_EDGE_KEY_LENGTH || !edge_key.bytes().all(|b| b.is_ascii_graphic()) {
-            let reason = "must be the key the control plane has for this edge: 32 or more printable characters";
+            let reason =
+                "must be the key the control plane has for this edge: 32 or more printable characters";
             return Err(ConfigError { variable: "EDGE_KEY", reason });
         }
         let pinned = pinned_keys(&required("FEED_PUBLIC_KEYS")?)

@@ -3,8 +3,8 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use agentidp_shared::discovery::{authorization_server_metadata, protected_resource_metadata};
 use agentidp_shared::did;
+use agentidp_shared::discovery::{authorization_server_metadata, protected_resource_metadata};
 use agentidp_shared::state::State;
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, ETAG};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, request};

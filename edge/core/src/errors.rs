@@ -82,14 +82,16 @@ impl Problem {
         self
     }
 
-    /// Adds a Bearer challenge (RFC 6750 §3) with the given parameters, which must be free of quotes.
+    /// Adds a Bearer challenge (RFC 6750 §3) with the given parameters. Quotes in them become harmless.
     #[must_use]
     pub fn challenge(self, parameters: &[(&str, &str)]) -> Self {
-        let mut challenge = format!("Bearer realm=\"{REALM}\"");
-        for (name, value) in parameters {
-            let value = value.replace(['"', '\\'], "'");
-            challenge.push_str(&format!(", {name}=\"{value}\""));
-        }
+        let realm = [("realm", REALM)];
+        let parameters: Vec<String> = realm
+            .iter()
+            .chain(parameters)
+            .map(|(name, value)| format!("{name}=\"{}\"", value.replace(['"', '\\'], "'")))
+            .collect();
+        let challenge = format!("Bearer {}", parameters.join(", "));
         match HeaderValue::try_from(challenge) {
             Ok(challenge) => self.header(WWW_AUTHENTICATE, challenge),
             Err(_) => self,

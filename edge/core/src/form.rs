@@ -32,12 +32,14 @@ impl Parameters {
 
     /// Reads the body of a request that says it is a form.
     pub fn from_body(headers: &HeaderMap, body: &[u8]) -> Result<Self, Problem> {
-        let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let content_type =
+            headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let media_type = content_type.split(';').next().unwrap_or_default().trim();
         if !media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
             return Err(Problem::invalid_request("the body must be application/x-www-form-urlencoded"));
         }
-        let text = std::str::from_utf8(body).map_err(|_| Problem::invalid_request("the body is not UTF-8"))?;
+        let text =
+            std::str::from_utf8(body).map_err(|_| Problem::invalid_request("the body is not UTF-8"))?;
         Self::parse(text)
     }
 
@@ -54,9 +56,9 @@ impl Parameters {
 }
 
 fn decode(text: &str) -> Result<String, Problem> {
-    percent_decode(text)
-        .filter(|decoded| !decoded.chars().any(char::is_control))
-        .ok_or_else(|| Problem::invalid_request("a parameter is not percent-encoded UTF-8 without control characters"))
+    percent_decode(text).filter(|decoded| !decoded.chars().any(char::is_control)).ok_or_else(|| {
+        Problem::invalid_request("a parameter is not percent-encoded UTF-8 without control characters")
+    })
 }
 
 /// Percent-decoding with `+` as space; `None` for broken escapes and what is not UTF-8.
@@ -84,16 +86,14 @@ fn hex_digit(byte: u8) -> Option<u8> {
 
 /// Percent-encodes everything that is not unreserved (RFC 3986 §2.3).
 pub fn percent_encode(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
+    text.bytes()
+        .map(|byte| match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                encoded.push(char::from(byte));
+                char::from(byte).to_string()
             }
-            _ => encoded.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    encoded
+            _ => format!("%{byte:02X}"),
+        })
+        .collect()
 }
 
 #[cfg(test)]

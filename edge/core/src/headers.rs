@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, EXPECT, FORWARDED, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER,
-    TRANSFER_ENCODING, UPGRADE,
+    CONNECTION, CONTENT_LENGTH, EXPECT, FORWARDED, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
+    TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -45,7 +45,9 @@ pub fn towards_origin(
     request_id: &HeaderValue,
 ) -> HeaderMap {
     let mut passed = end_to_end(headers, |name| {
-        matches!(*name, HOST | EXPECT | FORWARDED | CONTENT_LENGTH) || *name == request_id::HEADER || is_claim(name)
+        matches!(*name, HOST | EXPECT | FORWARDED | CONTENT_LENGTH)
+            || *name == request_id::HEADER
+            || is_claim(name)
     });
     passed.insert(request_id::HEADER, request_id.clone());
     if let Some(address) = peer.and_then(|peer| peer.address)
@@ -65,9 +67,8 @@ pub fn towards_client(headers: &HeaderMap) -> HeaderMap {
 
 fn is_claim(name: &HeaderName) -> bool {
     let name = name.as_str();
-    let is = |claim: &str, name: &str| {
-        name.bytes().map(|b| if b == b'_' { b'-' } else { b }).eq(claim.bytes())
-    };
+    let is =
+        |claim: &str, name: &str| name.bytes().map(|b| if b == b'_' { b'-' } else { b }).eq(claim.bytes());
     NOT_FOR_CLIENTS.iter().any(|prefix| name.get(..prefix.len()).is_some_and(|start| is(prefix, start)))
         || NOT_FOR_CLIENTS_EXACTLY.iter().any(|claim| is(claim, name))
 }
@@ -131,7 +132,13 @@ mod tests {
         let names: Vec<&str> = sent.keys().map(HeaderName::as_str).collect();
         assert_eq!(names, ["x-end-to-end", "accept", "x-request-id", "x-forwarded-for", "x-forwarded-proto"]);
         assert_eq!(sent.get_all("accept").iter().count(), 2);
-        let answer = towards_client(&headers(&[lines[0], lines[2], lines[14], ("set-cookie", "a"), ("set-cookie", "b")]));
+        let answer = towards_client(&headers(&[
+            lines[0],
+            lines[2],
+            lines[14],
+            ("set-cookie", "a"),
+            ("set-cookie", "b"),
+        ]));
         assert_eq!(answer.len(), 3);
         assert_eq!(answer.get_all("set-cookie").iter().count(), 2);
     }

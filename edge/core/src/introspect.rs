@@ -131,7 +131,7 @@ async fn exchange<H: Host>(
     let mut wanted = format!("grant_type=client_credentials&scope={}", percent_encode(REQUIRED_SCOPE));
     for name in ["client_id", "client_secret"] {
         if let Some(value) = form.get(name) {
-            wanted.push_str(&format!("&{name}={}", percent_encode(value)));
+            wanted = format!("{wanted}&{name}={}", percent_encode(value));
         }
     }
     let mut asked = origin::post_form(node, host, request, request_id, "/oauth2/token", wanted)?;

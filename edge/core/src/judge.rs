@@ -76,11 +76,8 @@ impl From<Rejected> for Problem {
         let error = refusal.error_code();
         if let Refusal::InsufficientScope { required } = &refusal {
             let scope = required.to_string();
-            return Self::new(StatusCode::FORBIDDEN, "INSUFFICIENT_SCOPE", error, description.clone()).challenge(&[
-                ("error", error),
-                ("error_description", &description),
-                ("scope", &scope),
-            ]);
+            return Self::new(StatusCode::FORBIDDEN, "INSUFFICIENT_SCOPE", error, description.clone())
+                .challenge(&[("error", error), ("error_description", &description), ("scope", &scope)]);
         }
         Self::new(StatusCode::UNAUTHORIZED, "INVALID_TOKEN", error, description.clone())
             .challenge(&[("error", error), ("error_description", &description)])
@@ -114,7 +111,11 @@ pub async fn judge<H: Host>(
     Ok(accepted)
 }
 
-async fn check_signature<H: Host>(node: &Node, host: &H, unverified_token: &str) -> Result<Authentic, Refusal> {
+async fn check_signature<H: Host>(
+    node: &Node,
+    host: &H,
+    unverified_token: &str,
+) -> Result<Authentic, Refusal> {
     let mut keys = node.knowledge.keys();
     if matches!(verify::parse(unverified_token, &keys), Err(Refusal::UnknownKey))
         && knowledge::refresh_for_unknown_key(node, host).await

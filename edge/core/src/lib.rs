@@ -27,7 +27,18 @@ mod router;
 mod verified;
 mod verify;
 
+// The tests in here use the support of the tests outside, which speaks of this crate by its name.
 #[cfg(test)]
+extern crate self as agentidp_edge_core;
+#[cfg(test)]
+#[path = "../tests/support/mod.rs"]
+#[allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "shared with the tests outside"
+)]
 mod testing;
 
 pub use config::{Config, ConfigError};

@@ -31,8 +31,7 @@ pub fn post_form<P: Platform>(
     path: &str,
     form: String,
 ) -> Result<Request<P::Body>, Problem> {
-    let mut request =
-        build(node, asked, request_id, Method::POST, path, platform.body(form.into_bytes()))?;
+    let mut request = build(node, asked, request_id, Method::POST, path, platform.body(form.into_bytes()))?;
     let media_type = HeaderValue::from_static("application/x-www-form-urlencoded");
     request.headers_mut().insert(CONTENT_TYPE, media_type);
     Ok(request)
@@ -58,7 +57,7 @@ fn build<B>(
 
 /// The control plane's address of a path with query.
 pub fn uri(node: &Node, path_and_query: &str) -> Result<http::Uri, Problem> {
-    format!("{}{path_and_query}", node.config.origin())
-        .parse()
-        .map_err(|_| Problem::invalid_request("the path or query has characters that must be percent-encoded"))
+    format!("{}{path_and_query}", node.config.origin()).parse().map_err(|_| {
+        Problem::invalid_request("the path or query has characters that must be percent-encoded")
+    })
 }

@@ -10,9 +10,7 @@ use crate::errors::{Problem, Shape};
 use crate::host::Host;
 use crate::knowledge::keep_up;
 use crate::node::Node;
-use crate::{
-    agent_did, documents, headers, health, introspect, proxy, push, request_id, verify,
-};
+use crate::{agent_did, documents, headers, health, introspect, proxy, push, request_id, verify};
 
 /// The path every request of a protected API causes a request to.
 pub const VERIFY_PATH: &str = "/verify";
@@ -20,11 +18,7 @@ pub const VERIFY_PATH: &str = "/verify";
 pub const HEADERS_OF_VERIFY: [HeaderName; 2] = [AUTHORIZATION, request_id::HEADER];
 
 /// Answers a request. Its URI is absolute.
-pub async fn handle<H: Host>(
-    node: &Rc<Node>,
-    host: &Rc<H>,
-    request: Request<H::Body>,
-) -> Response<H::Body> {
+pub async fn handle<H: Host>(node: &Rc<Node>, host: &Rc<H>, request: Request<H::Body>) -> Response<H::Body> {
     let request_id = request_id::of(request.headers(), &**host);
     let shape = Shape::of(request.uri().path());
     let is_head = *request.method() == Method::HEAD;

@@ -92,17 +92,18 @@ impl<H: HubHost> Hub<H> {
             }
         };
         for text in texts {
-            let restored = feed::open(&text, self.config.pinned()).map_err(Unacceptable::from).and_then(|batch| {
-                let mut memory = self.memory.borrow_mut();
-                let step = Step::of(&batch);
-                match memory.state.as_mut() {
-                    Some(state) => state.replay(batch)?,
-                    None => memory.state = Some(State::restore(batch, self.hasher)?),
-                }
-                self.settle(&mut memory)?;
-                memory.chain.push(step, text);
-                Ok(())
-            });
+            let restored =
+                feed::open(&text, self.config.pinned()).map_err(Unacceptable::from).and_then(|batch| {
+                    let mut memory = self.memory.borrow_mut();
+                    let step = Step::of(&batch);
+                    match memory.state.as_mut() {
+                        Some(state) => state.replay(batch)?,
+                        None => memory.state = Some(State::restore(batch, self.hasher)?),
+                    }
+                    self.settle(&mut memory)?;
+                    memory.chain.push(step, text);
+                    Ok(())
+                });
             if let Err(error) = restored {
                 self.host.log(Severity::Warning, &format!("a kept batch is not taken up: {error}"));
                 return;
@@ -133,7 +134,7 @@ impl<H: HubHost> Hub<H> {
         let Ok(batch) = feed::open(&unverified, self.config.pinned()) else { return Taken::Refused };
         let to = batch.to;
         let is_known = || self.known().is_some_and(|known| known.sequence >= to);
-        let taken = match self.accept(batch, unverified) {
+        let taken = match self.accept(batch, &unverified) {
             Ok(()) => Taken::Known,
             Err(Unacceptable::Feed(
                 FeedError::Gap { .. } | FeedError::LowerSequence { .. } | FeedError::Replayed,
@@ -154,7 +155,7 @@ impl<H: HubHost> Hub<H> {
     }
 
     /// Takes a batch from outside, wholly or not at all, and keeps it.
-    fn accept(&self, batch: Batch, text: String) -> Result<(), Unacceptable> {
+    fn accept(&self, batch: Batch, text: &str) -> Result<(), Unacceptable> {
         let now_ms = self.host.now_ms();
         let mut memory = self.memory.borrow_mut();
         let step = Step::of(&batch);
@@ -163,7 +164,7 @@ impl<H: HubHost> Hub<H> {
             None => memory.state = Some(State::from_snapshot(batch, now_ms, self.hasher)?),
         }
         self.settle(&mut memory)?;
-        let position = memory.chain.push(step, text.clone());
+        let position = memory.chain.push(step, text.to_owned());
         if step.is_heartbeat {
             if now_ms.abs_diff(memory.heartbeat_kept_at) < HEARTBEAT_KEPT_EVERY_MS {
                 return Ok(());
@@ -171,7 +172,7 @@ impl<H: HubHost> Hub<H> {
             memory.heartbeat_kept_at = now_ms;
         }
         drop(memory);
-        if let Err(error) = self.host.keep(position, &text) {
+        if let Err(error) = self.host.keep(position, text) {
             self.host.log(Severity::Warning, &error.to_string());
         }
         Ok(())
@@ -190,31 +191,29 @@ impl<H: HubHost> Hub<H> {
     /// Pulls if the copy is older than `max_age_ms`, or waits for the pull that is under way.
     async fn renew(self: &Rc<Self>, max_age_ms: u64) {
         let under_way = self.pulling.borrow().clone();
-        let pull = match under_way {
-            Some(pull) => pull,
-            None => {
-                let now_ms = self.host.now_ms();
-                let memory = self.memory.borrow();
-                let is_recent = memory.pulled_at.is_some_and(|at| now_ms.abs_diff(at) < max_age_ms);
-                // A pause far in the future is one that a wrong clock has set.
-                let is_pausing = (1..=LONGEST_PAUSE_MS).contains(&memory.no_pull_before.saturating_sub(now_ms));
-                drop(memory);
-                if is_recent || is_pausing {
-                    return;
-                }
-                let hub = Rc::clone(self);
-                let pull = async move {
-                    hub.pull().await;
-                    hub.pulling.borrow_mut().take();
-                };
-                let pull = pull.boxed_local().shared();
-                *self.pulling.borrow_mut() = Some(pull.clone());
-                // Goes on to its end even if those who wait for it leave.
-                self.host.run_in_background(pull.clone());
-                pull
-            }
-        };
-        pull.await;
+        if let Some(pull) = under_way {
+            pull.await;
+        } else if self.may_pull(max_age_ms) {
+            let hub = Rc::clone(self);
+            let pull = async move {
+                hub.pull().await;
+                hub.pulling.borrow_mut().take();
+            };
+            let pull = pull.boxed_local().shared();
+            *self.pulling.borrow_mut() = Some(pull.clone());
+            // Goes on to its end even if those who wait for it leave.
+            self.host.run_in_background(pull.clone());
+            pull.await;
+        }
+    }
+
+    fn may_pull(&self, max_age_ms: u64) -> bool {
+        let now_ms = self.host.now_ms();
+        let memory = self.memory.borrow();
+        let is_recent = memory.pulled_at.is_some_and(|at| now_ms.abs_diff(at) < max_age_ms);
+        // A pause far in the future is one that a wrong clock has set.
+        let is_pausing = (1..=LONGEST_PAUSE_MS).contains(&memory.no_pull_before.saturating_sub(now_ms));
+        !is_recent && !is_pausing
     }
 
     /// Puts everything where a cold node finds it if the hub cannot be reached.

@@ -45,20 +45,19 @@ impl<H: HubHost> Hub<H> {
         let outcome = self.catch_up().await;
         let now_ms = self.host.now_ms();
         let mut memory = self.memory.borrow_mut();
-        match &outcome {
-            Ok(()) => {
-                memory.pulled_at = Some(now_ms);
-                memory.pause = 0;
-            }
-            Err(_) => {
-                memory.pause = (memory.pause * 2).clamp(FIRST_PAUSE_MS, LONGEST_PAUSE_MS);
-                memory.no_pull_before = now_ms.saturating_add(memory.pause);
-            }
+        if outcome.is_ok() {
+            memory.pulled_at = Some(now_ms);
+            memory.pause = 0;
+        } else {
+            memory.pause = (memory.pause * 2).clamp(FIRST_PAUSE_MS, LONGEST_PAUSE_MS);
+            memory.no_pull_before = now_ms.saturating_add(memory.pause);
         }
         drop(memory);
         if let Err(error) = outcome {
             let severity = match error {
-                PullError::Unauthorized | PullError::Unacceptable(Unacceptable::OtherIssuer) => Severity::Error,
+                PullError::Unauthorized | PullError::Unacceptable(Unacceptable::OtherIssuer) => {
+                    Severity::Error
+                }
                 _ => Severity::Warning,
             };
             self.host.log(severity, &format!("the feed could not be followed: {error}"));
@@ -103,9 +102,8 @@ impl<H: HubHost> Hub<H> {
         let malformed = || PullError::Unacceptable(FeedError::Malformed.into());
         let unverified = String::from_utf8(body).map_err(|_| malformed())?.trim_ascii().to_owned();
         let batch = feed::open(&unverified, self.config.pinned()).map_err(Unacceptable::from)?;
-        let round =
-            if batch.changes.is_empty() && after.is_some() { Round::NothingNew } else { Round::News };
-        self.accept(batch, unverified)?;
+        let round = if batch.changes.is_empty() && after.is_some() { Round::NothingNew } else { Round::News };
+        self.accept(batch, &unverified)?;
         Ok(round)
     }
 

@@ -1,0 +1,24 @@
+//! The edge through its only door, `handle`, on a host in memory.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests fail by panicking"
+)]
+
+#[path = "../support/mod.rs"]
+#[allow(dead_code, reason = "shared with the tests inside")]
+mod support;
+
+mod agent_did;
+mod documents;
+mod failures;
+mod hub;
+mod hub_restart;
+mod introspection;
+mod keeping_up;
+mod proxy;
+mod push;
+mod unknown_keys;
+mod verify;

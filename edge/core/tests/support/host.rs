@@ -1,0 +1,196 @@
+//! A host in memory: time is set, nothing waits, and what was asked of the outside is noted.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::future::{Future, ready};
+use std::rc::Rc;
+
+use agentidp_edge_core::host::{
+    BodyError, Host, HubHost, HubUnavailable, OriginError, Platform, Severity, StorageError, Taken,
+};
+use agentidp_edge_core::knowledge::Known;
+use agentidp_shared::jwk::VerificationKey;
+use futures_util::FutureExt as _;
+use futures_util::future::LocalBoxFuture;
+use http::{Request, Response};
+
+use super::{Feed, NOW_MS};
+
+pub type Answer = Response<Vec<u8>>;
+type Origin = dyn Fn(&Request<Vec<u8>>) -> Result<Answer, OriginError>;
+
+/// What the hub does when it is asked.
+#[derive(Debug, Clone)]
+pub enum HubIs {
+    Down,
+    /// Gives the batches after what is known, as far as this feed goes.
+    Following(Feed),
+    /// Gives exactly these, whatever was asked.
+    Giving(Vec<String>),
+}
+
+pub struct TestHost {
+    pub now_ms: Cell<u64>,
+    pub hub: RefCell<HubIs>,
+    pub hub_asked: RefCell<Vec<Option<Known>>>,
+    pub handed_over: RefCell<Vec<String>>,
+    pub taken: Cell<Result<Taken, HubUnavailable>>,
+    pub origin: RefCell<Box<Origin>>,
+    pub origin_asked: RefCell<Vec<Request<Vec<u8>>>>,
+    pub store: RefCell<HashMap<String, String>>,
+    pub store_is_down: Cell<bool>,
+    pub signatures_checked: Cell<usize>,
+    pub log: RefCell<Vec<String>>,
+    /// The hub's own storage.
+    pub kept: RefCell<Vec<String>>,
+    background: RefCell<Vec<LocalBoxFuture<'static, ()>>>,
+    drawn: Cell<u8>,
+}
+
+impl std::fmt::Debug for TestHost {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("TestHost")
+    }
+}
+
+impl TestHost {
+    pub fn new() -> Rc<Self> {
+        Rc::new(Self {
+            now_ms: Cell::new(NOW_MS),
+            hub: RefCell::new(HubIs::Down),
+            hub_asked: RefCell::default(),
+            handed_over: RefCell::default(),
+            taken: Cell::new(Ok(Taken::Known)),
+            origin: RefCell::new(Box::new(|_| Err(OriginError::Unreachable))),
+            origin_asked: RefCell::default(),
+            store: RefCell::default(),
+            store_is_down: Cell::new(false),
+            signatures_checked: Cell::new(0),
+            log: RefCell::default(),
+            kept: RefCell::default(),
+            background: RefCell::default(),
+            drawn: Cell::new(0),
+        })
+    }
+
+    /// Time goes on.
+    pub fn pass(&self, milliseconds: u64) {
+        self.now_ms.set(self.now_ms.get() + milliseconds);
+    }
+
+    pub fn answer_with(&self, origin: impl Fn(&Request<Vec<u8>>) -> Result<Answer, OriginError> + 'static) {
+        *self.origin.borrow_mut() = Box::new(origin);
+    }
+
+    /// Runs everything that was left for later.
+    pub fn run_background(&self) {
+        loop {
+            let work = self.background.borrow_mut().pop();
+            let Some(work) = work else { return };
+            work.now_or_never().unwrap();
+        }
+    }
+
+    pub fn is_idle(&self) -> bool {
+        self.background.borrow().is_empty()
+    }
+}
+
+impl Platform for TestHost {
+    type Body = Vec<u8>;
+
+    fn now_ms(&self) -> u64 {
+        self.now_ms.get()
+    }
+
+    fn fill_random(&self, bytes: &mut [u8]) {
+        self.drawn.set(self.drawn.get().wrapping_add(1));
+        bytes.fill(self.drawn.get());
+    }
+
+    fn log(&self, _: Severity, line: &str) {
+        self.log.borrow_mut().push(line.to_owned());
+    }
+
+    fn body(&self, bytes: Vec<u8>) -> Vec<u8> {
+        bytes
+    }
+
+    fn read_body(
+        &self,
+        body: Vec<u8>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<u8>, BodyError>> + 'static {
+        ready(if body.len() > limit { Err(BodyError::TooLarge) } else { Ok(body) })
+    }
+
+    fn fetch_origin(
+        &self,
+        request: Request<Vec<u8>>,
+        _: u64,
+    ) -> impl Future<Output = Result<Answer, OriginError>> + 'static {
+        let answer = self.origin.borrow()(&request);
+        self.origin_asked.borrow_mut().push(request);
+        ready(answer)
+    }
+
+    fn recall(&self, key: &str) -> impl Future<Output = Option<String>> + 'static {
+        let value = self.store.borrow().get(key).cloned();
+        ready(value.filter(|_| !self.store_is_down.get()))
+    }
+
+    fn remember(&self, key: &str, value: String, _: Option<u64>) -> impl Future<Output = ()> + 'static {
+        if !self.store_is_down.get() {
+            self.store.borrow_mut().insert(key.to_owned(), value);
+        }
+        ready(())
+    }
+
+    fn run_in_background(&self, work: impl Future<Output = ()> + 'static) {
+        self.background.borrow_mut().push(work.boxed_local());
+    }
+}
+
+impl Host for TestHost {
+    fn check_signature(
+        &self,
+        key: &VerificationKey,
+        message: &[u8],
+        signature: &[u8],
+    ) -> impl Future<Output = bool> {
+        self.signatures_checked.set(self.signatures_checked.get() + 1);
+        ready(key.verify(message, signature))
+    }
+
+    fn newer_batches(
+        &self,
+        known: Option<Known>,
+    ) -> impl Future<Output = Result<Vec<String>, HubUnavailable>> + 'static {
+        self.hub_asked.borrow_mut().push(known);
+        let now_ms = self.now_ms.get();
+        ready(match &*self.hub.borrow() {
+            HubIs::Down => Err(HubUnavailable),
+            HubIs::Following(feed) => Ok(vec![feed.after(known.map_or(0, |known| known.sequence), now_ms)]),
+            HubIs::Giving(batches) => Ok(batches.clone()),
+        })
+    }
+
+    fn hand_over(&self, batch: String) -> impl Future<Output = Result<Taken, HubUnavailable>> + 'static {
+        self.handed_over.borrow_mut().push(batch);
+        ready(self.taken.get())
+    }
+}
+
+impl HubHost for TestHost {
+    fn kept(&self) -> Result<Vec<String>, StorageError> {
+        Ok(self.kept.borrow().clone())
+    }
+
+    fn keep(&self, position: usize, text: &str) -> Result<(), StorageError> {
+        let mut kept = self.kept.borrow_mut();
+        kept.truncate(position);
+        assert_eq!(kept.len(), position, "a hole in what is kept");
+        kept.push(text.to_owned());
+        Ok(())
+    }
+}

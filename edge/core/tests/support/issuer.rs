@@ -1,0 +1,149 @@
+//! An issuer that signs: tokens, and the batches of its feed.
+
+use agentidp_shared::discovery::IssuerConfig;
+use agentidp_shared::exceptions::{Standing, SubjectException};
+use agentidp_shared::feed::{self, BATCH_LIFETIME_MS, Batch, Change};
+use agentidp_shared::freshness::FreshnessLimits;
+use agentidp_shared::ids::InstanceId;
+use agentidp_shared::jwk::{Algorithm, Jwk, JwkSet, KeySet};
+use agentidp_shared::policy::EndpointTable;
+use agentidp_shared::strict::encode_base64url;
+use agentidp_shared::verify::{Authentic, parse};
+use ed25519_dalek::{Signer as _, SigningKey};
+use serde_json::{Value, json};
+
+use super::{AGENT, ISSUER, NOW, ORGANIZATION, TOKEN_ID};
+
+fn key(number: u8) -> SigningKey {
+    SigningKey::from_bytes(&[number; 32])
+}
+
+fn jwk(number: u8, kid: &str) -> Jwk {
+    Jwk { kid: Some(kid.to_owned()), ..Jwk::ed25519(key(number).verifying_key().as_bytes()) }
+}
+
+fn sign(number: u8, input: &str) -> String {
+    format!("{input}.{}", encode_base64url(&key(number).sign(input.as_bytes()).to_bytes()))
+}
+
+const FEED_KEY: u8 = 50;
+
+pub fn feed_jwks() -> String {
+    json!({ "keys": [jwk(FEED_KEY, "feed-1")] }).to_string()
+}
+
+pub fn claims() -> Value {
+    json!({
+        "iss": ISSUER, "sub": AGENT, "aud": ISSUER, "client_id": AGENT, "organization_id": ORGANIZATION,
+        "scope": "agents:read tokens:read", "jti": TOKEN_ID, "iat": NOW - 100, "nbf": NOW - 100, "exp": NOW + 500_000,
+    })
+}
+
+/// The good claims with some members set.
+pub fn claims_with(members: &[(&str, Value)]) -> Value {
+    let mut claims = claims();
+    for (name, value) in members {
+        claims[*name] = value.clone();
+    }
+    claims
+}
+
+/// A token of key number `number`, whose `kid` is `key-NUMBER`.
+pub fn token_of(number: u8, claims: &Value) -> String {
+    let header = json!({ "alg": "EdDSA", "kid": format!("key-{number}"), "typ": "at+jwt" });
+    let part = |value: &Value| encode_base64url(value.to_string().as_bytes());
+    sign(number, &format!("{}.{}", part(&header), part(claims)))
+}
+
+/// A token of the key that everyone knows.
+pub fn token_with(members: &[(&str, Value)]) -> String {
+    token_of(1, &claims_with(members))
+}
+
+pub fn token() -> String {
+    token_with(&[])
+}
+
+/// One that can write.
+pub fn writer_token() -> String {
+    token_with(&[("scope", "agents:read agents:write".into())])
+}
+
+/// Any token that somebody signed.
+pub fn authentic() -> Authentic {
+    let keys = KeySet::from_jwks(&JwkSet { keys: vec![jwk(1, "key-1")] }).unwrap();
+    parse(&token(), &keys).unwrap().check_signature().unwrap()
+}
+
+/// The control plane's side of the feed: every change, in order. Change number `n` (from 1) is `changes[n - 1]`.
+#[derive(Debug, Clone)]
+pub struct Feed {
+    pub instance: u128,
+    pub issuer: String,
+    pub changes: Vec<Change>,
+}
+
+impl Feed {
+    pub fn new() -> Self {
+        let mut feed = Self { instance: 1, issuer: ISSUER.to_owned(), changes: Vec::new() };
+        feed.changes =
+            vec![feed.issuer(), Feed::keys(&[1]), Change::Policy { endpoints: EndpointTable::default() }];
+        feed
+    }
+
+    fn issuer(&self) -> Change {
+        Change::Issuer {
+            issuer: IssuerConfig {
+                issuer: self.issuer.clone(),
+                scopes_supported: vec!["agents:read".parse().unwrap()],
+                signing_algorithms: vec![Algorithm::EdDSA],
+                token_ttl_seconds: 3_600,
+                freshness: FreshnessLimits::default(),
+            },
+        }
+    }
+
+    pub fn of_issuer(issuer: &str) -> Self {
+        let mut feed = Self { issuer: issuer.to_owned(), ..Self::new() };
+        feed.changes[0] = feed.issuer();
+        feed
+    }
+
+    pub fn keys(numbers: &[u8]) -> Change {
+        let keys = numbers.iter().map(|number| jwk(*number, &format!("key-{number}"))).collect();
+        Change::Keys { jwks: JwkSet { keys } }
+    }
+
+    pub fn revocation(jti: &str) -> Change {
+        Change::TokenRevoked { jti: jti.parse().unwrap(), expires_at: NOW + 500_000 }
+    }
+
+    pub fn agent(agent: &str, standing: Standing) -> Change {
+        let exception = SubjectException { standing, not_before: None, expires_at: NOW + 500_000 };
+        Change::Agent { agent_id: agent.parse().unwrap(), exception }
+    }
+
+    #[must_use]
+    pub fn with(mut self, change: Change) -> Self {
+        self.changes.push(change);
+        self
+    }
+
+    pub fn head(&self) -> u64 {
+        u64::try_from(self.changes.len()).unwrap()
+    }
+
+    /// The signed batch of everything after `from`, as of `now_ms`.
+    pub fn after(&self, from: u64, now_ms: u64) -> String {
+        let changes = self.changes.iter().skip(usize::try_from(from).unwrap()).cloned().collect();
+        let instance: InstanceId = uuid::Uuid::from_u128(self.instance).into();
+        let expires_at = now_ms + BATCH_LIFETIME_MS;
+        let batch = Batch { instance, from, to: self.head(), issued_at: now_ms, expires_at, changes };
+        let input = feed::signing_input(&batch, "feed-1").unwrap();
+        feed::seal(&input, &key(FEED_KEY).sign(input.as_bytes()).to_bytes())
+    }
+
+    pub fn snapshot(&self, now_ms: u64) -> String {
+        self.after(0, now_ms)
+    }
+}
