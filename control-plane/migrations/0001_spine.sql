@@ -101,6 +101,7 @@ create table credentials (
   foreign key (organization_id, agent_id) references agents (organization_id, id)
 );
 create index credentials_of_agent on credentials (organization_id, agent_id, created_at desc, id desc);
+create index credentials_of_client on credentials (agent_id) where status = 'active'; -- before the tenant is known
 create unique index credentials_secret on credentials (secret_hmac);
 
 -- ── signing keys (of the instance, not of a tenant) ─────────────────────────────────────────────

@@ -11,6 +11,7 @@ mod record;
 mod routes;
 mod seal;
 mod store;
+mod window;
 
 pub use model::{Action, Outcome};
 pub use record::{NewEvent, record};

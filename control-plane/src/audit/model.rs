@@ -1,5 +1,8 @@
-//! What can be recorded.
+//! What can be recorded, and an event as it is shown.
 
+use agentidp_shared::ids::{AgentId, EventId, OrganizationId};
+use serde_json::Value;
+use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 macro_rules! actions {
@@ -38,10 +41,10 @@ actions! {
 }
 
 impl std::str::FromStr for Action {
-    type Err = ();
+    type Err = UnknownValue;
 
-    fn from_str(text: &str) -> Result<Self, ()> {
-        Self::ALL.iter().copied().find(|action| action.as_str() == text).ok_or(())
+    fn from_str(text: &str) -> Result<Self, UnknownValue> {
+        Self::ALL.iter().copied().find(|action| action.as_str() == text).ok_or(UnknownValue)
     }
 }
 
@@ -62,11 +65,42 @@ impl Outcome {
 }
 
 impl std::str::FromStr for Outcome {
-    type Err = ();
+    type Err = UnknownValue;
 
-    fn from_str(text: &str) -> Result<Self, ()> {
-        [Self::Success, Self::Failure].into_iter().find(|outcome| outcome.as_str() == text).ok_or(())
+    fn from_str(text: &str) -> Result<Self, UnknownValue> {
+        [Self::Success, Self::Failure].into_iter().find(|outcome| outcome.as_str() == text).ok_or(UnknownValue)
     }
+}
+
+/// Not one of the values there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not one of the known values")]
+pub struct UnknownValue;
+
+/// An event of the log.
+#[derive(Debug, Clone, serde::Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct AuditEvent {
+    #[schema(value_type = uuid::Uuid)]
+    pub event_id: EventId,
+    #[serde(with = "time::serde::rfc3339")]
+    pub timestamp: OffsetDateTime,
+    #[schema(value_type = uuid::Uuid)]
+    pub organization_id: OrganizationId,
+    /// The agent the event is about.
+    #[schema(value_type = Option<uuid::Uuid>)]
+    pub agent_id: Option<AgentId>,
+    pub action: Action,
+    pub outcome: Outcome,
+    pub ip_address: Option<String>,
+    pub user_agent: Option<String>,
+    #[schema(value_type = Object)]
+    pub metadata: Value,
+    /// Its place in the log of the whole instance, from 1.
+    pub sequence: Option<u64>,
+    /// SHA-256 in hexadecimal over the event and the hash before it.
+    pub hash: Option<String>,
+    pub previous_hash: Option<String>,
 }
 
 #[cfg(test)]

@@ -42,6 +42,7 @@ impl FromFields for ChangesQuery {
     security(("edge_key" = [])),
     params(ChangesQuery,
         ("X-Edge-Name" = String, Header, description = "The edge's configured name"),
+        ("X-Edge-Node" = Option<String>, Header, description = "The name of this node of the edge, for example its region"),
         ("X-Edge-Sequence" = Option<u64>, Header, description = "The sequence the edge holds: its acknowledgement")),
     responses(
         (status = 200, description = "The signed batch", content_type = "application/jose", body = String),

@@ -16,7 +16,8 @@ const MAX_VERSION_LENGTH: usize = 64;
 /// An edge that has proven who it is.
 #[derive(Debug)]
 pub(super) struct EdgeNode {
-    pub name: String,
+    /// The edge's configured name, and `/` and the node's own name if it gave one: an edge may have a node in each region.
+    id: String,
     version: String,
     sequence: Option<u64>,
 }
@@ -33,9 +34,19 @@ pub(super) fn authenticate(app: &App, headers: &HeaderMap) -> Result<EdgeNode, A
     if !app.feed.authenticates(name, secret) {
         return Err(refused());
     }
+    let id = match text("x-edge-node").filter(|node| is_node_name(node)) {
+        Some(node) => format!("{name}/{node}"),
+        None => name.to_owned(),
+    };
     let version = text("x-edge-version").unwrap_or("unknown").chars().take(MAX_VERSION_LENGTH).collect();
     let sequence = text("x-edge-sequence").and_then(|text| text.parse().ok());
-    Ok(EdgeNode { name: name.to_owned(), version, sequence })
+    Ok(EdgeNode { id, version, sequence })
+}
+
+/// 1 to 32 lower-case letters, digits and hyphens.
+fn is_node_name(text: &str) -> bool {
+    (1..=32).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }
 
 /// Takes what the edge says it holds as its acknowledgement.
@@ -44,7 +55,7 @@ pub(super) async fn acknowledge(app: &App, node: &EdgeNode) -> Result<(), sqlx::
     // A number this feed never gave out acknowledges nothing.
     let sequence = if sequence > app.feed.head() { 0 } else { sequence };
     let mut tx = app.db.system().await?;
-    store::acknowledge(&mut tx, &node.name, &node.version, sequence, app.now()).await?;
+    store::acknowledge(&mut tx, &node.id, &node.version, sequence, app.now()).await?;
     tx.commit().await
 }
 

@@ -4,6 +4,7 @@
 //! `SET LOCAL`, so a pooled connection goes back without a trace of them.
 
 use std::ops::{Deref, DerefMut};
+use std::str::FromStr;
 use std::time::Duration;
 
 use agentidp_shared::ids::OrganizationId;
@@ -194,5 +195,34 @@ impl Deref for SystemTx {
 impl DerefMut for SystemTx {
     fn deref_mut(&mut self) -> &mut PgConnection {
         &mut self.inner
+    }
+}
+
+/// Reads a value stored as text; anything else than what this version writes is a decoding error.
+pub fn decode<T: FromStr<Err: std::error::Error + Send + Sync + 'static>>(text: &str) -> Result<T, sqlx::Error> {
+    text.parse().map_err(|error: T::Err| sqlx::Error::Decode(error.into()))
+}
+
+/// A LIKE pattern for `text` anywhere, with what LIKE would take for wildcards escaped.
+pub fn contains_pattern(text: &str) -> String {
+    let mut pattern = String::with_capacity(text.len() + 2);
+    pattern.push('%');
+    for character in text.chars() {
+        if matches!(character, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(character);
+    }
+    pattern.push('%');
+    pattern
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn like_injection_attack_wildcards_of_the_caller_are_text() {
+        assert_eq!(contains_pattern("50%_\\"), "%50\\%\\_\\\\%");
     }
 }

@@ -135,20 +135,20 @@ mod tests {
     use super::*;
     use crate::infra::rng::SystemRng;
 
-    fn keystore(byte: u8) -> Keystore {
+    fn keystore_of(byte: u8) -> Keystore {
         Keystore::from_key(&Secret::new([byte; 32]))
     }
 
     #[test]
     fn what_is_sealed_opens_only_under_its_key_and_context() {
-        let keystore = keystore(1);
+        let keystore = keystore_of(1);
         let sealed = keystore.seal(b"private", "signing-key/a", &SystemRng);
         assert_eq!(**keystore.open(&sealed.ciphertext, &sealed.key_id, "signing-key/a").unwrap(), *b"private");
         assert_eq!(
             keystore.open(&sealed.ciphertext, &sealed.key_id, "signing-key/b"),
             Err(KeystoreError::Altered)
         );
-        let other = super::tests::keystore(2);
+        let other = keystore_of(2);
         assert!(matches!(
             other.open(&sealed.ciphertext, &sealed.key_id, "signing-key/a"),
             Err(KeystoreError::UnknownKey(_))
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn ciphertext_tampering_attack_every_flipped_byte_is_noticed() {
-        let keystore = keystore(1);
+        let keystore = keystore_of(1);
         let sealed = keystore.seal(b"private", "x", &SystemRng);
         for position in 0..sealed.ciphertext.len() {
             let mut altered = sealed.ciphertext.clone();
@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn sealing_twice_gives_different_bytes() {
-        let keystore = keystore(1);
+        let keystore = keystore_of(1);
         assert_ne!(
             keystore.seal(b"same", "x", &SystemRng).ciphertext,
             keystore.seal(b"same", "x", &SystemRng).ciphertext
@@ -179,7 +179,7 @@ mod tests {
 
     #[test]
     fn purposes_have_keys_of_their_own_and_debug_tells_nothing() {
-        let keystore = keystore(1);
+        let keystore = keystore_of(1);
         assert_eq!(keystore.hmac("a", b"x"), keystore.hmac("a", b"x"));
         assert_ne!(keystore.hmac("a", b"x"), keystore.hmac("b", b"x"));
         assert!(format!("{keystore:?}").len() < 40);

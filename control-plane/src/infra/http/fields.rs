@@ -69,7 +69,8 @@ impl Fields {
         self.members.remove(name).filter(|value| !value.is_null())
     }
 
-    fn required<T>(&mut self, name: &str, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
+    /// Reads a member that must be there and not `null`.
+    pub fn required<T>(&mut self, name: &str, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
         if self.members.get(name).is_none_or(Value::is_null) {
             self.members.remove(name);
             self.error(name, "required");

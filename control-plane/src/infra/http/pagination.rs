@@ -1,6 +1,6 @@
 //! Pages of lists.
 
-use super::fields::Fields;
+use super::fields::{Fields, FromFields};
 
 const DEFAULT_LIMIT: u64 = 20;
 const MAX_LIMIT: u64 = 100;
@@ -16,8 +16,27 @@ pub struct Page {
     pub limit: u64,
 }
 
+/// The two parameters, as the OpenAPI document shows them.
+#[derive(Debug, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "documents the parameters; `Page` reads them")]
+pub struct PageParameters {
+    /// From 1.
+    #[param(minimum = 1, maximum = 1_000_000)]
+    page: Option<u64>,
+    /// 20 if absent.
+    #[param(minimum = 1, maximum = 100)]
+    limit: Option<u64>,
+}
+
+impl FromFields for Page {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        Some(Self::read(fields))
+    }
+}
+
 impl Page {
-    pub fn from_fields(fields: &mut Fields) -> Self {
+    pub fn read(fields: &mut Fields) -> Self {
         let page = fields.optional_u64("page", 1..=MAX_PAGE).unwrap_or(1);
         let limit = fields.optional_u64("limit", 1..=MAX_LIMIT).unwrap_or(DEFAULT_LIMIT);
         Self { page, limit }

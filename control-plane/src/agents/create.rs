@@ -1,0 +1,149 @@
+//! `POST /api/v1/agents`.
+
+use agentidp_shared::scopes::ScopeSet;
+use axum::Json;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+use utoipa::ToSchema;
+
+use super::fields::{self, DESCRIPTION_LENGTH, NAME_LENGTH, OWNER_LENGTH};
+use super::model::{Agent, AgentType, DeploymentEnv, NewAgent};
+use super::register::register;
+use crate::app::App;
+use crate::audit::{self, Action, NewEvent};
+use crate::infra::http::client_info::ClientInfo;
+use crate::infra::http::error::{ApiError, ErrorBody, FieldErrors};
+use crate::infra::http::fields::{Fields, FromFields};
+use crate::infra::http::idempotency::{self, Idempotency};
+use crate::infra::http::json::StrictJson;
+use crate::policy::Caller;
+
+/// An agent to register.
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(super) struct CreateAgentRequest {
+    /// Unique among the organization's agents that are not decommissioned; case does not matter.
+    #[schema(max_length = 254, examples("screener-1@example.com"))]
+    email: String,
+    agent_type: AgentType,
+    /// Semantic version of the agent's software.
+    #[schema(max_length = 64, examples("1.0.0"))]
+    version: String,
+    /// What it can do, each as `resource:action`; at most 64.
+    #[schema(examples("[\"resume:read\"]"))]
+    capabilities: Vec<String>,
+    #[schema(min_length = 1, max_length = 128)]
+    owner: String,
+    deployment_env: DeploymentEnv,
+    #[schema(min_length = 1, max_length = 100)]
+    name: Option<String>,
+    #[schema(min_length = 1, max_length = 1_000)]
+    description: Option<String>,
+    /// Whether it may be listed in the public catalogue. `false` if absent.
+    is_public: Option<bool>,
+    /// The scopes its tokens may have, none if absent. Nobody grants what the token in use does not hold.
+    #[schema(value_type = Option<Vec<String>>)]
+    scopes: Option<ScopeSet>,
+}
+
+impl FromFields for CreateAgentRequest {
+    fn from_fields(input: &mut Fields) -> Option<Self> {
+        let email = input.required("email", fields::email);
+        let agent_type = input.required("agentType", fields::agent_type);
+        let version = input.required("version", fields::version);
+        let capabilities = input.required("capabilities", fields::capabilities);
+        let owner = input.required_string("owner", OWNER_LENGTH);
+        let deployment_env = input.required("deploymentEnv", fields::deployment_env);
+        let name = input.optional_string("name", NAME_LENGTH);
+        let description = input.optional_string("description", DESCRIPTION_LENGTH);
+        let is_public = input.optional_bool("isPublic");
+        let scopes = fields::scopes(input);
+        Some(Self {
+            email: email?,
+            agent_type: agent_type?,
+            version: version?,
+            capabilities: capabilities?,
+            owner: owner?,
+            deployment_env: deployment_env?,
+            name,
+            description,
+            is_public,
+            scopes,
+        })
+    }
+}
+
+/// Register an agent
+///
+/// The agent gets an id, a key pair and a DID; give it a credential next.
+#[utoipa::path(post, path = "/api/v1/agents", operation_id = "create_agent", tag = "Agents",
+    security(("bearer" = ["agents:write"])),
+    params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repeated request give the first answer again")),
+    request_body = CreateAgentRequest,
+    responses(
+        (status = 201, description = "The agent", body = Agent),
+        (status = 400, description = "Fields are missing or malformed; all of them are named", body = ErrorBody),
+        (status = 401, description = "The access token is missing or not good", body = ErrorBody),
+        (status = 403, description = "A scope is lacking, or the tier's number of agents is reached", body = ErrorBody),
+        (status = 409, description = "The e-mail address is taken, or the idempotency key was used for something else", body = ErrorBody)))]
+pub(super) async fn create_agent(
+    State(app): State<App>,
+    caller: Caller,
+    client: ClientInfo,
+    idempotency: Idempotency,
+    StrictJson(request): StrictJson<CreateAgentRequest>,
+) -> Result<Response, ApiError> {
+    let scopes = grantable(&app, &caller, request.scopes.unwrap_or_default())?;
+    let new = NewAgent {
+        organization_id: caller.organization_id,
+        email: request.email,
+        agent_type: request.agent_type,
+        version: request.version,
+        capabilities: request.capabilities,
+        owner: request.owner,
+        deployment_env: request.deployment_env,
+        name: request.name,
+        description: request.description,
+        is_public: request.is_public.unwrap_or(false),
+        scopes,
+    };
+    idempotency::run(&app, &caller, "create_agent", idempotency, create(&app, &caller, &client, new)).await
+}
+
+async fn create(
+    app: &App,
+    caller: &Caller,
+    client: &ClientInfo,
+    new: NewAgent,
+) -> Result<Response, ApiError> {
+    let mut tx = app.db.tenant(caller.organization_id).await?;
+    let agent = register(&mut tx, app, new).await?;
+    let event = NewEvent::new(caller.organization_id, Action::AgentCreated)
+        .agent(agent.id)
+        .client(client)
+        .metadata(json!({ "actorId": caller.agent_id, "email": agent.email, "scopes": agent.scopes }));
+    audit::record(&mut tx, app, event).await?;
+    tx.commit().await?;
+    metrics::counter!("agentidp_agents_registered_total", "deployment_env" => agent.deployment_env.as_str())
+        .increment(1);
+    let location = format!("/api/v1/agents/{}", agent.id);
+    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(agent)).into_response())
+}
+
+/// The scopes, if there are such and the caller holds them all: or registering an agent would be a way to rights one lacks.
+fn grantable(app: &App, caller: &Caller, scopes: ScopeSet) -> Result<ScopeSet, ApiError> {
+    let known: ScopeSet = app.policy.table().scopes.into_iter().collect();
+    let mut errors = FieldErrors::new();
+    for unknown in scopes.difference(&known).iter() {
+        errors.push("scopes", format!("there is no scope {unknown}"));
+    }
+    errors.into_result()?;
+    let lacking = scopes.difference(&caller.scopes);
+    if !lacking.is_empty() {
+        let message = format!("the access token does not hold what it would grant: {lacking}");
+        return Err(ApiError::forbidden("SCOPE_NOT_HELD", message));
+    }
+    Ok(scopes)
+}

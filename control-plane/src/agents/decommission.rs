@@ -1,0 +1,56 @@
+//! `DELETE /api/v1/agents/{agentId}`: the end of an agent, with its credentials, tokens and DID in one transaction.
+
+use agentidp_shared::ids::AgentId;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde_json::json;
+
+use super::model::AgentStatus;
+use super::revocation::set_standing;
+use super::update::decommissioned;
+use super::{lock_status, not_managed, store};
+use crate::app::App;
+use crate::audit::{self, Action, NewEvent};
+use crate::infra::http::client_info::ClientInfo;
+use crate::infra::http::error::{ApiError, ErrorBody};
+use crate::infra::http::path::Id;
+use crate::policy::Caller;
+use crate::{credentials, organizations};
+
+/// Decommission an agent
+///
+/// Final. Its credentials and tokens are refused from now on and its DID is gone (410); the record stays for auditors.
+#[utoipa::path(delete, path = "/api/v1/agents/{agentId}", operation_id = "decommission_agent", tag = "Agents",
+    security(("bearer" = ["agents:write"])),
+    params(("agentId" = uuid::Uuid, Path, description = "The agent")),
+    responses(
+        (status = 204, description = "The agent is decommissioned"),
+        (status = 401, description = "The access token is missing or not good", body = ErrorBody),
+        (status = 403, description = "A scope is lacking, or the agent is not the caller's to manage", body = ErrorBody),
+        (status = 404, description = "There is no such agent", body = ErrorBody),
+        (status = 409, description = "The agent already was, or is its organization's last owner", body = ErrorBody)))]
+pub(super) async fn decommission_agent(
+    State(app): State<App>,
+    caller: Caller,
+    client: ClientInfo,
+    Id(agent): Id<AgentId>,
+) -> Result<StatusCode, ApiError> {
+    if !caller.may_manage(agent) {
+        return Err(not_managed());
+    }
+    let mut tx = app.db.tenant(caller.organization_id).await?;
+    organizations::refuse_last_owner(&mut tx, caller.organization_id, agent).await?;
+    let status = lock_status(&mut tx, agent).await?;
+    status.change_to(AgentStatus::Decommissioned).map_err(decommissioned)?;
+    set_standing(&mut tx, &app, agent, AgentStatus::Decommissioned, true).await?;
+    store::forget_did_key(&mut tx, agent).await?;
+    organizations::remove_member(&mut tx, caller.organization_id, agent).await?;
+    let revoked = credentials::revoke_all(&mut tx, caller.organization_id, agent, app.now()).await?;
+    let event = NewEvent::new(caller.organization_id, Action::AgentDecommissioned)
+        .agent(agent)
+        .client(&client)
+        .metadata(json!({ "actorId": caller.agent_id, "revokedCredentials": revoked }));
+    audit::record(&mut tx, &app, event).await?;
+    tx.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
+}

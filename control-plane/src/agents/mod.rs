@@ -1,0 +1,50 @@
+//! Agents: registered, described, suspended, decommissioned.
+//!
+//! Every way of taking an agent's rights away (suspension, decommissioning, revoking its tokens) changes the agent, records
+//! the event and appends to the edge feed in one transaction.
+
+mod create;
+mod decommission;
+mod fields;
+mod get;
+mod list;
+mod model;
+mod register;
+mod revocation;
+mod routes;
+mod store;
+mod update;
+
+pub use fields::email as read_email;
+pub use model::{Agent, AgentStatus, AgentType, DeploymentEnv, NewAgent};
+pub use register::{RegisterError, register};
+pub use revocation::revoke_tokens;
+pub use routes::routes;
+
+use agentidp_shared::ids::AgentId;
+
+use crate::infra::db::TenantTx;
+use crate::infra::http::error::ApiError;
+
+/// The status of an agent of the transaction's organization; with the row locked against other changes of the agent.
+pub async fn lock_status(tx: &mut TenantTx, agent: AgentId) -> Result<AgentStatus, ApiError> {
+    store::lock_status(tx, agent).await?.ok_or_else(not_found)
+}
+
+/// An error unless the transaction's organization has this agent.
+pub async fn require(tx: &mut TenantTx, agent: AgentId) -> Result<(), ApiError> {
+    if store::exists(tx, agent).await? { Ok(()) } else { Err(not_found()) }
+}
+
+pub(crate) fn not_found() -> ApiError {
+    ApiError::not_found("AGENT_NOT_FOUND", "there is no agent with this id")
+}
+
+/// For what only the agent itself and its organization's administrators may do. Asked before anything is looked up: the
+/// answer must not tell whether there is such an agent.
+pub(crate) fn not_managed() -> ApiError {
+    ApiError::forbidden(
+        "AGENT_NOT_MANAGED",
+        "only the agent itself and its organization's administrators may do this",
+    )
+}

@@ -1,0 +1,281 @@
+//! SQL of agents.
+
+use agentidp_shared::did;
+use agentidp_shared::ids::{AgentId, OrganizationId};
+use agentidp_shared::jwk::Jwk;
+use agentidp_shared::scopes::{Scope, ScopeSet};
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::list::AgentFilter;
+use super::model::{Agent, AgentStatus, NewAgent};
+use super::update::UpdateAgentRequest;
+use crate::infra::db::{TenantTx, contains_pattern, decode};
+use crate::infra::keystore::Sealed;
+
+/// First key of the advisory lock that puts an organization's registrations in a row ("agnt" in ASCII).
+const REGISTRATIONS_LOCK: i32 = 0x6167_6e74;
+
+struct Row {
+    id: Uuid,
+    organization_id: Uuid,
+    email: String,
+    agent_type: String,
+    version: String,
+    capabilities: Vec<String>,
+    owner: String,
+    deployment_env: String,
+    name: Option<String>,
+    description: Option<String>,
+    is_public: bool,
+    scopes: Vec<String>,
+    status: String,
+    created_at: OffsetDateTime,
+    updated_at: OffsetDateTime,
+    decommissioned_at: Option<OffsetDateTime>,
+}
+
+impl Row {
+    fn into_agent(self, issuer: &str) -> Result<Agent, sqlx::Error> {
+        let id = AgentId::new(self.id);
+        let scopes: Result<ScopeSet, _> = self.scopes.iter().map(|scope| scope.parse::<Scope>()).collect();
+        Ok(Agent {
+            did: did::agent_did(issuer, id),
+            id,
+            organization_id: self.organization_id.into(),
+            email: self.email,
+            agent_type: decode(&self.agent_type)?,
+            version: self.version,
+            capabilities: self.capabilities,
+            owner: self.owner,
+            deployment_env: decode(&self.deployment_env)?,
+            name: self.name,
+            description: self.description,
+            is_public: self.is_public,
+            scopes: scopes.map_err(|error| sqlx::Error::Decode(error.into()))?,
+            status: decode(&self.status)?,
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+            decommissioned_at: self.decommissioned_at,
+        })
+    }
+}
+
+/// Holds off other registrations in the organization until the transaction ends.
+pub(super) async fn lock_registrations(
+    tx: &mut PgConnection,
+    organization: OrganizationId,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "select pg_advisory_xact_lock($1, hashtext($2))",
+        REGISTRATIONS_LOCK,
+        organization.to_string()
+    )
+    .fetch_one(tx)
+    .await
+    .map(|_| ())
+}
+
+/// Agents that are not decommissioned.
+pub(super) async fn count_living(
+    tx: &mut PgConnection,
+    organization: OrganizationId,
+) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"select count(*) as "count!" from agents where organization_id = $1 and status <> 'decommissioned'"#,
+        organization.as_uuid()
+    )
+    .fetch_one(tx)
+    .await
+}
+
+pub(super) async fn insert(
+    tx: &mut PgConnection,
+    id: AgentId,
+    new: &NewAgent,
+    public_key: &Jwk,
+    now: OffsetDateTime,
+) -> Result<(), sqlx::Error> {
+    let scopes: Vec<String> = new.scopes.iter().map(ToString::to_string).collect();
+    sqlx::query!(
+        "insert into agents (id, organization_id, email, agent_type, version, capabilities, owner, deployment_env, name,
+           description, is_public, scopes, did_public_jwk, created_at, updated_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $14)",
+        id.as_uuid(),
+        new.organization_id.as_uuid(),
+        new.email,
+        new.agent_type.as_str(),
+        new.version,
+        &new.capabilities,
+        new.owner,
+        new.deployment_env.as_str(),
+        new.name,
+        new.description,
+        new.is_public,
+        &scopes,
+        serde_json::to_value(public_key).map_err(|error| sqlx::Error::Encode(error.into()))?,
+        now
+    )
+    .execute(tx)
+    .await
+    .map(|_| ())
+}
+
+pub(super) async fn insert_did_key(
+    tx: &mut PgConnection,
+    id: AgentId,
+    organization: OrganizationId,
+    private_key: &Sealed,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "insert into agent_did_keys (agent_id, organization_id, private_key_ciphertext, wrapping_key_id) values ($1, $2, $3, $4)",
+        id.as_uuid(),
+        organization.as_uuid(),
+        private_key.ciphertext,
+        private_key.key_id
+    )
+    .execute(tx)
+    .await
+    .map(|_| ())
+}
+
+/// The private key of a DID that is gone signs nothing any more; it is overwritten.
+pub(super) async fn forget_did_key(tx: &mut TenantTx, agent: AgentId) -> Result<(), sqlx::Error> {
+    sqlx::query!("update agent_did_keys set private_key_ciphertext = '' where agent_id = $1", agent.as_uuid())
+        .execute(&mut **tx)
+        .await
+        .map(|_| ())
+}
+
+pub(super) async fn find(
+    tx: &mut PgConnection,
+    issuer: &str,
+    organization: OrganizationId,
+    agent: AgentId,
+) -> Result<Option<Agent>, sqlx::Error> {
+    let row = sqlx::query_as!(
+        Row,
+        "select id, organization_id, email, agent_type, version, capabilities, owner, deployment_env, name, description,
+           is_public, scopes, status, created_at, updated_at, decommissioned_at
+         from agents where organization_id = $1 and id = $2",
+        organization.as_uuid(),
+        agent.as_uuid()
+    )
+    .fetch_optional(tx)
+    .await?;
+    row.map(|row| row.into_agent(issuer)).transpose()
+}
+
+/// One page of those that match, newest first, and how many match in all.
+pub(super) async fn list(
+    tx: &mut PgConnection,
+    issuer: &str,
+    organization: OrganizationId,
+    filter: &AgentFilter,
+) -> Result<(Vec<Agent>, i64), sqlx::Error> {
+    let pattern = filter.q.as_deref().map(contains_pattern);
+    let (agent_type, status) = (filter.agent_type.map(|kind| kind.as_str()), filter.status.map(|status| status.as_str()));
+    let total = sqlx::query_scalar!(
+        r#"select count(*) as "count!" from agents
+           where organization_id = $1 and ($2::text is null or owner = $2) and ($3::text is null or agent_type = $3)
+             and ($4::text is null or status = $4)
+             and ($5::text is null or name ilike $5 or email ilike $5 or owner ilike $5 or description ilike $5)"#,
+        organization.as_uuid(),
+        filter.owner,
+        agent_type,
+        status,
+        pattern
+    )
+    .fetch_one(&mut *tx)
+    .await?;
+    let rows = sqlx::query_as!(
+        Row,
+        "select id, organization_id, email, agent_type, version, capabilities, owner, deployment_env, name, description,
+           is_public, scopes, status, created_at, updated_at, decommissioned_at
+         from agents
+         where organization_id = $1 and ($2::text is null or owner = $2) and ($3::text is null or agent_type = $3)
+           and ($4::text is null or status = $4)
+           and ($5::text is null or name ilike $5 or email ilike $5 or owner ilike $5 or description ilike $5)
+         order by created_at desc, id desc limit $6 offset $7",
+        organization.as_uuid(),
+        filter.owner,
+        agent_type,
+        status,
+        pattern,
+        filter.page.limit(),
+        filter.page.offset()
+    )
+    .fetch_all(tx)
+    .await?;
+    let agents = rows.into_iter().map(|row| row.into_agent(issuer)).collect::<Result<_, _>>()?;
+    Ok((agents, total))
+}
+
+/// Whether the transaction's organization has this agent.
+pub(super) async fn exists(tx: &mut TenantTx, agent: AgentId) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(r#"select exists (select from agents where id = $1) as "exists!""#, agent.as_uuid())
+        .fetch_one(&mut **tx)
+        .await
+}
+
+/// The agent's status, with its row locked until the transaction ends.
+pub(super) async fn lock_status(
+    tx: &mut TenantTx,
+    agent: AgentId,
+) -> Result<Option<AgentStatus>, sqlx::Error> {
+    let status = sqlx::query_scalar!("select status from agents where id = $1 for update", agent.as_uuid())
+        .fetch_optional(&mut **tx)
+        .await?;
+    status.map(|status| decode(&status)).transpose()
+}
+
+/// Sets the status; with `revoke_tokens` also the second up to which tokens are refused, which never moves back. Returns it.
+pub(super) async fn set_status(
+    tx: &mut TenantTx,
+    agent: AgentId,
+    status: AgentStatus,
+    revoke_tokens: bool,
+    now: OffsetDateTime,
+) -> Result<Option<OffsetDateTime>, sqlx::Error> {
+    sqlx::query_scalar!(
+        "update agents set status = $2, updated_at = $4,
+           not_before = case when $3 then greatest(not_before, $4) else not_before end,
+           decommissioned_at = case when $2 = 'decommissioned' then $4 else decommissioned_at end
+         where id = $1 returning not_before",
+        agent.as_uuid(),
+        status.as_str(),
+        revoke_tokens,
+        now
+    )
+    .fetch_one(&mut **tx)
+    .await
+}
+
+pub(super) async fn update(
+    tx: &mut TenantTx,
+    agent: AgentId,
+    change: &UpdateAgentRequest,
+    now: OffsetDateTime,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "update agents set agent_type = coalesce($2, agent_type), version = coalesce($3, version),
+           capabilities = coalesce($4, capabilities), owner = coalesce($5, owner),
+           deployment_env = coalesce($6, deployment_env), name = coalesce($7, name),
+           description = coalesce($8, description), is_public = coalesce($9, is_public), updated_at = $10
+         where id = $1",
+        agent.as_uuid(),
+        change.agent_type.map(|kind| kind.as_str()),
+        change.version,
+        change.capabilities.as_deref(),
+        change.owner,
+        change.deployment_env.map(|env| env.as_str()),
+        change.name,
+        change.description,
+        change.is_public,
+        now
+    )
+    .execute(&mut **tx)
+    .await
+    .map(|_| ())
+}

@@ -1,0 +1,14 @@
+//! The audit log's routes.
+
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::{get, list};
+use crate::app::App;
+
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(list::list_audit_events))
+        .routes(routes!(list::list_audit_logs))
+        .routes(routes!(get::get_audit_event))
+}

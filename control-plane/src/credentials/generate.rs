@@ -1,0 +1,118 @@
+//! `POST /api/v1/agents/{agentId}/credentials`, and generating in another feature's transaction.
+
+use agentidp_shared::ids::{AgentId, CredentialId, OrganizationId};
+use axum::Json;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+use utoipa::ToSchema;
+
+use super::model::{NewCredential, ShownSecret};
+use super::{not_found, secret, store};
+use crate::agents::{self, AgentStatus};
+use crate::app::App;
+use crate::audit::{self, Action, NewEvent};
+use crate::infra::config::Secret;
+use crate::infra::http::client_info::ClientInfo;
+use crate::infra::http::error::{ApiError, ErrorBody, FieldErrors};
+use crate::infra::http::fields::{Fields, FromFields};
+use crate::infra::http::idempotency::{self, Idempotency};
+use crate::infra::http::json::OptionalJson;
+use crate::infra::http::path::Id;
+use crate::policy::Caller;
+
+/// How long a credential lasts.
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(super) struct GenerateCredentialRequest {
+    /// When it ends by itself; never if absent. In the future.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    expires_at: Option<OffsetDateTime>,
+}
+
+impl FromFields for GenerateCredentialRequest {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        Some(Self { expires_at: fields.optional_timestamp("expiresAt") })
+    }
+}
+
+/// Makes a credential for the agent; the secret exists nowhere else. The caller records the event.
+pub async fn generate(
+    tx: &mut PgConnection,
+    app: &App,
+    organization: OrganizationId,
+    agent: AgentId,
+    expires_at: Option<OffsetDateTime>,
+) -> Result<(CredentialId, Secret<String>), sqlx::Error> {
+    let id = CredentialId::new(app.new_id());
+    let secret = secret::new_secret(&*app.rng);
+    let (hmac, key_id) = secret::digest(app, &secret);
+    let stored = store::StoredSecret { hmac: &hmac, key_id };
+    store::insert(tx, id, organization, agent, stored, expires_at, app.now()).await?;
+    Ok((id, secret))
+}
+
+/// Give an agent a credential
+///
+/// The client secret is in this answer and never shown again.
+#[utoipa::path(post, path = "/api/v1/agents/{agentId}/credentials", operation_id = "generate_credential", tag = "Credentials",
+    security(("bearer" = ["agents:write"])),
+    params(
+        ("agentId" = uuid::Uuid, Path, description = "The agent"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeated request give the first answer again")),
+    request_body = Option<GenerateCredentialRequest>,
+    responses(
+        (status = 201, description = "The credential with its secret", body = NewCredential),
+        (status = 400, description = "A field is unknown or malformed", body = ErrorBody),
+        (status = 401, description = "The access token is missing or not good", body = ErrorBody),
+        (status = 403, description = "A scope is lacking, or the agent is not the caller's to manage", body = ErrorBody),
+        (status = 404, description = "There is no such agent", body = ErrorBody),
+        (status = 409, description = "The agent is not active, or the idempotency key was used for something else", body = ErrorBody)))]
+pub(super) async fn generate_credential(
+    State(app): State<App>,
+    caller: Caller,
+    client: ClientInfo,
+    idempotency: Idempotency,
+    Id(agent): Id<AgentId>,
+    OptionalJson(request): OptionalJson<GenerateCredentialRequest>,
+) -> Result<Response, ApiError> {
+    if !caller.may_manage(agent) {
+        return Err(agents::not_managed());
+    }
+    if request.expires_at.is_some_and(|end| end <= app.now()) {
+        let mut errors = FieldErrors::new();
+        errors.push("expiresAt", "must be in the future");
+        return Err(errors.into_error());
+    }
+    let work = create(&app, &caller, &client, agent, request.expires_at);
+    idempotency::run(&app, &caller, "generate_credential", idempotency, work).await
+}
+
+async fn create(
+    app: &App,
+    caller: &Caller,
+    client: &ClientInfo,
+    agent: AgentId,
+    expires_at: Option<OffsetDateTime>,
+) -> Result<Response, ApiError> {
+    let mut tx = app.db.tenant(caller.organization_id).await?;
+    match agents::lock_status(&mut tx, agent).await? {
+        AgentStatus::Active => {}
+        AgentStatus::Suspended | AgentStatus::Decommissioned => {
+            return Err(ApiError::conflict("AGENT_NOT_ACTIVE", "only an active agent can be given a credential"));
+        }
+    }
+    let (id, secret) = generate(&mut tx, app, caller.organization_id, agent, expires_at).await?;
+    let event = NewEvent::new(caller.organization_id, Action::CredentialGenerated)
+        .agent(agent)
+        .client(client)
+        .metadata(json!({ "actorId": caller.agent_id, "credentialId": id }));
+    audit::record(&mut tx, app, event).await?;
+    let credential = store::find(&mut tx, agent, id, app.now()).await?.ok_or_else(not_found)?;
+    tx.commit().await?;
+    let body = NewCredential { credential, client_secret: ShownSecret::new(&secret) };
+    Ok((StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response())
+}

@@ -1,0 +1,41 @@
+//! `GET /api/v1/agents/{agentId}/credentials`.
+
+use agentidp_shared::ids::AgentId;
+use axum::Json;
+use axum::extract::State;
+
+use super::model::Credential;
+use super::store;
+use crate::agents;
+use crate::app::App;
+use crate::infra::http::error::{ApiError, ErrorBody};
+use crate::infra::http::pagination::{Page, PageParameters, Paginated};
+use crate::infra::http::path::Id;
+use crate::infra::http::query::StrictQuery;
+use crate::policy::Caller;
+
+/// An agent's credentials, newest first, without their secrets
+#[utoipa::path(get, path = "/api/v1/agents/{agentId}/credentials", operation_id = "list_credentials", tag = "Credentials",
+    security(("bearer" = ["agents:read"])),
+    params(("agentId" = uuid::Uuid, Path, description = "The agent"), PageParameters),
+    responses(
+        (status = 200, description = "One page", body = Paginated<Credential>),
+        (status = 400, description = "A parameter is unknown or malformed", body = ErrorBody),
+        (status = 401, description = "The access token is missing or not good", body = ErrorBody),
+        (status = 403, description = "A scope is lacking, or the agent is not the caller's to manage", body = ErrorBody),
+        (status = 404, description = "There is no such agent", body = ErrorBody)))]
+pub(super) async fn list_credentials(
+    State(app): State<App>,
+    caller: Caller,
+    Id(agent): Id<AgentId>,
+    StrictQuery(page): StrictQuery<Page>,
+) -> Result<Json<Paginated<Credential>>, ApiError> {
+    if !caller.may_manage(agent) {
+        return Err(agents::not_managed());
+    }
+    let mut tx = app.db.tenant(caller.organization_id).await?;
+    agents::require(&mut tx, agent).await?;
+    let (credentials, total) = store::list(&mut tx, agent, page, app.now()).await?;
+    tx.commit().await?;
+    Ok(Json(page.of(credentials, total)))
+}

@@ -1,0 +1,81 @@
+//! `DELETE …/credentials/{credentialId}`.
+
+use agentidp_shared::ids::{AgentId, CredentialId};
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde_json::json;
+
+use super::{already_revoked, not_found, store};
+use crate::agents;
+use crate::app::App;
+use crate::audit::{self, Action, NewEvent};
+use crate::infra::http::client_info::ClientInfo;
+use crate::infra::http::error::{ApiError, ErrorBody};
+use crate::infra::http::fields::{Fields, FromFields};
+use crate::infra::http::path::Id;
+use crate::infra::http::query::StrictQuery;
+use crate::policy::Caller;
+
+#[derive(Debug, utoipa::IntoParams)]
+#[into_params(parameter_in = Query, rename_all = "camelCase")]
+pub(super) struct RevokeCredentialParameters {
+    /// Refuses every token the agent was issued so far.
+    revoke_tokens: Option<bool>,
+}
+
+impl FromFields for RevokeCredentialParameters {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        Some(Self { revoke_tokens: fields.optional_bool("revokeTokens") })
+    }
+}
+
+/// Revoke a credential
+///
+/// Final. Tokens it was used for stay good until they expire, unless `revokeTokens` is `true`.
+#[utoipa::path(delete, path = "/api/v1/agents/{agentId}/credentials/{credentialId}", operation_id = "revoke_credential",
+    tag = "Credentials",
+    security(("bearer" = ["agents:write"])),
+    params(
+        ("agentId" = uuid::Uuid, Path, description = "The agent"),
+        ("credentialId" = uuid::Uuid, Path, description = "The credential"),
+        RevokeCredentialParameters),
+    responses(
+        (status = 204, description = "The credential is revoked"),
+        (status = 400, description = "A parameter is unknown or malformed", body = ErrorBody),
+        (status = 401, description = "The access token is missing or not good", body = ErrorBody),
+        (status = 403, description = "A scope is lacking, or the agent is not the caller's to manage", body = ErrorBody),
+        (status = 404, description = "There is no such agent or credential", body = ErrorBody),
+        (status = 409, description = "The credential already was revoked", body = ErrorBody)))]
+pub(super) async fn revoke_credential(
+    State(app): State<App>,
+    caller: Caller,
+    client: ClientInfo,
+    Id(agent): Id<AgentId>,
+    Id(credential): Id<CredentialId>,
+    StrictQuery(parameters): StrictQuery<RevokeCredentialParameters>,
+) -> Result<StatusCode, ApiError> {
+    if !caller.may_manage(agent) {
+        return Err(agents::not_managed());
+    }
+    let mut tx = app.db.tenant(caller.organization_id).await?;
+    agents::require(&mut tx, agent).await?;
+    if !store::revoke(&mut tx, agent, credential, app.now()).await? {
+        let exists = store::find(&mut tx, agent, credential, app.now()).await?.is_some();
+        return Err(if exists { already_revoked() } else { not_found() });
+    }
+    let revoke_tokens = parameters.revoke_tokens == Some(true);
+    if revoke_tokens {
+        agents::revoke_tokens(&mut tx, &app, agent).await?;
+    }
+    let event = NewEvent::new(caller.organization_id, Action::CredentialRevoked)
+        .agent(agent)
+        .client(&client)
+        .metadata(json!({
+            "actorId": caller.agent_id,
+            "credentialId": credential,
+            "revokedTokens": revoke_tokens,
+        }));
+    audit::record(&mut tx, &app, event).await?;
+    tx.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
+}

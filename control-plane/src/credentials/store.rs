@@ -1,0 +1,256 @@
+//! SQL of credentials.
+
+use agentidp_shared::ids::{AgentId, CredentialId, OrganizationId};
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::model::{Credential, CredentialStatus};
+use crate::infra::db::TenantTx;
+use crate::infra::http::pagination::Page;
+
+/// Uses are noted no more often than this: one write a minute, however busy a client is.
+const USE_NOTED_EVERY: time::Duration = time::Duration::minutes(1);
+
+/// What is kept of a secret.
+#[derive(Clone, Copy)]
+pub(super) struct StoredSecret<'a> {
+    pub hmac: &'a [u8; 32],
+    pub key_id: &'a str,
+}
+
+/// A credential a secret is compared with.
+pub(super) struct Candidate {
+    pub id: CredentialId,
+    pub hmac_key_id: String,
+    pub secret_hmac: Vec<u8>,
+    /// Only while it is still accepted.
+    pub previous_secret_hmac: Option<Vec<u8>>,
+}
+
+/// The agent's credentials that are neither revoked nor expired.
+pub(super) async fn usable_any_tenant(
+    tx: &mut PgConnection,
+    agent: AgentId,
+    now: OffsetDateTime,
+) -> Result<Vec<Candidate>, sqlx::Error> {
+    let rows = sqlx::query!(
+        "select id, hmac_key_id, secret_hmac,
+           case when previous_valid_until > $2 then previous_secret_hmac end as previous_secret_hmac
+         from credentials where agent_id = $1 and status = 'active' and (expires_at is null or expires_at > $2)",
+        agent.as_uuid(),
+        now
+    )
+    .fetch_all(tx)
+    .await?;
+    let candidates = rows.into_iter().map(|row| Candidate {
+        id: row.id.into(),
+        hmac_key_id: row.hmac_key_id,
+        secret_hmac: row.secret_hmac,
+        previous_secret_hmac: row.previous_secret_hmac,
+    });
+    Ok(candidates.collect())
+}
+
+pub(super) async fn note_use_any_tenant(
+    tx: &mut PgConnection,
+    credential: CredentialId,
+    now: OffsetDateTime,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "update credentials set last_used_at = $2 where id = $1 and (last_used_at is null or last_used_at < $3)",
+        credential.as_uuid(),
+        now,
+        now - USE_NOTED_EVERY
+    )
+    .execute(tx)
+    .await
+    .map(|_| ())
+}
+
+pub(super) async fn insert(
+    tx: &mut PgConnection,
+    id: CredentialId,
+    organization: OrganizationId,
+    agent: AgentId,
+    secret: StoredSecret<'_>,
+    expires_at: Option<OffsetDateTime>,
+    now: OffsetDateTime,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "insert into credentials (id, organization_id, agent_id, secret_hmac, hmac_key_id, expires_at, created_at)
+         values ($1, $2, $3, $4, $5, $6, $7)",
+        id.as_uuid(),
+        organization.as_uuid(),
+        agent.as_uuid(),
+        secret.hmac,
+        secret.key_id,
+        expires_at,
+        now
+    )
+    .execute(tx)
+    .await
+    .map(|_| ())
+}
+
+struct Row {
+    id: Uuid,
+    agent_id: Uuid,
+    status: String,
+    created_at: OffsetDateTime,
+    expires_at: Option<OffsetDateTime>,
+    rotated_at: Option<OffsetDateTime>,
+    previous_valid_until: Option<OffsetDateTime>,
+    revoked_at: Option<OffsetDateTime>,
+    last_used_at: Option<OffsetDateTime>,
+}
+
+impl Row {
+    fn into_credential(self, now: OffsetDateTime) -> Credential {
+        Credential {
+            id: self.id.into(),
+            agent_id: self.agent_id.into(),
+            client_id: self.agent_id.into(),
+            status: CredentialStatus::at(now, &self.status, self.expires_at),
+            created_at: self.created_at,
+            expires_at: self.expires_at,
+            rotated_at: self.rotated_at,
+            previous_valid_until: self.previous_valid_until.filter(|until| *until > now),
+            revoked_at: self.revoked_at,
+            last_used_at: self.last_used_at,
+        }
+    }
+}
+
+pub(super) async fn find(
+    tx: &mut TenantTx,
+    agent: AgentId,
+    credential: CredentialId,
+    now: OffsetDateTime,
+) -> Result<Option<Credential>, sqlx::Error> {
+    let row = sqlx::query_as!(
+        Row,
+        "select id, agent_id, status, created_at, expires_at, rotated_at, previous_valid_until, revoked_at, last_used_at
+         from credentials where agent_id = $1 and id = $2",
+        agent.as_uuid(),
+        credential.as_uuid()
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    Ok(row.map(|row| row.into_credential(now)))
+}
+
+/// One page, newest first, and how many there are.
+pub(super) async fn list(
+    tx: &mut TenantTx,
+    agent: AgentId,
+    page: Page,
+    now: OffsetDateTime,
+) -> Result<(Vec<Credential>, i64), sqlx::Error> {
+    let total = sqlx::query_scalar!(
+        r#"select count(*) as "count!" from credentials where agent_id = $1"#,
+        agent.as_uuid()
+    )
+    .fetch_one(&mut **tx)
+    .await?;
+    let rows = sqlx::query_as!(
+        Row,
+        "select id, agent_id, status, created_at, expires_at, rotated_at, previous_valid_until, revoked_at, last_used_at
+         from credentials where agent_id = $1 order by created_at desc, id desc limit $2 offset $3",
+        agent.as_uuid(),
+        page.limit(),
+        page.offset()
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok((rows.into_iter().map(|row| row.into_credential(now)).collect(), total))
+}
+
+/// Up to two of the agent's credentials that are neither revoked nor expired: enough to know whether there is just one.
+pub(super) async fn active(
+    tx: &mut TenantTx,
+    agent: AgentId,
+    now: OffsetDateTime,
+) -> Result<Vec<CredentialId>, sqlx::Error> {
+    let ids = sqlx::query_scalar!(
+        "select id from credentials
+         where agent_id = $1 and status = 'active' and (expires_at is null or expires_at > $2) limit 2",
+        agent.as_uuid(),
+        now
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(ids.into_iter().map(CredentialId::new).collect())
+}
+
+pub(super) struct Rotation<'a> {
+    pub new: StoredSecret<'a>,
+    pub now: OffsetDateTime,
+    /// How long the secret until now is accepted too.
+    pub previous_valid_until: Option<OffsetDateTime>,
+    pub not_if_rotated_since: OffsetDateTime,
+}
+
+/// Replaces the secret; false if the credential is not there, not active, expired, or was rotated too recently. Of several
+/// at once the first takes the row, and the others then find it rotated.
+pub(super) async fn rotate(
+    tx: &mut TenantTx,
+    agent: AgentId,
+    credential: CredentialId,
+    rotation: &Rotation<'_>,
+) -> Result<bool, sqlx::Error> {
+    sqlx::query!(
+        "update credentials set previous_secret_hmac = case when $6::timestamptz is not null then secret_hmac end,
+           previous_valid_until = $6, secret_hmac = $3, hmac_key_id = $4, rotated_at = $5
+         where agent_id = $1 and id = $2 and status = 'active' and (expires_at is null or expires_at > $5)
+           and (rotated_at is null or rotated_at <= $7)",
+        agent.as_uuid(),
+        credential.as_uuid(),
+        rotation.new.hmac,
+        rotation.new.key_id,
+        rotation.now,
+        rotation.previous_valid_until,
+        rotation.not_if_rotated_since
+    )
+    .execute(&mut **tx)
+    .await
+    .map(|done| done.rows_affected() == 1)
+}
+
+/// False if the credential is not there or already was revoked.
+pub(super) async fn revoke(
+    tx: &mut TenantTx,
+    agent: AgentId,
+    credential: CredentialId,
+    now: OffsetDateTime,
+) -> Result<bool, sqlx::Error> {
+    sqlx::query!(
+        "update credentials set status = 'revoked', revoked_at = $3, previous_secret_hmac = null, previous_valid_until = null
+         where agent_id = $1 and id = $2 and status = 'active'",
+        agent.as_uuid(),
+        credential.as_uuid(),
+        now
+    )
+    .execute(&mut **tx)
+    .await
+    .map(|done| done.rows_affected() == 1)
+}
+
+/// Revokes every credential of the agent; returns how many were active.
+pub async fn revoke_all(
+    tx: &mut PgConnection,
+    organization: OrganizationId,
+    agent: AgentId,
+    now: OffsetDateTime,
+) -> Result<u64, sqlx::Error> {
+    sqlx::query!(
+        "update credentials set status = 'revoked', revoked_at = $3, previous_secret_hmac = null, previous_valid_until = null
+         where organization_id = $1 and agent_id = $2 and status = 'active'",
+        organization.as_uuid(),
+        agent.as_uuid(),
+        now
+    )
+    .execute(tx)
+    .await
+    .map(|done| done.rows_affected())
+}

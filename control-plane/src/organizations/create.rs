@@ -1,0 +1,206 @@
+//! `POST /api/v1/organizations`: for members of the system organization.
+
+use agentidp_shared::ids::{AgentId, CredentialId, OrganizationId};
+use agentidp_shared::scopes::ScopeSet;
+use axum::Json;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+use sqlx::PgConnection;
+use utoipa::ToSchema;
+
+use super::model::{Organization, Tier, is_slug};
+use super::store::{self, NewOrganization};
+use crate::agents::{self, AgentType, DeploymentEnv, NewAgent};
+use crate::app::App;
+use crate::audit::{self, Action, NewEvent};
+use crate::credentials::{self, ShownSecret};
+use crate::infra::http::client_info::ClientInfo;
+use crate::infra::http::error::{ApiError, ErrorBody, constraint_name};
+use crate::infra::http::fields::{Fields, FromFields};
+use crate::infra::http::idempotency::{self, Idempotency};
+use crate::infra::http::json::StrictJson;
+use crate::policy::{Caller, Role};
+
+/// An organization to create.
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(super) struct CreateOrganizationRequest {
+    #[schema(min_length = 1, max_length = 200)]
+    name: String,
+    /// 2 to 63 lower-case letters, digits and single hyphens between them; unique on this instance.
+    #[schema(min_length = 2, max_length = 63)]
+    slug: String,
+    /// `free` if absent.
+    tier: Option<Tier>,
+    /// The organization's first administrator, registered with it. Without one nobody can act for it yet.
+    admin: Option<FirstAdministrator>,
+}
+
+/// An administrator to register.
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(super) struct FirstAdministrator {
+    #[schema(max_length = 254)]
+    email: String,
+    #[schema(min_length = 1, max_length = 128)]
+    owner: String,
+}
+
+/// The administrator that was registered, with its secret, which is shown this once.
+#[derive(Debug, serde::Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct RegisteredAdministrator {
+    #[schema(value_type = uuid::Uuid)]
+    agent_id: AgentId,
+    #[schema(value_type = uuid::Uuid)]
+    client_id: AgentId,
+    #[schema(value_type = uuid::Uuid)]
+    credential_id: CredentialId,
+    client_secret: ShownSecret,
+}
+
+/// The organization that was created.
+#[derive(Debug, serde::Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct CreatedOrganization {
+    #[serde(flatten)]
+    organization: Organization,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    admin: Option<RegisteredAdministrator>,
+}
+
+impl FromFields for CreateOrganizationRequest {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        let name = fields.required_string("name", 1..=200);
+        let slug = fields.required("slug", |fields| {
+            let slug = fields.optional_string("slug", 2..=63)?;
+            if !is_slug(&slug) {
+                fields.error("slug", "must be lower-case letters and digits, with single hyphens between them");
+                return None;
+            }
+            Some(slug)
+        });
+        let tier = fields.optional_parsed("tier", "free, pro or enterprise");
+        let admin = fields.optional_object("admin");
+        Some(Self { name: name?, slug: slug?, tier, admin })
+    }
+}
+
+impl FromFields for FirstAdministrator {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        let email = fields.required("email", agents::read_email);
+        let owner = fields.required_string("owner", 1..=128);
+        Some(Self { email: email?, owner: owner? })
+    }
+}
+
+/// Create an organization
+///
+/// With `admin`, its first administrator is registered in the same step and gets every scope; its secret is in this answer and
+/// never shown again.
+#[utoipa::path(post, path = "/api/v1/organizations", operation_id = "create_organization", tag = "Organizations",
+    security(("bearer" = ["admin:orgs"])),
+    params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repeated request give the first answer again")),
+    request_body = CreateOrganizationRequest,
+    responses(
+        (status = 201, description = "The organization", body = CreatedOrganization),
+        (status = 400, description = "Fields are missing or malformed; all of them are named", body = ErrorBody),
+        (status = 401, description = "The access token is missing or not good", body = ErrorBody),
+        (status = 403, description = "A scope is lacking, or the caller is not of the system organization", body = ErrorBody),
+        (status = 409, description = "The slug is taken, or the idempotency key was used for something else", body = ErrorBody)))]
+pub(super) async fn create_organization(
+    State(app): State<App>,
+    caller: Caller,
+    client: ClientInfo,
+    idempotency: Idempotency,
+    StrictJson(request): StrictJson<CreateOrganizationRequest>,
+) -> Result<Response, ApiError> {
+    if !caller.is_platform {
+        let message = "only members of the system organization create organizations";
+        return Err(ApiError::forbidden("PLATFORM_ONLY", message));
+    }
+    let work = create(&app, &caller, &client, request);
+    idempotency::run(&app, &caller, "create_organization", idempotency, work).await
+}
+
+async fn create(
+    app: &App,
+    caller: &Caller,
+    client: &ClientInfo,
+    request: CreateOrganizationRequest,
+) -> Result<Response, ApiError> {
+    let mut tx = app.db.system().await?;
+    let id = OrganizationId::new(app.new_id());
+    let new = NewOrganization {
+        slug: request.slug,
+        name: request.name,
+        tier: request.tier.unwrap_or(Tier::Free),
+        is_system: false,
+    };
+    store::insert(&mut tx, id, &new, app.now()).await.map_err(|error| match constraint_name(&error) {
+        Some("organizations_slug_unique") => {
+            ApiError::conflict("SLUG_TAKEN", "an organization has this slug")
+        }
+        _ => error.into(),
+    })?;
+    // In the log of who did it, and at the beginning of the new organization's own.
+    for log in [caller.organization_id, id] {
+        let event = NewEvent::new(log, Action::OrganizationCreated)
+            .client(client)
+            .metadata(json!({ "actorId": caller.agent_id, "organizationId": id, "slug": new.slug }));
+        audit::record(&mut tx, app, event).await?;
+    }
+    let admin = match request.admin {
+        Some(admin) => Some(register_administrator(&mut tx, app, caller, client, id, admin).await?),
+        None => None,
+    };
+    let organization = store::find(&mut tx, id).await?.ok_or(sqlx::Error::RowNotFound)?;
+    tx.commit().await?;
+    let headers = [
+        (header::LOCATION, format!("/api/v1/organizations/{id}")),
+        (header::CACHE_CONTROL, "no-store".to_owned()),
+    ];
+    Ok((StatusCode::CREATED, headers, Json(CreatedOrganization { organization, admin })).into_response())
+}
+
+async fn register_administrator(
+    tx: &mut PgConnection,
+    app: &App,
+    caller: &Caller,
+    client: &ClientInfo,
+    organization: OrganizationId,
+    admin: FirstAdministrator,
+) -> Result<RegisteredAdministrator, ApiError> {
+    let scopes: ScopeSet = app.policy.table().scopes.into_iter().collect();
+    let new = NewAgent {
+        organization_id: organization,
+        email: admin.email,
+        agent_type: AgentType::Custom,
+        version: "1.0.0".into(),
+        capabilities: vec!["organization:administer".into()],
+        owner: admin.owner,
+        deployment_env: DeploymentEnv::Production,
+        name: Some("First administrator".into()),
+        description: None,
+        is_public: false,
+        scopes,
+    };
+    let agent = agents::register(tx, app, new).await?;
+    super::add_member(tx, app, organization, agent.id, Role::Owner).await?;
+    let (credential_id, secret) = credentials::generate(tx, app, organization, agent.id, None).await?;
+    for (action, metadata) in [
+        (Action::AgentCreated, json!({ "actorId": caller.agent_id, "email": agent.email, "scopes": agent.scopes })),
+        (Action::CredentialGenerated, json!({ "actorId": caller.agent_id, "credentialId": credential_id })),
+    ] {
+        let event = NewEvent::new(organization, action).agent(agent.id).client(client).metadata(metadata);
+        audit::record(tx, app, event).await?;
+    }
+    Ok(RegisteredAdministrator {
+        agent_id: agent.id,
+        client_id: agent.id,
+        credential_id,
+        client_secret: ShownSecret::new(&secret),
+    })
+}

@@ -1,0 +1,37 @@
+//! `GET /api/v1/organizations/{organizationId}`.
+
+use agentidp_shared::ids::OrganizationId;
+use axum::Json;
+use axum::extract::State;
+
+use super::model::Organization;
+use super::store;
+use crate::app::App;
+use crate::infra::http::error::{ApiError, ErrorBody};
+use crate::infra::http::path::Id;
+use crate::policy::Caller;
+
+/// An organization
+///
+/// The platform's members see every organization; everyone else its own.
+#[utoipa::path(get, path = "/api/v1/organizations/{organizationId}", operation_id = "get_organization", tag = "Organizations",
+    security(("bearer" = ["admin:orgs"])),
+    params(("organizationId" = uuid::Uuid, Path, description = "The organization")),
+    responses(
+        (status = 200, description = "The organization", body = Organization),
+        (status = 401, description = "The access token is missing or not good", body = ErrorBody),
+        (status = 403, description = "A scope is lacking", body = ErrorBody),
+        (status = 404, description = "There is no such organization", body = ErrorBody)))]
+pub(super) async fn get_organization(
+    State(app): State<App>,
+    caller: Caller,
+    Id(organization): Id<OrganizationId>,
+) -> Result<Json<Organization>, ApiError> {
+    let found = if caller.is_platform {
+        store::find(&mut *app.db.system().await?, organization).await?
+    } else {
+        store::find(&mut *app.db.tenant(caller.organization_id).await?, organization).await?
+    };
+    let missing = || ApiError::not_found("ORGANIZATION_NOT_FOUND", "there is no organization with this id");
+    found.map(Json).ok_or_else(missing)
+}

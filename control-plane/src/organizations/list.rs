@@ -1,0 +1,65 @@
+//! `GET /api/v1/organizations`.
+
+use axum::Json;
+use axum::extract::State;
+
+use super::model::{Organization, OrganizationStatus};
+use super::store;
+use crate::app::App;
+use crate::infra::http::error::{ApiError, ErrorBody};
+use crate::infra::http::fields::{Fields, FromFields};
+use crate::infra::http::pagination::{Page, PageParameters, Paginated};
+use crate::infra::http::query::StrictQuery;
+use crate::policy::Caller;
+
+#[derive(Debug, utoipa::IntoParams)]
+#[into_params(parameter_in = Query, rename_all = "camelCase")]
+#[expect(dead_code, reason = "documents the parameters; `OrganizationFilter` reads them")]
+pub(super) struct ListOrganizationsParameters {
+    status: Option<OrganizationStatus>,
+    /// Part of the name or the slug; case does not matter.
+    #[param(max_length = 100)]
+    q: Option<String>,
+}
+
+/// What to list.
+#[derive(Debug)]
+pub(super) struct OrganizationFilter {
+    pub status: Option<OrganizationStatus>,
+    pub q: Option<String>,
+    pub page: Page,
+}
+
+impl FromFields for OrganizationFilter {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        Some(Self {
+            status: fields.optional_parsed("status", "active, suspended or deleted"),
+            q: fields.optional_string("q", 1..=100),
+            page: Page::read(fields),
+        })
+    }
+}
+
+/// Organizations, newest first
+///
+/// The platform's members see every organization; everyone else its own.
+#[utoipa::path(get, path = "/api/v1/organizations", operation_id = "list_organizations", tag = "Organizations",
+    security(("bearer" = ["admin:orgs"])),
+    params(ListOrganizationsParameters, PageParameters),
+    responses(
+        (status = 200, description = "One page", body = Paginated<Organization>),
+        (status = 400, description = "A parameter is unknown or malformed", body = ErrorBody),
+        (status = 401, description = "The access token is missing or not good", body = ErrorBody),
+        (status = 403, description = "A scope is lacking", body = ErrorBody)))]
+pub(super) async fn list_organizations(
+    State(app): State<App>,
+    caller: Caller,
+    StrictQuery(filter): StrictQuery<OrganizationFilter>,
+) -> Result<Json<Paginated<Organization>>, ApiError> {
+    let (organizations, total) = if caller.is_platform {
+        store::list(&mut *app.db.system().await?, &filter).await?
+    } else {
+        store::list(&mut *app.db.tenant(caller.organization_id).await?, &filter).await?
+    };
+    Ok(Json(filter.page.of(organizations, total)))
+}

@@ -1,0 +1,42 @@
+//! Organizations: the tenants. The system organization runs the instance; its members create the others.
+//!
+//! Other features ask here for the tier's limits and about members.
+
+mod create;
+mod get;
+mod list;
+mod members;
+mod model;
+mod routes;
+mod store;
+
+pub use members::{add_member, refuse_last_owner, remove_member};
+pub use model::{Organization, OrganizationStatus, Tier};
+pub use routes::routes;
+
+use agentidp_shared::ids::OrganizationId;
+use sqlx::PgConnection;
+
+use crate::app::App;
+
+/// The system organization, created if there is none yet.
+pub async fn ensure_system(tx: &mut PgConnection, app: &App) -> Result<OrganizationId, sqlx::Error> {
+    if let Some(existing) = store::system(tx).await? {
+        return Ok(existing);
+    }
+    let id = OrganizationId::new(app.new_id());
+    store::insert(tx, id, &store::NewOrganization::system(), app.now()).await?;
+    Ok(id)
+}
+
+/// How many agents the organization may have; `None` if its tier sets no limit.
+pub async fn agent_limit(
+    tx: &mut PgConnection,
+    organization: OrganizationId,
+) -> Result<Option<i64>, sqlx::Error> {
+    Ok(tier(tx, organization).await?.agent_limit())
+}
+
+pub async fn tier(tx: &mut PgConnection, organization: OrganizationId) -> Result<Tier, sqlx::Error> {
+    store::tier(tx, organization).await
+}

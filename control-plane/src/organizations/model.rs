@@ -1,0 +1,137 @@
+//! What an organization is.
+
+use agentidp_shared::ids::OrganizationId;
+use time::{Duration, OffsetDateTime};
+use utoipa::ToSchema;
+
+/// What an organization pays for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Tier {
+    Free,
+    Pro,
+    Enterprise,
+}
+
+impl Tier {
+    pub const ALL: [Self; 3] = [Self::Free, Self::Pro, Self::Enterprise];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Free => "free",
+            Self::Pro => "pro",
+            Self::Enterprise => "enterprise",
+        }
+    }
+
+    /// Agents that are not decommissioned.
+    pub fn agent_limit(self) -> Option<i64> {
+        match self {
+            Self::Free => Some(10),
+            Self::Pro => Some(100),
+            Self::Enterprise => None,
+        }
+    }
+
+    /// How far back the audit log may be asked.
+    pub fn audit_window(self) -> Option<Duration> {
+        match self {
+            Self::Free => Some(Duration::days(90)),
+            Self::Pro | Self::Enterprise => None,
+        }
+    }
+}
+
+impl std::str::FromStr for Tier {
+    type Err = UnknownValue;
+
+    fn from_str(text: &str) -> Result<Self, UnknownValue> {
+        Self::ALL.into_iter().find(|tier| tier.as_str() == text).ok_or(UnknownValue)
+    }
+}
+
+/// Not one of the values there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not one of the known values")]
+pub struct UnknownValue;
+
+/// `active ⇄ suspended`, and from either to `deleted`, which is final.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OrganizationStatus {
+    Active,
+    Suspended,
+    Deleted,
+}
+
+impl OrganizationStatus {
+    pub const ALL: [Self; 3] = [Self::Active, Self::Suspended, Self::Deleted];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Suspended => "suspended",
+            Self::Deleted => "deleted",
+        }
+    }
+}
+
+impl std::str::FromStr for OrganizationStatus {
+    type Err = UnknownValue;
+
+    fn from_str(text: &str) -> Result<Self, UnknownValue> {
+        Self::ALL.into_iter().find(|status| status.as_str() == text).ok_or(UnknownValue)
+    }
+}
+
+/// An organization.
+#[derive(Debug, Clone, serde::Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Organization {
+    #[serde(rename = "organizationId")]
+    #[schema(value_type = uuid::Uuid)]
+    pub id: OrganizationId,
+    pub slug: String,
+    pub name: String,
+    pub status: OrganizationStatus,
+    pub tier: Tier,
+    #[serde(with = "time::serde::rfc3339")]
+    pub created_at: OffsetDateTime,
+    #[serde(with = "time::serde::rfc3339")]
+    pub updated_at: OffsetDateTime,
+}
+
+/// A name for URLs: 2 to 63 lower-case letters and digits, with single hyphens between them.
+pub(super) fn is_slug(text: &str) -> bool {
+    (2..=63).contains(&text.len())
+        && text.split('-').all(|part| {
+            !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_read_back_and_are_what_is_shown() {
+        for tier in Tier::ALL {
+            assert_eq!(tier.as_str().parse(), Ok(tier));
+            assert_eq!(serde_json::to_value(tier).unwrap(), tier.as_str());
+        }
+        for status in OrganizationStatus::ALL {
+            assert_eq!(status.as_str().parse(), Ok(status));
+            assert_eq!(serde_json::to_value(status).unwrap(), status.as_str());
+        }
+    }
+
+    #[test]
+    fn slugs_are_plain() {
+        for good in ["ab", "a-b", "org-1-x", &"a".repeat(63)] {
+            assert!(is_slug(good), "{good}");
+        }
+        for bad in ["", "a", "-a", "a-", "a--b", "A-b", "a_b", "a b", "ä-b", &"a".repeat(64)] {
+            assert!(!is_slug(bad), "{bad}");
+        }
+    }
+}
