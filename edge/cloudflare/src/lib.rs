@@ -6,6 +6,7 @@ mod body;
 mod convert;
 mod crypto;
 mod hub;
+mod packed;
 mod platform;
 mod region;
 
@@ -25,15 +26,15 @@ thread_local! {
 
 #[event(fetch)]
 async fn fetch(request: web_sys::Request, env: Env, context: Context) -> worker::Result<web_sys::Response> {
-    let Some(node) = NODE.with(|node| node.get_or_init(|| open_node(&env)).clone()) else {
-        let path = convert::path_of(&request);
-        return convert::to_js(misconfigured(&path).map(Body::Bytes));
-    };
-    let host = Rc::new(Workers::for_request(env, context, region::of(&request)));
+    let region = region::of(&request);
     let request = match convert::from_js(&request) {
         Ok(request) => request,
         Err(refused) => return convert::to_js(refused.map(Body::Bytes)),
     };
+    let Some(node) = NODE.with(|node| node.get_or_init(|| open_node(&env)).clone()) else {
+        return convert::to_js(misconfigured(request.uri().path()).map(Body::Bytes));
+    };
+    let host = Rc::new(Workers::for_request(env, context, region));
     convert::to_js(handle(&node, &host, request).await)
 }
 

@@ -11,12 +11,12 @@ use futures_util::future::{Either, select};
 use http::{Request, Response};
 use wasm_bindgen::JsCast as _;
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{AbortController, RequestInit, RequestRedirect, WorkerGlobalScope};
+use web_sys::{AbortController, RequestCache, RequestInit, RequestRedirect, WorkerGlobalScope};
 use worker::{Context, Date, Delay, Env, SqlStorage, console_error, console_log, console_warn};
 
 use crate::body::Body;
 use crate::region::Region;
-use crate::{convert, crypto, hub};
+use crate::{convert, crypto, hub, packed};
 
 /// The KV namespace's binding.
 const STORE: &str = "STORE";
@@ -166,9 +166,11 @@ async fn fetch(request: Request<Body>, limit_ms: u64) -> Result<Response<Body>, 
     let unreachable = |_| OriginError::Unreachable;
     let init = RequestInit::new();
     init.set_method(parts.method.as_str());
-    let headers = convert::headers_to_js(&parts.headers).map_err(unreachable)?;
+    let headers = packed::write(&parts.headers).map_err(unreachable)?;
     init.set_headers(&headers);
     init.set_redirect(RequestRedirect::Manual);
+    // Whatever a rule of the operator's zone says: answers of an identity provider are not the platform's to keep.
+    init.set_cache(RequestCache::NoStore);
     if let Some(body) = body.to_js() {
         init.set_body(&body);
     }

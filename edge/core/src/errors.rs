@@ -135,6 +135,11 @@ impl From<BodyError> for Problem {
     }
 }
 
+/// The answer to a request whose method or URL is none.
+pub fn unreadable() -> Response<Vec<u8>> {
+    Problem::invalid_request("the method or the URL is malformed").into_response(Shape::Management)
+}
+
 /// The answer to every request of an edge whose configuration is not complete. Which variable is wrong is for the log.
 pub fn misconfigured(path: &str) -> Response<Vec<u8>> {
     Problem::unavailable("NOT_CONFIGURED", "this edge is not configured; its log says what is missing", 30)

@@ -42,6 +42,6 @@ extern crate self as agentidp_edge_core;
 mod testing;
 
 pub use config::{Config, ConfigError};
-pub use errors::misconfigured;
+pub use errors::{misconfigured, unreadable};
 pub use node::Node;
 pub use router::{HEADERS_OF_VERIFY, VERIFY_PATH, handle};
