@@ -2,7 +2,7 @@
 
 use agentidp_tests::api::{encode, form};
 use agentidp_tests::openapi::{Operation, operations};
-use agentidp_tests::shape::{Shape, fault};
+use agentidp_tests::shape::{Shape, fault_beyond};
 use agentidp_tests::{Answer, Api, ControlPlane, naughty};
 use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
@@ -24,12 +24,12 @@ fn api<'a>(scene: &'a Scene, operation: &Operation) -> &'a Api {
 }
 
 /// Runs all requests; faults are collected, so that one run shows them all.
-async fn check<F: Future<Output = (String, Shape, Answer)>>(requests: impl Iterator<Item = F>) -> usize {
+async fn check<'a, F: Future<Output = (String, Shape, Answer, &'a str)>>(requests: impl Iterator<Item = F>) -> usize {
     let mut answers = stream::iter(requests).buffer_unordered(AT_ONCE);
     let (mut count, mut faults) = (0, vec![]);
-    while let Some((what, shape, answer)) = answers.next().await {
+    while let Some((what, shape, answer, said)) = answers.next().await {
         count += 1;
-        if let Some(fault) = fault(&answer, shape) {
+        if let Some(fault) = fault_beyond(&answer, shape, said) {
             faults.push(format!("{fault}: {what}: {} → {} {}", answer.asked, answer.status, answer.body));
         }
     }
@@ -73,7 +73,7 @@ async fn in_every_text_field_of_every_json_body() {
             {
                 assert_eq!(answer.json()[&field], json!(text), "{field}");
             }
-            (format!("{} {field} = {text:.80?}", operation.id), Shape::of_path(&operation.path), answer)
+            (format!("{} {field} = {text:.80?}", operation.id), Shape::of_path(&operation.path), answer, text.as_str())
         }
     }))
     .await;
@@ -94,7 +94,7 @@ async fn as_member_names_of_every_json_body() {
             let answer =
                 api(scene, operation).json(&operation.method, &scene.path(&operation.path), &body).await;
             assert_eq!(answer.status, 400, "{text:?}: {}", answer.body);
-            (format!("{} member {text:.80?}", operation.id), Shape::of_path(&operation.path), answer)
+            (format!("{} member {text:.80?}", operation.id), Shape::of_path(&operation.path), answer, text.as_str())
         }
     }))
     .await;
@@ -122,7 +122,7 @@ async fn in_every_query_parameter() {
             let path = format!("{}?{name}={}", scene.path(&operation.path), encode(text));
             let answer = api(scene, operation).get(&path).await;
             // `/health/detailed` and `/health/ready` may say 503 of a dependency, which is not about the input.
-            (format!("{} {name} = {text:.80?}", operation.id), Shape::of_path(&operation.path), answer)
+            (format!("{} {name} = {text:.80?}", operation.id), Shape::of_path(&operation.path), answer, text.as_str())
         }
     }))
     .await;
@@ -142,16 +142,16 @@ async fn in_every_path_parameter() {
         let scene = &scene;
         async move {
             // A dot segment never arrives: clients resolve it, as they must.
-            let text =
+            let encoded =
                 if [".", ".."].contains(&text.as_str()) { "%2e%2e%2f".to_owned() } else { encode(text) };
-            let path = scene.path(&operation.path.replace(&format!("{{{name}}}"), &text));
+            let path = scene.path(&operation.path.replace(&format!("{{{name}}}"), &encoded));
             let api = api(scene, operation);
             let answer = if operation.is_json() {
                 api.json(&operation.method, &path, &Scene::json_body(&operation.id)).await
             } else {
                 api.send(api.request(&operation.method, &path)).await
             };
-            (format!("{} {name} = {text:.80}", operation.id), Shape::of_path(&operation.path), answer)
+            (format!("{} {name} = {text:.80}", operation.id), Shape::of_path(&operation.path), answer, text.as_str())
         }
     }))
     .await;
@@ -193,7 +193,7 @@ async fn in_every_form_parameter() {
             let path = scene.path(&operation.path);
             let answer =
                 api.body("POST", &path, "application/x-www-form-urlencoded", form(&parameters)).await;
-            (format!("{} {name} = {text:.80?}", operation.id), Shape::OAuth, answer)
+            (format!("{} {name} = {text:.80?}", operation.id), Shape::OAuth, answer, text.as_str())
         }
     }))
     .await;
@@ -235,7 +235,7 @@ async fn in_headers_that_are_read() {
                 _ => api.request("GET", "/api/v1/agents?limit=1"),
             };
             let answer = api.send(request.header(name, value)).await;
-            (format!("{name}: {text:.80?}"), Shape::Management, answer)
+            (format!("{name}: {text:.80?}"), Shape::Management, answer, text.as_str())
         })
     }))
     .await;

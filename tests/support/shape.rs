@@ -40,11 +40,21 @@ impl Shape {
 
 /// What is wrong with an answer to bad input, if anything: a 5xx, an error in another shape, or a look inside.
 pub fn fault(answer: &Answer, shape: Shape) -> Option<String> {
+    fault_beyond(answer, shape, "")
+}
+
+/// The same, where `said` is what the caller said: an error may quote that, cut to 64 characters.
+pub fn fault_beyond(answer: &Answer, shape: Shape, said: &str) -> Option<String> {
     if answer.status >= 500 {
         return Some(format!("{} is our fault", answer.status));
     }
-    if let Some(inside) = INSIDES.iter().find(|inside| answer.status >= 400 && answer.body.contains(**inside))
-    {
+    let quoted: String = said.chars().filter(|c| !c.is_control()).take(64).collect();
+    let escaped = Value::from(quoted.as_str()).to_string();
+    let own_words = match escaped.trim_matches('"') {
+        "" => answer.body.clone(),
+        quoted => answer.body.replace(quoted, ""),
+    };
+    if let Some(inside) = INSIDES.iter().find(|inside| answer.status >= 400 && own_words.contains(**inside)) {
         return Some(format!("shows `{inside}`"));
     }
     if answer.status < 400 { None } else { error_fault(answer, shape) }

@@ -38,7 +38,7 @@ impl StateDir {
             .with_context(|| format!("the state folder {} is not ours", path.display()))?;
         let ignore = path.join(".gitignore");
         if !ignore.exists() {
-            fs::write(ignore, "*\n")?;
+            write_private(&ignore, "*\n")?;
         }
         let lock = OpenOptions::new()
             .create(true)

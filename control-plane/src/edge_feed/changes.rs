@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use super::{nodes, store};
+use super::nodes::{self, EdgeNode};
+use super::store;
 use crate::app::App;
 use crate::infra::http::error::ApiError;
 use crate::infra::http::fields::{Fields, FromFields};
@@ -51,10 +52,9 @@ impl FromFields for ChangesQuery {
         (status = 410, description = "That far back is no longer kept, or never was: take a snapshot", body = crate::infra::http::error::ErrorBody)))]
 pub(super) async fn get_edge_changes(
     State(app): State<App>,
-    headers: HeaderMap,
+    node: EdgeNode,
     StrictQuery(query): StrictQuery<ChangesQuery>,
 ) -> Result<Response, ApiError> {
-    let node = nodes::authenticate(&app, &headers)?;
     nodes::acknowledge(&app, &node).await?;
     let mut head = app.feed.watch();
     if let Some(wait) = query.wait {

@@ -1,5 +1,7 @@
 //! The edges: who they are, which sequence each holds, how far behind it is.
 
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use sqlx::PgConnection;
 use time::Duration;
@@ -13,7 +15,7 @@ use crate::policy::bearer_token;
 const SEEN_RECENTLY: Duration = Duration::minutes(2);
 const MAX_VERSION_LENGTH: usize = 64;
 
-/// An edge that has proven who it is.
+/// An edge that has proven who it is. A handler that takes it first says nothing to anyone else.
 #[derive(Debug)]
 pub(super) struct EdgeNode {
     /// The edge's configured name, and `/` and the node's own name if it gave one: an edge may have a node in each region.
@@ -22,8 +24,16 @@ pub(super) struct EdgeNode {
     sequence: Option<u64>,
 }
 
+impl FromRequestParts<App> for EdgeNode {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        authenticate(app, &parts.headers)
+    }
+}
+
 /// Checks the edge key (`Authorization: Bearer`, with the edge's name in `X-Edge-Name`).
-pub(super) fn authenticate(app: &App, headers: &HeaderMap) -> Result<EdgeNode, ApiError> {
+fn authenticate(app: &App, headers: &HeaderMap) -> Result<EdgeNode, ApiError> {
     let refused = || {
         ApiError::new(StatusCode::UNAUTHORIZED, "EDGE_KEY_INVALID", "the edge's name or key is not known here")
             .header(header::WWW_AUTHENTICATE, r#"Bearer realm="agentidp-edge""#.to_owned())

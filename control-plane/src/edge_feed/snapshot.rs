@@ -1,11 +1,11 @@
 //! `GET /edge/v1/snapshot`.
 
 use axum::extract::State;
-use axum::http::HeaderMap;
 use axum::response::Response;
 
 use super::changes::jose;
-use super::{nodes, store};
+use super::nodes::{self, EdgeNode};
+use super::store;
 use crate::app::App;
 use crate::infra::http::error::ApiError;
 
@@ -18,8 +18,7 @@ use crate::infra::http::error::ApiError;
     responses(
         (status = 200, description = "The signed snapshot", content_type = "application/jose", body = String),
         (status = 401, description = "The edge key is not known", body = crate::infra::http::error::ErrorBody)))]
-pub(super) async fn get_edge_snapshot(State(app): State<App>, headers: HeaderMap) -> Result<Response, ApiError> {
-    let node = nodes::authenticate(&app, &headers)?;
+pub(super) async fn get_edge_snapshot(State(app): State<App>, node: EdgeNode) -> Result<Response, ApiError> {
     nodes::acknowledge(&app, &node).await?;
     Ok(jose(signed_snapshot(&app).await?.0))
 }
