@@ -1,10 +1,15 @@
 //! Bodies: bytes of ours, or a stream of the platform's that is passed on without being looked at.
 
+use std::pin::pin;
+use std::time::Duration;
+
 use agentidp_edge_core::host::BodyError;
+use futures_util::future::select;
 use js_sys::{Reflect, Uint8Array};
 use wasm_bindgen::{JsCast as _, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{ReadableStream, ReadableStreamDefaultReader};
+use worker::Delay;
 
 /// Of a body that is too large, this much is read and thrown away, so that whoever sends it gets to read the answer.
 const MAX_DRAINED_BYTES: usize = 16 * 1024 * 1024;
@@ -38,6 +43,16 @@ impl Body {
                 read(&reader, limit).await
             }
         }
+    }
+}
+
+/// Reads what nobody read of a request's body and throws it away, for a second at most. With bytes on the line that nobody
+/// took, the runtime closes the connection, and the next request on it is lost.
+pub async fn drain(request: &web_sys::Request) {
+    let unread = request.body().filter(|stream| !request.body_used() && !stream.locked());
+    if let Some(stream) = unread {
+        let all = Body::Stream(stream).read(0);
+        drop(select(pin!(all), pin!(Delay::from(Duration::from_secs(1)))).await);
     }
 }
 

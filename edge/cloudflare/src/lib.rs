@@ -14,6 +14,7 @@ use std::cell::OnceCell;
 use std::rc::Rc;
 
 use agentidp_edge_core::{Config, Node, handle, misconfigured};
+use http::Response;
 use worker::{Context, Env, console_error, event};
 
 use crate::body::Body;
@@ -26,16 +27,22 @@ thread_local! {
 
 #[event(fetch)]
 async fn fetch(request: web_sys::Request, env: Env, context: Context) -> worker::Result<web_sys::Response> {
-    let region = region::of(&request);
-    let request = match convert::from_js(&request) {
+    let response = answer(&request, env, context).await;
+    body::drain(&request).await;
+    convert::to_js(response)
+}
+
+async fn answer(request: &web_sys::Request, env: Env, context: Context) -> Response<Body> {
+    let region = region::of(request);
+    let request = match convert::from_js(request) {
         Ok(request) => request,
-        Err(refused) => return convert::to_js(refused.map(Body::Bytes)),
+        Err(refused) => return refused.map(Body::Bytes),
     };
     let Some(node) = NODE.with(|node| node.get_or_init(|| open_node(&env)).clone()) else {
-        return convert::to_js(misconfigured(request.uri().path()).map(Body::Bytes));
+        return misconfigured(request.uri().path()).map(Body::Bytes);
     };
     let host = Rc::new(Workers::for_request(env, context, region));
-    convert::to_js(handle(&node, &host, request).await)
+    handle(&node, &host, request).await
 }
 
 fn open_node(env: &Env) -> Option<Rc<Node>> {
