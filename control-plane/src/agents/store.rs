@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::list::AgentFilter;
-use super::model::{Agent, AgentStatus, NewAgent};
+use super::model::{Agent, AgentStatus, AgentType, DeploymentEnv, NewAgent};
 use super::update::UpdateAgentRequest;
 use crate::infra::db::{TenantTx, contains_pattern, decode};
 use crate::infra::keystore::Sealed;
@@ -175,7 +175,7 @@ pub(super) async fn list(
     filter: &AgentFilter,
 ) -> Result<(Vec<Agent>, i64), sqlx::Error> {
     let pattern = filter.q.as_deref().map(contains_pattern);
-    let (agent_type, status) = (filter.agent_type.map(|kind| kind.as_str()), filter.status.map(|status| status.as_str()));
+    let (agent_type, status) = (filter.agent_type.map(AgentType::as_str), filter.status.map(AgentStatus::as_str));
     let total = sqlx::query_scalar!(
         r#"select count(*) as "count!" from agents
            where organization_id = $1 and ($2::text is null or owner = $2) and ($3::text is null or agent_type = $3)
@@ -265,11 +265,11 @@ pub(super) async fn update(
            description = coalesce($8, description), is_public = coalesce($9, is_public), updated_at = $10
          where id = $1",
         agent.as_uuid(),
-        change.agent_type.map(|kind| kind.as_str()),
+        change.agent_type.map(AgentType::as_str),
         change.version,
         change.capabilities.as_deref(),
         change.owner,
-        change.deployment_env.map(|env| env.as_str()),
+        change.deployment_env.map(DeploymentEnv::as_str),
         change.name,
         change.description,
         change.is_public,

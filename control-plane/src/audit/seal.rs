@@ -17,7 +17,7 @@ const IDLE: Duration = Duration::from_millis(500);
 const AFTER_FAILURE: Duration = Duration::from_secs(2);
 /// Months of partitions kept ready ahead of time.
 const MONTHS_AHEAD: i32 = 3;
-const PARTITION_CHECK: Duration = Duration::from_secs(6 * 3_600);
+const PARTITION_CHECK: Duration = Duration::from_hours(6);
 
 /// Seals up to [`BATCH`] committed events; returns how many. Does nothing while another process seals.
 pub async fn seal_committed(app: &App) -> Result<usize, sqlx::Error> {

@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::list::AuditFilter;
-use super::model::AuditEvent;
+use super::model::{Action, AuditEvent, Outcome};
 use crate::infra::db::{TenantTx, decode};
 
 struct Row {
@@ -78,8 +78,8 @@ pub(super) async fn list(tx: &mut TenantTx, filter: &AuditFilter) -> Result<Vec<
            order by occurred_at desc, events.event_id desc limit $9 offset $10"#,
         tx.organization_id().as_uuid(),
         filter.agent_id.map(AgentId::as_uuid),
-        filter.action.map(|action| action.as_str()),
-        filter.outcome.map(|outcome| outcome.as_str()),
+        filter.action.map(Action::as_str),
+        filter.outcome.map(Outcome::as_str),
         filter.from_date,
         filter.to_date,
         filter.cursor.map(|cursor| cursor.timestamp),
@@ -101,8 +101,8 @@ pub(super) async fn count(tx: &mut TenantTx, filter: &AuditFilter) -> Result<i64
              and ($6::timestamptz is null or occurred_at <= $6)"#,
         tx.organization_id().as_uuid(),
         filter.agent_id.map(AgentId::as_uuid),
-        filter.action.map(|action| action.as_str()),
-        filter.outcome.map(|outcome| outcome.as_str()),
+        filter.action.map(Action::as_str),
+        filter.outcome.map(Outcome::as_str),
         filter.from_date,
         filter.to_date
     )

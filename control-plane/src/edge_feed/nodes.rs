@@ -4,7 +4,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use sqlx::PgConnection;
-use time::Duration;
+use time::{Duration, OffsetDateTime};
 
 use super::store;
 use crate::app::App;
@@ -65,8 +65,20 @@ pub(super) async fn acknowledge(app: &App, node: &EdgeNode) -> Result<(), sqlx::
     // A number this feed never gave out acknowledges nothing.
     let sequence = if sequence > app.feed.head() { 0 } else { sequence };
     let mut tx = app.db.system().await?;
-    store::acknowledge(&mut tx, &node.id, &node.version, sequence, app.now()).await?;
+    let before = store::acknowledge(&mut tx, &node.id, &node.version, sequence, app.now()).await?;
+    if let Some(before) = before.filter(|before| *before < sequence) {
+        let numbered = store::exceptions_between(&mut tx, before, sequence).await?;
+        observe_propagation(app, &numbered, "acknowledgement");
+    }
     tx.commit().await
+}
+
+/// Records how long ago the exceptions an edge now holds were numbered.
+pub(super) fn observe_propagation(app: &App, numbered: &[OffsetDateTime], via: &'static str) {
+    for numbered_at in numbered {
+        let seconds = (app.now() - *numbered_at).as_seconds_f64().max(0.0);
+        metrics::histogram!("agentidp_revocation_propagation_seconds", "via" => via).record(seconds);
+    }
 }
 
 /// Whether every edge seen recently holds the signing key `kid`.

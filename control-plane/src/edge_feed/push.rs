@@ -8,6 +8,7 @@ use reqwest::redirect;
 
 use super::changes::signed_changes;
 use super::snapshot::signed_snapshot;
+use super::{nodes, store};
 use crate::app::App;
 use crate::infra::http::error::ApiError;
 
@@ -55,6 +56,9 @@ async fn follow(app: App, client: reqwest::Client, url: String) {
         }
         match push(&app, &client, &url, pushed).await {
             Ok(to) => {
+                if let Err(error) = observe(&app, pushed, to).await {
+                    tracing::debug!(%error, "how long the pushed changes took could not be read");
+                }
                 pushed = to;
                 pause = FIRST_PAUSE;
             }
@@ -68,6 +72,13 @@ async fn follow(app: App, client: reqwest::Client, url: String) {
             }
         }
     }
+}
+
+async fn observe(app: &App, after: u64, to: u64) -> Result<(), sqlx::Error> {
+    let mut tx = app.db.system().await?;
+    let numbered = store::exceptions_between(&mut tx, after, to).await?;
+    nodes::observe_propagation(app, &numbered, "push");
+    tx.commit().await
 }
 
 /// Pushes what came after `after`; if the edge does not hold that, everything. Returns the sequence pushed.

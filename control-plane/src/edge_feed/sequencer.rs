@@ -43,13 +43,11 @@ pub(super) fn spawn(app: &App) {
             }
             nodes::observe_lag(&app).await;
             let notified = async {
-                match &mut listener {
-                    Some(listener) => tokio::time::timeout(POLL, listener.try_recv()).await,
-                    None => {
-                        tokio::time::sleep(POLL).await;
-                        Ok(Ok(None))
-                    }
+                if let Some(listener) = &mut listener {
+                    return tokio::time::timeout(POLL, listener.try_recv()).await;
                 }
+                tokio::time::sleep(POLL).await;
+                Ok(Ok(None))
             };
             match app.shutdown.run_until_cancelled(notified).await {
                 None => return,

@@ -128,25 +128,43 @@ pub(super) async fn purge_superseded(tx: &mut PgConnection, now: OffsetDateTime)
     .map(|_| ())
 }
 
-/// Notes that `node` holds `sequence`.
+/// Notes that `node` holds `sequence`; returns what it held before, if it was known.
 pub(super) async fn acknowledge(
     tx: &mut PgConnection,
     node: &str,
     version: &str,
     sequence: u64,
     now: OffsetDateTime,
-) -> Result<(), sqlx::Error> {
-    sqlx::query!(
-        "insert into edge_nodes (id, version, acknowledged_sequence, last_seen_at) values ($1, $2, $3, $4)
-         on conflict (id) do update set version = $2, acknowledged_sequence = $3, last_seen_at = $4",
+) -> Result<Option<u64>, sqlx::Error> {
+    let before = sqlx::query_scalar!(
+        r#"with known as (select acknowledged_sequence from edge_nodes where id = $1)
+           insert into edge_nodes (id, version, acknowledged_sequence, last_seen_at) values ($1, $2, $3, $4)
+           on conflict (id) do update set version = $2, acknowledged_sequence = $3, last_seen_at = $4
+           returning (select acknowledged_sequence from known) as before"#,
         node,
         version,
         i64::try_from(sequence).unwrap_or(i64::MAX),
         now
     )
-    .execute(tx)
+    .fetch_one(tx)
+    .await?;
+    before.map(unsigned).transpose()
+}
+
+/// When the revocations and suspensions numbered `after + 1 ..= to` were numbered.
+pub(super) async fn exceptions_between(
+    tx: &mut PgConnection,
+    after: u64,
+    to: u64,
+) -> Result<Vec<OffsetDateTime>, sqlx::Error> {
+    sqlx::query_scalar!(
+        "select sequenced_at from edge_feed where sequence > $1 and sequence <= $2 and expires_at is not null
+         order by sequence limit 1000",
+        i64::try_from(after).unwrap_or(i64::MAX),
+        i64::try_from(to).unwrap_or(i64::MAX)
+    )
+    .fetch_all(tx)
     .await
-    .map(|_| ())
 }
 
 /// Whether the key `kid` has been numbered, and every edge seen since `seen_since` holds a sequence that contains it.

@@ -4,8 +4,9 @@
 //! `SET LOCAL`, so a pooled connection goes back without a trace of them.
 
 use std::ops::{Deref, DerefMut};
+use std::panic::Location;
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use agentidp_shared::ids::OrganizationId;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
@@ -102,25 +103,64 @@ impl Db {
     }
 
     /// Begins a transaction that sees and changes only `organization`'s rows.
-    pub async fn tenant(&self, organization: OrganizationId) -> Result<TenantTx, sqlx::Error> {
-        let mut inner = self.begin().await?;
-        // `role` is a setting like any other, which saves a round trip.
-        sqlx::query!(
-            "select set_config('role', 'agentidp_app', true) as role, set_config('app.organization_id', $1, true) as organization",
-            organization.to_string()
-        )
-        .fetch_one(&mut *inner)
-        .await?;
-        Ok(TenantTx { inner, organization })
+    #[track_caller]
+    pub fn tenant(
+        &self,
+        organization: OrganizationId,
+    ) -> impl Future<Output = Result<TenantTx, sqlx::Error>> + Send + use<'_> {
+        let caller = Location::caller();
+        async move {
+            let mut inner = self.begin().await?;
+            let timer = Timer::start(caller);
+            // `role` is a setting like any other, which saves a round trip.
+            sqlx::query!(
+                "select set_config('role', 'agentidp_app', true) as role, set_config('app.organization_id', $1, true) as organization",
+                organization.to_string()
+            )
+            .fetch_one(&mut *inner)
+            .await?;
+            Ok(TenantTx { inner, organization, _timer: timer })
+        }
     }
 
     /// Begins a transaction across organizations, for work that has no tenant yet (authentication) or none at all
     /// (sequencer, sealer).
-    pub async fn system(&self) -> Result<SystemTx, sqlx::Error> {
-        let mut inner = self.begin().await?;
-        sqlx::query!("select set_config('role', 'agentidp_system', true)").fetch_one(&mut *inner).await?;
-        Ok(SystemTx { inner })
+    #[track_caller]
+    pub fn system(&self) -> impl Future<Output = Result<SystemTx, sqlx::Error>> + Send + use<'_> {
+        let caller = Location::caller();
+        async move {
+            let mut inner = self.begin().await?;
+            let timer = Timer::start(caller);
+            sqlx::query!("select set_config('role', 'agentidp_system', true)").fetch_one(&mut *inner).await?;
+            Ok(SystemTx { inner, _timer: timer })
+        }
     }
+}
+
+/// Measures a transaction from its beginning to its end, however it ends.
+#[derive(Debug)]
+struct Timer {
+    operation: &'static str,
+    started: Instant,
+}
+
+impl Timer {
+    fn start(caller: &'static Location<'static>) -> Self {
+        Self { operation: operation_of(caller.file()), started: Instant::now() }
+    }
+}
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        let seconds = self.started.elapsed().as_secs_f64();
+        metrics::histogram!("agentidp_db_query_duration_seconds", "operation" => self.operation).record(seconds);
+    }
+}
+
+/// The operation behind a source file: one operation is one file, so `…/src/agents/create.rs` is `agents/create`.
+fn operation_of(file: &'static str) -> &'static str {
+    let path = file.rsplit_once("src/").map_or(file, |(_, path)| path);
+    path.strip_suffix(".rs").unwrap_or(path)
 }
 
 /// Counted while it lives, also when the wait is given up.
@@ -146,6 +186,7 @@ impl Drop for Waiting {
 pub struct TenantTx {
     inner: Transaction<'static, Postgres>,
     organization: OrganizationId,
+    _timer: Timer,
 }
 
 impl TenantTx {
@@ -162,6 +203,7 @@ impl TenantTx {
 #[derive(Debug)]
 pub struct SystemTx {
     inner: Transaction<'static, Postgres>,
+    _timer: Timer,
 }
 
 impl SystemTx {
@@ -220,6 +262,12 @@ pub fn contains_pattern(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_transaction_is_named_after_the_file_that_began_it() {
+        assert_eq!(operation_of("control-plane/src/agents/create.rs"), "agents/create");
+        assert_eq!(operation_of("elsewhere.rs"), "elsewhere");
+    }
 
     #[test]
     fn like_injection_attack_wildcards_of_the_caller_are_text() {

@@ -43,7 +43,16 @@ fn describe() {
     ] {
         metrics::describe_gauge!(name, text);
     }
-    metrics::describe_histogram!("agentidp_http_request_duration_seconds", "time to answer an HTTP request");
+    for (name, text) in [
+        ("agentidp_http_request_duration_seconds", "time to answer an HTTP request"),
+        ("agentidp_db_query_duration_seconds", "time a database transaction took, by operation"),
+        (
+            "agentidp_revocation_propagation_seconds",
+            "time from numbering a revocation until an edge held it, learnt by push or by acknowledgement",
+        ),
+    ] {
+        metrics::describe_histogram!(name, text);
+    }
 }
 
 /// Serves `GET /metrics` until shutdown.

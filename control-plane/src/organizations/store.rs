@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::list::OrganizationFilter;
-use super::model::{Organization, Tier};
+use super::model::{Organization, OrganizationStatus, Tier};
 use crate::infra::db::{TenantTx, contains_pattern, decode};
 use crate::policy::Role;
 
@@ -103,7 +103,7 @@ pub(super) async fn list(
     filter: &OrganizationFilter,
 ) -> Result<(Vec<Organization>, i64), sqlx::Error> {
     let pattern = filter.q.as_deref().map(contains_pattern);
-    let status = filter.status.map(|status| status.as_str());
+    let status = filter.status.map(OrganizationStatus::as_str);
     let total = sqlx::query_scalar!(
         r#"select count(*) as "count!" from organizations
            where ($1::text is null or status = $1) and ($2::text is null or name ilike $2 or slug ilike $2)"#,
