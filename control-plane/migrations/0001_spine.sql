@@ -112,6 +112,7 @@ create table signing_keys (
   public_jwk jsonb not null,
   private_key_ciphertext bytea not null,
   wrapping_key_id text not null,
+  longest_token_seconds bigint not null default 0, -- life of the longest-lived tokens it signed
   created_at timestamptz not null,
   activated_at timestamptz,
   retiring_since timestamptz,

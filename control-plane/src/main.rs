@@ -14,8 +14,7 @@ use agentidp::infra::db::Db;
 use agentidp::infra::rng::SystemRng;
 use agentidp::infra::{metrics, telemetry};
 use agentidp::serve::{self, Listeners};
-use agentidp::{bootstrap, keys, openapi};
-use agentidp_shared::jwk::Algorithm;
+use agentidp::{bootstrap, edge_feed, keys, openapi};
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use time::format_description::well_known::Rfc3339;
@@ -112,11 +111,12 @@ enum KeysCommand {
     /// List the keys: waiting, signing, retiring
     List,
     /// Publish a new key; running servers sign with it once the edges know it
-    Rotate {
-        /// `ES256`, `EdDSA` or `RS256`; the configured one if absent
-        #[arg(long)]
-        algorithm: Option<Algorithm>,
-    },
+    ///
+    /// Of the algorithm that `AGENTIDP_SIGNING_ALGORITHM` names. To change the algorithm, change the setting and restart: the
+    /// first key of the new algorithm is made then.
+    Rotate,
+    /// Print the JWK Set that edges pin: the public half of the key the feed is signed with
+    Feed,
 }
 
 fn settings_help() -> String {
@@ -146,6 +146,10 @@ fn run(cli: Cli) -> anyhow::Result<()> {
     let Cli { command, config } = cli;
     let command = match command {
         Command::Openapi => return print(&openapi::to_text()?),
+        Command::Keys(KeysCommand::Feed) => {
+            let keys = edge_feed::public_keys(&config::feed_key(config.as_deref())?)?;
+            return print(&format!("{}\n", serde_json::to_string(&keys)?));
+        }
         Command::Dev(DevArguments {
             command: Some(DevCommand::SupervisePostgres { binaries, data, port, user, group }),
             ..
@@ -163,15 +167,15 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             Command::Bootstrap(arguments) => bootstrap(&start(config).await?, &arguments).await,
             Command::Dev(arguments) => run_dev(arguments, config).await,
             Command::Keys(KeysCommand::List) => list_keys(&start(config).await?).await,
-            Command::Keys(KeysCommand::Rotate { algorithm }) => {
+            Command::Keys(KeysCommand::Rotate) => {
                 let app = start(config).await?;
-                let key = keys::rotate(&app, algorithm.unwrap_or(app.config.signing_algorithm)).await?;
+                let key = keys::rotate(&app, app.config.signing_algorithm).await?;
                 print(&format!(
                     "{} {} is published; it signs once the edges know it\n",
                     key.algorithm, key.kid
                 ))
             }
-            Command::Openapi => Ok(()),
+            Command::Openapi | Command::Keys(KeysCommand::Feed) => Ok(()),
         }
     })
 }

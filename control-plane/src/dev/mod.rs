@@ -25,6 +25,7 @@ pub use state::{check_writable, write_private};
 use self::postgres::Postgres;
 use self::state::StateDir;
 use crate::app::App;
+use crate::edge_feed;
 use crate::infra::clock::SystemClock;
 use crate::infra::config::{self, Config};
 use crate::infra::db::Db;
@@ -119,7 +120,7 @@ async fn serve_with(
         database_url,
         edge_name: EDGE_NAME,
         edge_key_file: edge_key.path,
-        feed_public_keys: app.feed.public_keys()?,
+        feed_public_keys: edge_feed::public_keys(&app.config.feed_key_pkcs8)?,
         admin_credential_file,
     };
     ready.print(options.announce_json)?;

@@ -21,7 +21,7 @@ pub use nodes::every_edge_holds_key;
 pub use publish::{agent_changed, append, issuer_config, publish_configuration};
 pub use routes::routes;
 pub use sequencer::sequence_committed;
-pub use signing::{Feed, FeedKeyError};
+pub use signing::{Feed, FeedKeyError, public_keys};
 
 use crate::app::App;
 

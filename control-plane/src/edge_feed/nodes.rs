@@ -13,6 +13,8 @@ use crate::policy::bearer_token;
 
 /// An edge not heard of for this long no longer counts: it is gone, or it has to take a snapshot anyway.
 const SEEN_RECENTLY: Duration = Duration::minutes(2);
+/// How long an edge that is not heard of any more is told of as lagging.
+const LAG_TOLD_FOR: Duration = Duration::days(1);
 const MAX_VERSION_LENGTH: usize = 64;
 
 /// An edge that has proven who it is. A handler that takes it first says nothing to anyone else.
@@ -90,7 +92,7 @@ pub async fn every_edge_holds_key(tx: &mut PgConnection, app: &App, kid: &str) -
 pub(super) async fn observe_lag(app: &App) {
     let read = async {
         let mut tx = app.db.system().await?;
-        store::lags(&mut tx, app.now() - SEEN_RECENTLY).await
+        store::lags(&mut tx, app.now() - LAG_TOLD_FOR).await
     };
     match read.await {
         Ok(lags) => {

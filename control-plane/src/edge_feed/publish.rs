@@ -12,6 +12,7 @@ use sqlx::PgConnection;
 use super::store;
 use crate::app::App;
 use crate::infra::clock::unix_seconds;
+use crate::infra::config::MAX_TOKEN_TTL_SECONDS;
 
 /// An exception about an agent matters until the last token it could concern has expired, and as long again: documents
 /// cached at the edge before the change are gone by then too.
@@ -30,7 +31,8 @@ pub async fn agent_changed(
     standing: Standing,
     not_before: Option<u64>,
 ) -> Result<(), sqlx::Error> {
-    let last_token = unix_seconds(app.now()) + u64::from(app.config.token_ttl_seconds);
+    // Not the present setting: tokens issued before it was lowered live on.
+    let last_token = unix_seconds(app.now()) + u64::from(MAX_TOKEN_TTL_SECONDS);
     let expires_at = last_token + LEEWAY_SECONDS + EXCEPTION_MARGIN_SECONDS;
     append(tx, &Change::Agent { agent_id, exception: SubjectException { standing, not_before, expires_at } }).await
 }

@@ -94,8 +94,9 @@ async fn push(app: &App, client: &reqwest::Client, url: &str, after: u64) -> Res
     }
     let (snapshot, to) = signed_snapshot(app).await.map_err(PushError::Batch)?;
     match post(client, url, snapshot).await? {
-        // 409: the edge already holds something newer.
-        status if status.is_success() || status == reqwest::StatusCode::CONFLICT => Ok(to),
+        // 409: the edge already holds something newer. 413: too much to be pushed; the edge fetches it by itself.
+        reqwest::StatusCode::CONFLICT | reqwest::StatusCode::PAYLOAD_TOO_LARGE => Ok(to),
+        status if status.is_success() => Ok(to),
         status => Err(PushError::Status(status)),
     }
 }

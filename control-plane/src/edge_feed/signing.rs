@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use tokio::sync::watch;
 
 use crate::infra::clock::unix_millis;
-use crate::infra::config::Config;
+use crate::infra::config::{Config, Secret};
 use crate::infra::db::Db;
 use crate::infra::http::error::ApiError;
 use crate::keys::{KeyError, Signer};
@@ -19,6 +19,17 @@ pub enum FeedKeyError {
     Key(#[from] KeyError),
     #[error(transparent)]
     Query(#[from] sqlx::Error),
+}
+
+/// The key pair, named by the thumbprint of its public key.
+fn signer(feed_key: &Secret<Vec<u8>>) -> Result<Signer, KeyError> {
+    let unnamed = Signer::from_pkcs8(Algorithm::EdDSA, String::new(), feed_key.expose())?;
+    Signer::from_pkcs8(Algorithm::EdDSA, unnamed.public_jwk()?.thumbprint(), feed_key.expose())
+}
+
+/// What edges pin: the public half of the feed's key.
+pub fn public_keys(feed_key: &Secret<Vec<u8>>) -> Result<JwkSet, KeyError> {
+    Ok(JwkSet { keys: vec![signer(feed_key)?.public_jwk()?] })
 }
 
 /// The feed of this instance.
@@ -40,9 +51,7 @@ struct EdgeKey {
 
 impl Feed {
     pub async fn open(db: &Db, config: &Config) -> Result<Self, FeedKeyError> {
-        let unnamed = Signer::from_pkcs8(Algorithm::EdDSA, String::new(), config.feed_key_pkcs8.expose())?;
-        let kid = unnamed.public_jwk()?.thumbprint();
-        let signer = Signer::from_pkcs8(Algorithm::EdDSA, kid, config.feed_key_pkcs8.expose())?;
+        let signer = signer(&config.feed_key_pkcs8)?;
         let mut tx = db.system().await?;
         let instance = sqlx::query_scalar!("select id from instance").fetch_one(&mut *tx).await?;
         let head = super::store::head(&mut tx).await?;
@@ -56,11 +65,6 @@ impl Feed {
 
     pub fn instance(&self) -> InstanceId {
         self.instance
-    }
-
-    /// What edges pin: the public half of the feed's key.
-    pub fn public_keys(&self) -> Result<JwkSet, KeyError> {
-        Ok(JwkSet { keys: vec![self.signer.public_jwk()?] })
     }
 
     pub fn head(&self) -> u64 {

@@ -16,6 +16,9 @@ use self::reader::Reader;
 pub use self::secret::Secret;
 use super::http::network::Network;
 
+/// The longest life a token may be configured to have.
+pub const MAX_TOKEN_TTL_SECONDS: u32 = 86_400;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Environment {
     Development,
@@ -157,7 +160,7 @@ impl Config {
             issuer: reader.issuer(environment),
             database: reader.database(),
             keystore_key: reader.keystore_key(),
-            token_ttl_seconds: reader.number("AGENTIDP_TOKEN_TTL_SECONDS", 3_600, 60, 86_400),
+            token_ttl_seconds: reader.number("AGENTIDP_TOKEN_TTL_SECONDS", 3_600, 60, MAX_TOKEN_TTL_SECONDS),
             signing_algorithm: reader.parsed("AGENTIDP_SIGNING_ALGORITHM", "ES256", "ES256, EdDSA or RS256"),
             edge_keys: reader.edge_keys(),
             edge_push_urls: reader.push_urls(environment),
@@ -189,6 +192,13 @@ impl Database {
         let database = reader.database();
         reader.finish(database)
     }
+}
+
+/// Only the feed's private key (PKCS#8 DER): to print its public half takes nothing else.
+pub fn feed_key(file: Option<&Path>) -> Result<Secret<Vec<u8>>, ConfigError> {
+    let mut reader = Reader::new(values(file)?);
+    let key = reader.feed_key();
+    reader.finish(key)
 }
 
 /// The settings of the file, if one is given, under those of the process environment.

@@ -20,7 +20,7 @@ const SHORTEST_WAIT: time::Duration = time::Duration::seconds(6);
 /// A key that some edge has not acknowledged after this long is promoted all the same, and that is logged: one edge that
 /// is cut off must not keep a key from being rotated. Such an edge asks for the unknown key by itself.
 const LONGEST_WAIT_FOR_EDGES: time::Duration = time::Duration::seconds(30);
-/// Retired keys stay published this much longer than any token they signed.
+/// Retired keys stay published this much longer than the longest-lived token they signed.
 const RETIREMENT_MARGIN: time::Duration = time::Duration::minutes(5);
 
 /// Makes sure there is a key to sign with, and loads all.
@@ -38,6 +38,7 @@ pub async fn prepare(app: &App) -> Result<(), KeyError> {
         let status = if any_active { KeyStatus::Next } else { KeyStatus::Active };
         add_key(&mut tx, app, algorithm, status).await?
     };
+    store::note_token_life(&mut tx, app.config.token_ttl_seconds.into()).await?;
     tx.commit().await?;
     app.signers.replace(open_keys(app, &keys)?);
     Ok(())
@@ -64,6 +65,7 @@ pub async fn advance(app: &App) -> Result<(), KeyError> {
     let mut tx = app.db.system().await?;
     store::lock(&mut tx).await?;
     let now = app.now();
+    store::note_token_life(&mut tx, app.config.token_ttl_seconds.into()).await?;
     let mut keys = store::live_keys(&mut tx).await?;
     let mut changed = false;
     for next in keys.iter().filter(|key| key.info.status == KeyStatus::Next) {
@@ -87,8 +89,7 @@ pub async fn advance(app: &App) -> Result<(), KeyError> {
     if changed && keys.iter().any(|key| key.info.status == KeyStatus::Next && key.info.algorithm == configured) {
         store::retire_others(&mut tx, configured, now).await?;
     }
-    let last_token = time::Duration::seconds(i64::from(app.config.token_ttl_seconds));
-    if store::remove_retired(&mut tx, now - last_token - RETIREMENT_MARGIN, now).await? > 0 {
+    if store::remove_retired(&mut tx, RETIREMENT_MARGIN, now).await? > 0 {
         keys = store::live_keys(&mut tx).await?;
         edge_feed::append(&mut tx, &Change::Keys { jwks: public_keys(&keys) }).await?;
         changed = true;

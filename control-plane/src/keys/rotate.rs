@@ -1,6 +1,6 @@
 //! `agentidp keys list` and `agentidp keys rotate`.
 
-use agentidp_shared::jwk::Algorithm;
+use agentidp_shared::jwk::{Algorithm, MAX_KEYS};
 use serde_json::json;
 
 use super::lifecycle::add_key;
@@ -14,6 +14,8 @@ use crate::audit::{self, Action, NewEvent};
 pub enum RotateError {
     #[error("key {kid} is already waiting to be used; it signs within seconds, then rotate again")]
     NextKeyWaiting { kid: String },
+    #[error("{0} keys are published, as many as an edge takes; those that retire go when their last token has expired")]
+    TooMany(usize),
     #[error("the instance has no system organization yet; run `agentidp bootstrap` first")]
     NotBootstrapped,
     #[error(transparent)]
@@ -35,7 +37,12 @@ pub async fn rotate(app: &App, algorithm: Algorithm) -> Result<SigningKeyInfo, R
     let waiting = |keys: Vec<store::StoredKey>| {
         keys.into_iter().map(|key| key.info).find(|key| key.algorithm == algorithm && key.status == KeyStatus::Next)
     };
-    if let Some(next) = waiting(store::live_keys(&mut tx).await?) {
+    let live = store::live_keys(&mut tx).await?;
+    // An edge refuses a larger set, and with it everything that follows in the feed.
+    if live.len() >= MAX_KEYS {
+        return Err(RotateError::TooMany(live.len()));
+    }
+    if let Some(next) = waiting(live) {
         return Err(RotateError::NextKeyWaiting { kid: next.kid });
     }
     let next = waiting(add_key(&mut tx, app, algorithm, KeyStatus::Next).await?).ok_or(KeyError::Crypto)?;

@@ -2,7 +2,7 @@
 
 use agentidp_shared::jwk::{Algorithm, Jwk};
 use sqlx::PgConnection;
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 use super::model::{KeyStatus, SigningKeyInfo};
 use super::signer::KeyError;
@@ -115,16 +115,28 @@ pub(super) async fn retire_others(
     .map(|done| done.rows_affected())
 }
 
-/// Removes keys that have been retiring since before `limit`, private part and all.
+/// Notes that keys which sign now sign tokens that live `seconds`. The setting may be lowered later; tokens keep their life.
+pub(super) async fn note_token_life(tx: &mut PgConnection, seconds: i64) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "update signing_keys set longest_token_seconds = $1
+         where status in ('next', 'active') and longest_token_seconds < $1",
+        seconds
+    )
+    .execute(tx)
+    .await
+    .map(|_| ())
+}
+
+/// Removes retiring keys, private part and all, whose last tokens expired more than `margin` ago.
 pub(super) async fn remove_retired(
     tx: &mut PgConnection,
-    limit: OffsetDateTime,
+    margin: Duration,
     now: OffsetDateTime,
 ) -> Result<u64, sqlx::Error> {
     sqlx::query!(
         "update signing_keys set status = 'removed', removed_at = $2, private_key_ciphertext = ''
-         where status = 'retiring' and retiring_since < $1",
-        limit,
+         where status = 'retiring' and retiring_since + make_interval(secs => longest_token_seconds) < $1",
+        now - margin,
         now
     )
     .execute(tx)

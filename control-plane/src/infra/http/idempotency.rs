@@ -1,6 +1,8 @@
-//! `Idempotency-Key`: a request that is repeated gets the first answer again, and nothing is done twice.
+//! `Idempotency-Key`: a request that is repeated gets the first answer again instead of being done twice.
 //!
 //! The first answer is stored sealed, because it may hold a secret, for a day. A first request that failed leaves no trace.
+//! The answer is stored in a transaction after the work's own: a process that dies between the two leaves the key taken for a
+//! minute, and a repetition after that is done anew.
 
 use std::future::Future;
 
