@@ -4,30 +4,36 @@ use std::net::IpAddr;
 
 use agentidp_edge_core::host::Peer;
 use agentidp_edge_core::{HEADERS_OF_VERIFY, VERIFY_PATH, unreadable};
-use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode, Uri};
-use wasm_bindgen::JsValue;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};
+use js_sys::Array;
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::{Headers, ResponseInit};
 
 use crate::body::Body;
-use crate::packed;
 
 /// Set by the platform, whatever the client sent.
-const CONNECTING_IP: HeaderName = HeaderName::from_static("cf-connecting-ip");
+const CONNECTING_IP: &str = "cf-connecting-ip";
 
 /// Statuses whose answers have no body (Fetch standard, "null body status").
 const WITHOUT_BODY: [u16; 5] = [101, 103, 204, 205, 304];
 
 /// The request, or the answer to one that HTTP has no words for.
-pub fn from_js(request: &web_sys::Request) -> Result<Request<Body>, Response<Vec<u8>>> {
-    let (method, url) = packed::method_and_url(request).ok_or_else(unreadable)?;
-    let uri: Uri = url.parse().map_err(|_| unreadable())?;
-    let method = Method::from_bytes(method.as_bytes()).map_err(|_| unreadable())?;
+pub fn request_from_js(request: &web_sys::Request) -> Result<Request<Body>, Response<Vec<u8>>> {
+    let uri: Uri = request.url().parse().map_err(|_| unreadable())?;
+    let method = Method::from_bytes(request.method().as_bytes()).map_err(|_| unreadable())?;
+    let given = request.headers();
     let mut converted = Request::new(Body::Bytes(Vec::new()));
     if uri.path() == VERIFY_PATH {
-        *converted.headers_mut() = packed::read_some(&request.headers(), &HEADERS_OF_VERIFY);
+        for name in HEADERS_OF_VERIFY {
+            if let Ok(Some(value)) = given.get(name.as_str()) {
+                append(converted.headers_mut(), name, &value);
+            }
+        }
     } else {
-        let headers = packed::read(&request.headers());
-        converted.extensions_mut().insert(Peer { address: connecting_ip(&headers) });
-        *converted.headers_mut() = headers;
+        let address = given.get(CONNECTING_IP).ok().flatten();
+        let address = address.and_then(|address| address.parse::<IpAddr>().ok());
+        converted.extensions_mut().insert(Peer { address });
+        *converted.headers_mut() = headers_from_js(&given);
         if !matches!(method, Method::GET | Method::HEAD) {
             *converted.body_mut() = Body::from_stream(request.body());
         }
@@ -37,20 +43,48 @@ pub fn from_js(request: &web_sys::Request) -> Result<Request<Body>, Response<Vec
     Ok(converted)
 }
 
-fn connecting_ip(headers: &HeaderMap) -> Option<IpAddr> {
-    headers.get(CONNECTING_IP)?.to_str().ok()?.parse().ok()
-}
-
-pub fn to_js(response: Response<Body>) -> worker::Result<web_sys::Response> {
-    let (parts, body) = response.into_parts();
-    let status = parts.status.as_u16();
-    let body = body.to_js().filter(|_| !WITHOUT_BODY.contains(&status)).unwrap_or(JsValue::NULL);
-    Ok(packed::respond(status, &parts.headers, &body)?)
-}
-
-pub fn from_js_response(response: &web_sys::Response) -> Option<Response<Body>> {
+pub fn response_from_js(response: &web_sys::Response) -> Option<Response<Body>> {
     let mut converted = Response::new(Body::from_stream(response.body()));
     *converted.status_mut() = StatusCode::from_u16(response.status()).ok()?;
-    *converted.headers_mut() = packed::read(&response.headers());
+    *converted.headers_mut() = headers_from_js(&response.headers());
     Some(converted)
+}
+
+pub fn response_to_js(response: Response<Body>) -> worker::Result<web_sys::Response> {
+    let (parts, body) = response.into_parts();
+    let status = parts.status.as_u16();
+    let init = ResponseInit::new();
+    init.set_status(status);
+    let headers = headers_to_js(&parts.headers)?;
+    init.set_headers(&headers);
+    let body = body.to_js().filter(|_| !WITHOUT_BODY.contains(&status));
+    let body = body.map(JsCast::unchecked_into);
+    Ok(web_sys::Response::new_with_opt_buffer_source_and_init(body.as_ref(), &init)?)
+}
+
+pub fn headers_to_js(headers: &HeaderMap) -> Result<Headers, JsValue> {
+    let converted = Headers::new()?;
+    for (name, value) in headers {
+        converted.append(name.as_str(), &String::from_utf8_lossy(value.as_bytes()))?;
+    }
+    Ok(converted)
+}
+
+fn headers_from_js(given: &Headers) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for entry in given.entries().into_iter().flatten() {
+        let entry: Array = entry.unchecked_into();
+        if let (Some(name), Some(value)) = (entry.get(0).as_string(), entry.get(1).as_string())
+            && let Ok(name) = HeaderName::try_from(name)
+        {
+            append(&mut headers, name, &value);
+        }
+    }
+    headers
+}
+
+fn append(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
+        headers.append(name, value);
+    }
 }

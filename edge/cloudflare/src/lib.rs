@@ -6,7 +6,6 @@ mod body;
 mod convert;
 mod crypto;
 mod hub;
-mod packed;
 mod platform;
 mod region;
 
@@ -29,12 +28,12 @@ thread_local! {
 async fn fetch(request: web_sys::Request, env: Env, context: Context) -> worker::Result<web_sys::Response> {
     let response = answer(&request, env, context).await;
     body::drain(&request).await;
-    convert::to_js(response)
+    convert::response_to_js(response)
 }
 
 async fn answer(request: &web_sys::Request, env: Env, context: Context) -> Response<Body> {
     let region = region::of(request);
-    let request = match convert::from_js(request) {
+    let request = match convert::request_from_js(request) {
         Ok(request) => request,
         Err(refused) => return refused.map(Body::Bytes),
     };

@@ -16,7 +16,7 @@ use worker::{Context, Date, Delay, Env, SqlStorage, console_error, console_log, 
 
 use crate::body::Body;
 use crate::region::Region;
-use crate::{convert, crypto, hub, packed};
+use crate::{convert, crypto, hub};
 
 /// The KV namespace's binding.
 const STORE: &str = "STORE";
@@ -166,7 +166,7 @@ async fn fetch(request: Request<Body>, limit_ms: u64) -> Result<Response<Body>, 
     let unreachable = |_| OriginError::Unreachable;
     let init = RequestInit::new();
     init.set_method(parts.method.as_str());
-    let headers = packed::write(&parts.headers).map_err(unreachable)?;
+    let headers = convert::headers_to_js(&parts.headers).map_err(unreachable)?;
     init.set_headers(&headers);
     init.set_redirect(RequestRedirect::Manual);
     // Whatever a rule of the operator's zone says: answers of an identity provider are not the platform's to keep.
@@ -181,7 +181,7 @@ async fn fetch(request: Request<Body>, limit_ms: u64) -> Result<Response<Body>, 
     let limit = pin!(Delay::from(Duration::from_millis(limit_ms)));
     match select(answer, limit).await {
         Either::Left((Ok(answer), _)) => {
-            convert::from_js_response(&answer.unchecked_into()).ok_or(OriginError::Unreachable)
+            convert::response_from_js(&answer.unchecked_into()).ok_or(OriginError::Unreachable)
         }
         Either::Left((Err(_), _)) => Err(OriginError::Unreachable),
         Either::Right(_) => {
