@@ -10,7 +10,7 @@ use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
 
 use crate::infra::clock::Clock;
-use crate::infra::config::Config;
+use crate::infra::config::{Config, Environment};
 use crate::infra::db::{Db, DbError};
 use crate::infra::http;
 use crate::infra::keystore::Keystore;
@@ -65,6 +65,12 @@ impl App {
     /// Connects, and checks everything that can be checked before the first request. Starts no background work.
     pub async fn start(config: Config, clock: Arc<dyn Clock>, rng: Arc<dyn Rng>) -> Result<Self, StartError> {
         let db = Db::connect(&config.database).await?;
+        if let Err(error) = db.check_privileges().await {
+            if config.environment == Environment::Production {
+                return Err(error.into());
+            }
+            tracing::warn!(%error, "this would be refused in production");
+        }
         let keystore = Keystore::from_key(&config.keystore_key);
         let policy = policy::PolicyStore::load(config.policy_dir.clone())?;
         let feed = edge_feed::Feed::open(&db, &config).await?;

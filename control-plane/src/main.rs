@@ -9,7 +9,7 @@ use std::sync::Arc;
 use agentidp::app::App;
 use agentidp::dev::{self, Supervised};
 use agentidp::infra::clock::SystemClock;
-use agentidp::infra::config::{self, Config, Database, Environment};
+use agentidp::infra::config::{self, Config, Database};
 use agentidp::infra::db::Db;
 use agentidp::infra::rng::SystemRng;
 use agentidp::infra::{metrics, telemetry};
@@ -184,12 +184,6 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     telemetry::init(&config)?;
     let recorder = metrics::install().context("the metrics recorder cannot be installed")?;
     let listeners = Listeners::bind(config.listen, config.metrics_listen).await?;
-    let privileges = Db::connect(&config.database).await?.check_privileges().await;
-    if config.environment == Environment::Production {
-        privileges?;
-    } else if let Err(error) = privileges {
-        tracing::warn!(%error, "this would be refused in production");
-    }
     let app = App::start(config, Arc::new(SystemClock), Arc::new(SystemRng)).await?;
     serve::listen_to_signals(&app)?;
     serve::run(app, listeners, recorder).await
@@ -197,7 +191,8 @@ async fn serve(config: Config) -> anyhow::Result<()> {
 
 /// For commands that do one thing: everything but the server.
 async fn start(config: Option<PathBuf>) -> anyhow::Result<App> {
-    let config = Config::load(config.as_deref())?;
+    let mut config = Config::load(config.as_deref())?;
+    config.database.kept_connections = 0;
     telemetry::init(&config)?;
     Ok(App::start(config, Arc::new(SystemClock), Arc::new(SystemRng)).await?)
 }

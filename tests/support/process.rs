@@ -121,10 +121,14 @@ impl Process {
         String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()
     }
 
+    /// The first complaints, and the last lines whatever they say.
     fn log_tail(&self) -> String {
         let log = self.log();
         let lines: Vec<&str> = log.lines().collect();
-        lines[lines.len().saturating_sub(40)..].join("\n")
+        let (before, last) = lines.split_at(lines.len().saturating_sub(40));
+        let complains = |line: &&&str| line.contains(r#""level":"ERROR""#) || line.contains(r#""level":"WARN""#);
+        let complaints: Vec<&str> = before.iter().filter(complains).take(20).copied().collect();
+        [&complaints, last].concat().join("\n")
     }
 }
 

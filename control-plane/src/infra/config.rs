@@ -38,6 +38,9 @@ pub struct Database {
     /// The schema's owner, for migrations only.
     pub owner_url: Secret<String>,
     pub max_connections: u32,
+    /// Connections opened at start and kept open. A server keeps all: to open one takes the driver hundreds of turns on the
+    /// runtime (SCRAM), which under load is seconds. A command that does one thing keeps none.
+    pub kept_connections: u32,
 }
 
 /// An edge that may read the feed.

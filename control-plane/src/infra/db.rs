@@ -52,6 +52,7 @@ impl Db {
             .disable_statement_logging();
         let pool = PgPoolOptions::new()
             .max_connections(config.max_connections)
+            .min_connections(config.kept_connections)
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .connect_with(options)
             .await

@@ -68,10 +68,12 @@ impl Reader {
     pub(super) fn database(&mut self) -> Database {
         let url = self.required_database_url("DATABASE_URL");
         let owner_url = self.database_url("DATABASE_OWNER_URL").unwrap_or_else(|| url.clone());
+        let max_connections = self.number("DATABASE_MAX_CONNECTIONS", 20, 2, 1_000);
         Database {
             url: Secret::new(url),
             owner_url: Secret::new(owner_url),
-            max_connections: self.number("DATABASE_MAX_CONNECTIONS", 20, 2, 1_000),
+            max_connections,
+            kept_connections: max_connections,
         }
     }
 
