@@ -53,15 +53,16 @@ impl Config {
             check_url(&url).map(|()| url).map_err(|reason| ConfigError { variable, reason })
         };
         let edge_name = required("EDGE_NAME")?;
-        let harmless = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+        // As the control plane reads its AGENTIDP_EDGE_KEYS.
+        let harmless = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
         if edge_name.len() > MAX_NAME_LENGTH || !edge_name.bytes().all(harmless) {
-            let reason = "must be at most 64 letters, digits, dots, hyphens or underscores";
+            let reason = "must be at most 64 lower-case letters, digits or hyphens";
             return Err(ConfigError { variable: "EDGE_NAME", reason });
         }
         let edge_key = required("EDGE_KEY")?;
-        if edge_key.len() < MIN_EDGE_KEY_LENGTH || !edge_key.bytes().all(|b| b.is_ascii_graphic()) {
-            let reason =
-                "must be the key the control plane has for this edge: 32 or more printable characters";
+        let printable = |b: u8| b.is_ascii_graphic() && b != b',';
+        if edge_key.len() < MIN_EDGE_KEY_LENGTH || !edge_key.bytes().all(printable) {
+            let reason = "must be the key the control plane has for this edge: 32 or more printable characters without a comma";
             return Err(ConfigError { variable: "EDGE_KEY", reason });
         }
         let pinned = pinned_keys(&required("FEED_PUBLIC_KEYS")?)
