@@ -16,7 +16,8 @@ use crate::infra::http;
 use crate::infra::keystore::Keystore;
 use crate::infra::rng::{Rng, new_id};
 use crate::{
-    agents, audit, credentials, edge_feed, health, housekeeping, keys, openapi, organizations, policy, tokens, well_known,
+    agents, audit, credentials, edge_feed, health, housekeeping, keys, openapi, organizations, policy,
+    tokens, well_known,
 };
 
 /// Everything a handler may need. Cheap to clone.

@@ -38,7 +38,8 @@ pub async fn run(app: &App, renew_credential: bool) -> Result<Bootstrap, Bootstr
     let mut tx = app.db.system().await?;
     sqlx::query!("select pg_advisory_xact_lock($1)", BOOTSTRAP_LOCK).fetch_one(&mut *tx).await?;
     let existing = existing(&mut tx).await?;
-    let (organization_id, agent_id) = if let Some(found) = existing { found } else { create(&mut tx, app).await? };
+    let (organization_id, agent_id) =
+        if let Some(found) = existing { found } else { create(&mut tx, app).await? };
     let credential = if existing.is_none() || renew_credential {
         let credential = credentials::generate(&mut tx, app, organization_id, agent_id, None).await?;
         let event = NewEvent::new(organization_id, Action::CredentialGenerated)
@@ -82,7 +83,9 @@ async fn create(tx: &mut PgConnection, app: &App) -> Result<(OrganizationId, Age
         is_public: false,
         scopes,
     };
-    let agent = agents::register(tx, app, admin).await.map_err(|error| BootstrapError::Register(error.to_string()))?;
+    let agent = agents::register(tx, app, admin)
+        .await
+        .map_err(|error| BootstrapError::Register(error.to_string()))?;
     organizations::add_member(tx, app, organization_id, agent.id, crate::policy::Role::Owner).await?;
     let event = NewEvent::new(organization_id, Action::AgentCreated)
         .agent(agent.id)

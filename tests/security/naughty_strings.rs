@@ -24,7 +24,9 @@ fn api<'a>(scene: &'a Scene, operation: &Operation) -> &'a Api {
 }
 
 /// Runs all requests; faults are collected, so that one run shows them all.
-async fn check<'a, F: Future<Output = (String, Shape, Answer, &'a str)>>(requests: impl Iterator<Item = F>) -> usize {
+async fn check<'a, F: Future<Output = (String, Shape, Answer, &'a str)>>(
+    requests: impl Iterator<Item = F>,
+) -> usize {
     let mut answers = stream::iter(requests).buffer_unordered(AT_ONCE);
     let (mut count, mut faults) = (0, vec![]);
     while let Some((what, shape, answer, said)) = answers.next().await {
@@ -73,7 +75,12 @@ async fn in_every_text_field_of_every_json_body() {
             {
                 assert_eq!(answer.json()[&field], json!(text), "{field}");
             }
-            (format!("{} {field} = {text:.80?}", operation.id), Shape::of_path(&operation.path), answer, text.as_str())
+            (
+                format!("{} {field} = {text:.80?}", operation.id),
+                Shape::of_path(&operation.path),
+                answer,
+                text.as_str(),
+            )
         }
     }))
     .await;
@@ -94,7 +101,12 @@ async fn as_member_names_of_every_json_body() {
             let answer =
                 api(scene, operation).json(&operation.method, &scene.path(&operation.path), &body).await;
             assert_eq!(answer.status, 400, "{text:?}: {}", answer.body);
-            (format!("{} member {text:.80?}", operation.id), Shape::of_path(&operation.path), answer, text.as_str())
+            (
+                format!("{} member {text:.80?}", operation.id),
+                Shape::of_path(&operation.path),
+                answer,
+                text.as_str(),
+            )
         }
     }))
     .await;
@@ -122,7 +134,12 @@ async fn in_every_query_parameter() {
             let path = format!("{}?{name}={}", scene.path(&operation.path), encode(text));
             let answer = api(scene, operation).get(&path).await;
             // `/health/detailed` and `/health/ready` may say 503 of a dependency, which is not about the input.
-            (format!("{} {name} = {text:.80?}", operation.id), Shape::of_path(&operation.path), answer, text.as_str())
+            (
+                format!("{} {name} = {text:.80?}", operation.id),
+                Shape::of_path(&operation.path),
+                answer,
+                text.as_str(),
+            )
         }
     }))
     .await;
@@ -151,7 +168,12 @@ async fn in_every_path_parameter() {
             } else {
                 api.send(api.request(&operation.method, &path)).await
             };
-            (format!("{} {name} = {text:.80}", operation.id), Shape::of_path(&operation.path), answer, text.as_str())
+            (
+                format!("{} {name} = {text:.80}", operation.id),
+                Shape::of_path(&operation.path),
+                answer,
+                text.as_str(),
+            )
         }
     }))
     .await;

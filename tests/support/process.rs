@@ -126,7 +126,8 @@ impl Process {
         let log = self.log();
         let lines: Vec<&str> = log.lines().collect();
         let (before, last) = lines.split_at(lines.len().saturating_sub(40));
-        let complains = |line: &&&str| line.contains(r#""level":"ERROR""#) || line.contains(r#""level":"WARN""#);
+        let complains =
+            |line: &&&str| line.contains(r#""level":"ERROR""#) || line.contains(r#""level":"WARN""#);
         let complaints: Vec<&str> = before.iter().filter(complains).take(20).copied().collect();
         [&complaints, last].concat().join("\n")
     }

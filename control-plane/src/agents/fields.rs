@@ -20,7 +20,6 @@ pub(super) const AGENT_TYPES: &str =
     "screener, classifier, orchestrator, extractor, summarizer, router, monitor or custom";
 pub(super) const DEPLOYMENT_ENVS: &str = "development, staging or production";
 
-
 pub(super) fn agent_type(fields: &mut Fields) -> Option<AgentType> {
     fields.optional_parsed("agentType", AGENT_TYPES)
 }
@@ -115,9 +114,27 @@ mod tests {
         }
         let long = format!("{}@b.example", "a".repeat(65));
         for bad in [
-            "", "a", "@b.example", "a@", "a@b", "a@@b.example", "a@b@c.example", ".a@b.example", "a..b@c.example",
-            "a.@b.example", "a b@c.example", "\"a\"@b.example", "a@[192.0.2.1]", "a@-b.example", "a@b-.example",
-            "a@b..example", "ä@b.example", "a@bücher.example", "a\0@b.example", "a@b.example\n", &long,
+            "",
+            "a",
+            "@b.example",
+            "a@",
+            "a@b",
+            "a@@b.example",
+            "a@b@c.example",
+            ".a@b.example",
+            "a..b@c.example",
+            "a.@b.example",
+            "a b@c.example",
+            "\"a\"@b.example",
+            "a@[192.0.2.1]",
+            "a@-b.example",
+            "a@b-.example",
+            "a@b..example",
+            "ä@b.example",
+            "a@bücher.example",
+            "a\0@b.example",
+            "a@b.example\n",
+            &long,
         ] {
             assert!(!is_email(bad), "{bad:?}");
         }
@@ -128,7 +145,9 @@ mod tests {
         for good in ["resume:read", "a.b_c-d:x", "tickets:*", "1:2"] {
             assert!(is_capability(good), "{good}");
         }
-        for bad in ["", "resume", "resume:", ":read", "a:b:c", "Resume:read", "a b:c", "*:read", "-a:b", "a:b*"] {
+        for bad in
+            ["", "resume", "resume:", ":read", "a:b:c", "Resume:read", "a b:c", "*:read", "-a:b", "a:b*"]
+        {
             assert!(!is_capability(bad), "{bad:?}");
         }
     }

@@ -5,10 +5,10 @@ use agentidp_shared::ids::AgentId;
 
 use super::model::AgentStatus;
 use super::store;
-use crate::infra::db::TenantTx;
 use crate::app::App;
 use crate::edge_feed;
 use crate::infra::clock::unix_seconds;
+use crate::infra::db::TenantTx;
 
 /// Sets the agent's status and tells the edges. With `revoke_tokens`, tokens issued so far stay refused whatever becomes of
 /// the agent.

@@ -7,7 +7,9 @@ use super::{create, decommission, get, list, update};
 use crate::app::App;
 
 pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(create::create_agent, list::list_agents))
-        .routes(routes!(get::get_agent, update::update_agent, decommission::decommission_agent))
+    OpenApiRouter::new().routes(routes!(create::create_agent, list::list_agents)).routes(routes!(
+        get::get_agent,
+        update::update_agent,
+        decommission::decommission_agent
+    ))
 }

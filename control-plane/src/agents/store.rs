@@ -175,7 +175,8 @@ pub(super) async fn list(
     filter: &AgentFilter,
 ) -> Result<(Vec<Agent>, i64), sqlx::Error> {
     let pattern = filter.q.as_deref().map(contains_pattern);
-    let (agent_type, status) = (filter.agent_type.map(AgentType::as_str), filter.status.map(AgentStatus::as_str));
+    let (agent_type, status) =
+        (filter.agent_type.map(AgentType::as_str), filter.status.map(AgentStatus::as_str));
     let total = sqlx::query_scalar!(
         r#"select count(*) as "count!" from agents
            where organization_id = $1 and ($2::text is null or owner = $2) and ($3::text is null or agent_type = $3)

@@ -114,9 +114,7 @@ pub(super) async fn update_agent(
     if !caller.may_manage(agent) {
         return Err(not_managed());
     }
-    let event = |action: Action| {
-        NewEvent::new(caller.organization_id, action).agent(agent).client(&client)
-    };
+    let event = |action: Action| NewEvent::new(caller.organization_id, action).agent(agent).client(&client);
     let mut tx = app.db.tenant(caller.organization_id).await?;
     if request.status == Some(AgentStatus::Suspended) {
         organizations::refuse_last_owner(&mut tx, caller.organization_id, agent).await?;

@@ -62,8 +62,7 @@ impl std::str::FromStr for Cursor {
         let bytes = decode_base64url(text).map_err(|_| InvalidCursor)?;
         let (microseconds, event_id) = bytes.split_first_chunk::<8>().ok_or(InvalidCursor)?;
         let nanoseconds = i128::from(i64::from_be_bytes(*microseconds)) * 1_000;
-        let timestamp =
-            OffsetDateTime::from_unix_timestamp_nanos(nanoseconds).map_err(|_| InvalidCursor)?;
+        let timestamp = OffsetDateTime::from_unix_timestamp_nanos(nanoseconds).map_err(|_| InvalidCursor)?;
         let event_id = Uuid::from_slice(event_id).map_err(|_| InvalidCursor)?;
         Ok(Self { timestamp, event_id: event_id.into() })
     }

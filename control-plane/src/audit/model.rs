@@ -68,7 +68,10 @@ impl std::str::FromStr for Outcome {
     type Err = UnknownValue;
 
     fn from_str(text: &str) -> Result<Self, UnknownValue> {
-        [Self::Success, Self::Failure].into_iter().find(|outcome| outcome.as_str() == text).ok_or(UnknownValue)
+        [Self::Success, Self::Failure]
+            .into_iter()
+            .find(|outcome| outcome.as_str() == text)
+            .ok_or(UnknownValue)
     }
 }
 

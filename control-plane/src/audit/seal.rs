@@ -44,14 +44,20 @@ pub async fn seal_committed(app: &App) -> Result<usize, sqlx::Error> {
         .fetch_optional(&mut *tx)
         .await?;
     let (mut sequence, mut previous): (i64, Hash) = match last {
-        Some(last) => (last.sequence, last.hash.try_into().map_err(|_| corrupt("the last seal's hash has not 32 bytes"))?),
+        Some(last) => (
+            last.sequence,
+            last.hash.try_into().map_err(|_| corrupt("the last seal's hash has not 32 bytes"))?,
+        ),
         None => (0, genesis(app.feed.instance())),
     };
 
     let count = events.len();
     let (mut ids, mut organizations) = (Vec::<Uuid>::with_capacity(count), Vec::<Uuid>::with_capacity(count));
-    let (mut sequences, mut previous_hashes, mut hashes) =
-        (Vec::<i64>::with_capacity(count), Vec::<Vec<u8>>::with_capacity(count), Vec::<Vec<u8>>::with_capacity(count));
+    let (mut sequences, mut previous_hashes, mut hashes) = (
+        Vec::<i64>::with_capacity(count),
+        Vec::<Vec<u8>>::with_capacity(count),
+        Vec::<Vec<u8>>::with_capacity(count),
+    );
     for event in &events {
         sequence += 1;
         let sealed = hash(
@@ -136,6 +142,8 @@ async fn ensure_partitions(app: &App) -> Result<(), sqlx::Error> {
     let mut tx = app.db.system().await?;
     // Two processes that start together must not create the same table.
     sqlx::query!("select pg_advisory_xact_lock($1)", SEALER_LOCK + 1).fetch_one(&mut *tx).await?;
-    sqlx::query!("select ensure_partitions($1, $2)", app.now().date(), MONTHS_AHEAD).fetch_one(&mut *tx).await?;
+    sqlx::query!("select ensure_partitions($1, $2)", app.now().date(), MONTHS_AHEAD)
+        .fetch_one(&mut *tx)
+        .await?;
     tx.commit().await
 }

@@ -45,7 +45,11 @@ impl Row {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).filter_map(|d| char::from_digit(d.into(), 16)).collect()
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .filter_map(|d| char::from_digit(d.into(), 16))
+        .collect()
 }
 
 pub(super) async fn find(tx: &mut TenantTx, event: EventId) -> Result<Option<AuditEvent>, sqlx::Error> {

@@ -30,14 +30,17 @@ pub async fn authenticate(
         tracing::error!(%agent, "a credential was stored under another keystore key and cannot be used");
     }
     // Every candidate is compared, whichever matches.
-    let found = candidates.iter().filter(|candidate| candidate.hmac_key_id == key_id).fold(None, |found, candidate| {
-        let current = secret::matches(&candidate.secret_hmac, &offered);
-        let previous = candidate
-            .previous_secret_hmac
-            .as_deref()
-            .is_some_and(|previous| secret::matches(previous, &offered));
-        if current || previous { Some(candidate.id) } else { found }
-    });
+    let found = candidates.iter().filter(|candidate| candidate.hmac_key_id == key_id).fold(
+        None,
+        |found, candidate| {
+            let current = secret::matches(&candidate.secret_hmac, &offered);
+            let previous = candidate
+                .previous_secret_hmac
+                .as_deref()
+                .is_some_and(|previous| secret::matches(previous, &offered));
+            if current || previous { Some(candidate.id) } else { found }
+        },
+    );
     if let Some(credential_id) = found {
         store::note_use_any_tenant(tx, credential_id, now).await?;
     }

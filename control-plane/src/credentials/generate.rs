@@ -102,7 +102,10 @@ async fn create(
     match agents::lock_status(&mut tx, agent).await? {
         AgentStatus::Active => {}
         AgentStatus::Suspended | AgentStatus::Decommissioned => {
-            return Err(ApiError::conflict("AGENT_NOT_ACTIVE", "only an active agent can be given a credential"));
+            return Err(ApiError::conflict(
+                "AGENT_NOT_ACTIVE",
+                "only an active agent can be given a credential",
+            ));
         }
     }
     let (id, secret) = generate(&mut tx, app, caller.organization_id, agent, expires_at).await?;

@@ -11,10 +11,10 @@ use utoipa::ToSchema;
 
 use super::model::{CredentialStatus, NewCredential, ShownSecret};
 use super::{already_revoked, not_found, secret, store};
-use crate::infra::db::TenantTx;
 use crate::agents;
 use crate::app::App;
 use crate::audit::{self, Action, NewEvent};
+use crate::infra::db::TenantTx;
 use crate::infra::http::client_info::ClientInfo;
 use crate::infra::http::error::{ApiError, ErrorBody};
 use crate::infra::http::fields::{Fields, FromFields};

@@ -57,7 +57,9 @@ mod tests {
         let (one, other) = (new_secret(&SystemRng), new_secret(&SystemRng));
         assert_ne!(one.expose(), other.expose());
         assert!(is_well_formed(one.expose()));
-        for bad in ["", "sk_live_", &one.expose().to_uppercase(), &format!("{}0", one.expose()), &one.expose()[1..]] {
+        for bad in
+            ["", "sk_live_", &one.expose().to_uppercase(), &format!("{}0", one.expose()), &one.expose()[1..]]
+        {
             assert!(!is_well_formed(bad), "{bad}");
         }
     }

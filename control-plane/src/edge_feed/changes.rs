@@ -64,7 +64,11 @@ pub(super) async fn get_edge_changes(
         let _ = tokio::time::timeout(Duration::from_secs(wait), newer).await;
     }
     signed_changes(&app, query.after).await?.map(|(batch, _)| jose(batch)).ok_or_else(|| {
-        ApiError::new(StatusCode::GONE, "SEQUENCE_GONE", "changes after this sequence are not kept; take a snapshot")
+        ApiError::new(
+            StatusCode::GONE,
+            "SEQUENCE_GONE",
+            "changes after this sequence are not kept; take a snapshot",
+        )
     })
 }
 

@@ -37,8 +37,12 @@ impl FromRequestParts<App> for EdgeNode {
 /// Checks the edge key (`Authorization: Bearer`, with the edge's name in `X-Edge-Name`).
 fn authenticate(app: &App, headers: &HeaderMap) -> Result<EdgeNode, ApiError> {
     let refused = || {
-        ApiError::new(StatusCode::UNAUTHORIZED, "EDGE_KEY_INVALID", "the edge's name or key is not known here")
-            .header(header::WWW_AUTHENTICATE, r#"Bearer realm="agentidp-edge""#.to_owned())
+        ApiError::new(
+            StatusCode::UNAUTHORIZED,
+            "EDGE_KEY_INVALID",
+            "the edge's name or key is not known here",
+        )
+        .header(header::WWW_AUTHENTICATE, r#"Bearer realm="agentidp-edge""#.to_owned())
     };
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let secret = bearer_token(headers)?.ok_or_else(refused)?;
@@ -97,7 +101,8 @@ pub(super) async fn observe_lag(app: &App) {
     match read.await {
         Ok(lags) => {
             for lag in lags {
-                let seconds = lag.waiting_since.map_or(0.0, |since| (app.now() - since).as_seconds_f64().max(0.0));
+                let seconds =
+                    lag.waiting_since.map_or(0.0, |since| (app.now() - since).as_seconds_f64().max(0.0));
                 metrics::gauge!("agentidp_edge_feed_lag_seconds", "edge" => lag.node).set(seconds);
             }
         }

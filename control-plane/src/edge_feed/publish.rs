@@ -34,7 +34,8 @@ pub async fn agent_changed(
     // Not the present setting: tokens issued before it was lowered live on.
     let last_token = unix_seconds(app.now()) + u64::from(MAX_TOKEN_TTL_SECONDS);
     let expires_at = last_token + LEEWAY_SECONDS + EXCEPTION_MARGIN_SECONDS;
-    append(tx, &Change::Agent { agent_id, exception: SubjectException { standing, not_before, expires_at } }).await
+    append(tx, &Change::Agent { agent_id, exception: SubjectException { standing, not_before, expires_at } })
+        .await
 }
 
 /// What the feed and the discovery documents say of this issuer.

@@ -101,8 +101,12 @@ async fn push(app: &App, client: &reqwest::Client, url: &str, after: u64) -> Res
     }
 }
 
-async fn post(client: &reqwest::Client, url: &str, batch: String) -> Result<reqwest::StatusCode, reqwest::Error> {
-    let response = client.post(url).header(header::CONTENT_TYPE, "application/jose").body(batch).send().await?;
+async fn post(
+    client: &reqwest::Client,
+    url: &str,
+    batch: String,
+) -> Result<reqwest::StatusCode, reqwest::Error> {
+    let response =
+        client.post(url).header(header::CONTENT_TYPE, "application/jose").body(batch).send().await?;
     Ok(response.status())
 }
-

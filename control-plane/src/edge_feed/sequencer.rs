@@ -15,7 +15,8 @@ const POLL: Duration = Duration::from_secs(1);
 /// Numbers what is committed and updates the head; returns how many changes were numbered.
 pub async fn sequence_committed(app: &App) -> Result<u64, sqlx::Error> {
     let mut tx = app.db.system().await?;
-    let moved = if store::try_lock(&mut tx).await? { store::number_pending(&mut tx, app.now()).await? } else { 0 };
+    let moved =
+        if store::try_lock(&mut tx).await? { store::number_pending(&mut tx, app.now()).await? } else { 0 };
     let head = store::head(&mut tx).await?;
     tx.commit().await?;
     app.feed.advance_head(head);
@@ -65,5 +66,8 @@ async fn listen(app: &App) -> Option<PgListener> {
         listener.listen(CHANNEL).await?;
         Ok::<_, sqlx::Error>(listener)
     };
-    connect.await.inspect_err(|error| tracing::warn!(%error, "no notifications from the database; polling")).ok()
+    connect
+        .await
+        .inspect_err(|error| tracing::warn!(%error, "no notifications from the database; polling"))
+        .ok()
 }

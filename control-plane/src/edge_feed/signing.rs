@@ -58,7 +58,10 @@ impl Feed {
         let edges = config
             .edge_keys
             .iter()
-            .map(|key| EdgeKey { name: key.name.clone(), secret_digest: sha256(key.secret.expose().as_bytes()) })
+            .map(|key| EdgeKey {
+                name: key.name.clone(),
+                secret_digest: sha256(key.secret.expose().as_bytes()),
+            })
             .collect();
         Ok(Self { instance: instance.into(), signer, head: watch::Sender::new(head), edges })
     }
@@ -88,16 +91,29 @@ impl Feed {
         use subtle::ConstantTimeEq as _;
         let offered = sha256(secret.as_bytes());
         self.edges.iter().fold(false, |known, edge| {
-            let matches = edge.secret_digest.ct_eq(&offered) & subtle::Choice::from(u8::from(edge.name == name));
+            let matches =
+                edge.secret_digest.ct_eq(&offered) & subtle::Choice::from(u8::from(edge.name == name));
             known | bool::from(matches)
         })
     }
 
     /// Signs the changes numbered `from + 1 ..= to` (all that matter up to `to` if `from` is 0) as of `now`.
-    pub(super) fn sign(&self, from: u64, to: u64, changes: Vec<Change>, now: OffsetDateTime) -> Result<String, ApiError> {
+    pub(super) fn sign(
+        &self,
+        from: u64,
+        to: u64,
+        changes: Vec<Change>,
+        now: OffsetDateTime,
+    ) -> Result<String, ApiError> {
         let issued_at = unix_millis(now);
-        let batch =
-            Batch { instance: self.instance, from, to, issued_at, expires_at: issued_at + BATCH_LIFETIME_MS, changes };
+        let batch = Batch {
+            instance: self.instance,
+            from,
+            to,
+            issued_at,
+            expires_at: issued_at + BATCH_LIFETIME_MS,
+            changes,
+        };
         let input = feed::signing_input(&batch, self.signer.kid()).map_err(ApiError::internal)?;
         let signature = self.signer.sign(input.as_bytes()).map_err(ApiError::internal)?;
         Ok(feed::seal(&input, &signature))

@@ -21,7 +21,9 @@ pub(super) struct Sequenced {
 }
 
 pub(super) async fn head(tx: &mut PgConnection) -> Result<u64, sqlx::Error> {
-    let head = sqlx::query_scalar!(r#"select coalesce(max(sequence), 0) as "head!" from edge_feed"#).fetch_one(tx).await?;
+    let head = sqlx::query_scalar!(r#"select coalesce(max(sequence), 0) as "head!" from edge_feed"#)
+        .fetch_one(tx)
+        .await?;
     unsigned(head)
 }
 
@@ -41,7 +43,10 @@ pub(super) async fn append_pending(tx: &mut PgConnection, change: &Change) -> Re
 }
 
 /// The last change with `key`, numbered or not.
-pub(super) async fn latest(tx: &mut PgConnection, key: &str) -> Result<Option<serde_json::Value>, sqlx::Error> {
+pub(super) async fn latest(
+    tx: &mut PgConnection,
+    key: &str,
+) -> Result<Option<serde_json::Value>, sqlx::Error> {
     sqlx::query_scalar!(
         r#"select change as "change!" from (
              select change, 1 as pending, id as position from edge_feed_pending where key = $1
@@ -55,7 +60,9 @@ pub(super) async fn latest(tx: &mut PgConnection, key: &str) -> Result<Option<se
 
 /// Takes the sequencer's lock until the transaction ends; false if another process has it.
 pub(super) async fn try_lock(tx: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar!(r#"select pg_try_advisory_xact_lock($1) as "locked!""#, SEQUENCER_LOCK).fetch_one(tx).await
+    sqlx::query_scalar!(r#"select pg_try_advisory_xact_lock($1) as "locked!""#, SEQUENCER_LOCK)
+        .fetch_one(tx)
+        .await
 }
 
 pub(super) async fn lock(tx: &mut PgConnection) -> Result<(), sqlx::Error> {
@@ -86,7 +93,10 @@ pub(super) async fn number_pending(tx: &mut PgConnection, now: OffsetDateTime) -
 /// Everything that matters at the feed's head, and where the head is. One statement, so one moment.
 ///
 /// A revocation expires with its token, but the token is taken for as long as clocks may differ after that; so is this.
-pub(super) async fn snapshot(tx: &mut PgConnection, now: OffsetDateTime) -> Result<(u64, Vec<Change>), sqlx::Error> {
+pub(super) async fn snapshot(
+    tx: &mut PgConnection,
+    now: OffsetDateTime,
+) -> Result<(u64, Vec<Change>), sqlx::Error> {
     let rows = sqlx::query!(
         r#"select change as "change?", head as "head!"
            from (select coalesce(max(sequence), 0) as head from edge_feed) newest
@@ -102,7 +112,11 @@ pub(super) async fn snapshot(tx: &mut PgConnection, now: OffsetDateTime) -> Resu
 }
 
 /// Up to `limit` changes after sequence `after`, in order.
-pub(super) async fn changes_after(tx: &mut PgConnection, after: u64, limit: i64) -> Result<Vec<Sequenced>, sqlx::Error> {
+pub(super) async fn changes_after(
+    tx: &mut PgConnection,
+    after: u64,
+    limit: i64,
+) -> Result<Vec<Sequenced>, sqlx::Error> {
     sqlx::query!(
         "select sequence, change from edge_feed where sequence > $1 order by sequence limit $2",
         i64::try_from(after).unwrap_or(i64::MAX),
@@ -192,7 +206,10 @@ pub(super) struct NodeLag {
 }
 
 /// For each edge seen since `seen_since`: when the first change it does not hold was numbered.
-pub(super) async fn lags(tx: &mut PgConnection, seen_since: OffsetDateTime) -> Result<Vec<NodeLag>, sqlx::Error> {
+pub(super) async fn lags(
+    tx: &mut PgConnection,
+    seen_since: OffsetDateTime,
+) -> Result<Vec<NodeLag>, sqlx::Error> {
     sqlx::query_as!(
         NodeLag,
         r#"select id as node, (select min(sequenced_at) from edge_feed where sequence > acknowledged_sequence) as waiting_since

@@ -57,10 +57,11 @@ impl Db {
             .connect_with(options)
             .await
             .map_err(DbError::Connect)?;
-        let version = sqlx::query_scalar!(r#"select current_setting('server_version_num')::int as "version!""#)
-            .fetch_one(&pool)
-            .await
-            .map_err(DbError::Connect)?;
+        let version =
+            sqlx::query_scalar!(r#"select current_setting('server_version_num')::int as "version!""#)
+                .fetch_one(&pool)
+                .await
+                .map_err(DbError::Connect)?;
         if version < 150_000 {
             return Err(DbError::Version(version / 10_000));
         }
@@ -70,7 +71,8 @@ impl Db {
     /// Applies the migrations as the schema's owner.
     pub async fn migrate(config: &Database) -> Result<(), DbError> {
         let options: PgConnectOptions = config.owner_url.expose().parse().map_err(DbError::Url)?;
-        let pool = PgPoolOptions::new().max_connections(1).connect_with(options).await.map_err(DbError::Connect)?;
+        let pool =
+            PgPoolOptions::new().max_connections(1).connect_with(options).await.map_err(DbError::Connect)?;
         let result = sqlx::migrate!("./migrations").run(&pool).await.map_err(DbError::Migrate);
         pool.close().await;
         result
@@ -154,7 +156,8 @@ impl Timer {
 impl Drop for Timer {
     fn drop(&mut self) {
         let seconds = self.started.elapsed().as_secs_f64();
-        metrics::histogram!("agentidp_db_query_duration_seconds", "operation" => self.operation).record(seconds);
+        metrics::histogram!("agentidp_db_query_duration_seconds", "operation" => self.operation)
+            .record(seconds);
     }
 }
 
@@ -242,7 +245,9 @@ impl DerefMut for SystemTx {
 }
 
 /// Reads a value stored as text; anything else than what this version writes is a decoding error.
-pub fn decode<T: FromStr<Err: std::error::Error + Send + Sync + 'static>>(text: &str) -> Result<T, sqlx::Error> {
+pub fn decode<T: FromStr<Err: std::error::Error + Send + Sync + 'static>>(
+    text: &str,
+) -> Result<T, sqlx::Error> {
     text.parse().map_err(|error: T::Err| sqlx::Error::Decode(error.into()))
 }
 

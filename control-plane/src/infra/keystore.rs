@@ -12,7 +12,9 @@ const NONCE_LENGTH: usize = aead::NONCE_LEN;
 /// What cannot be opened: another key, another context, or altered bytes. Which, is not said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum KeystoreError {
-    #[error("sealed under keystore key {0}, which is not configured: set AGENTIDP_KEYSTORE_KEY to the key this database was created with")]
+    #[error(
+        "sealed under keystore key {0}, which is not configured: set AGENTIDP_KEYSTORE_KEY to the key this database was created with"
+    )]
     UnknownKey(KeyId),
     #[error("the sealed data was altered, or belongs to another record")]
     Altered,
@@ -96,7 +98,12 @@ impl Keystore {
     }
 
     /// Decrypts what [`seal`](Self::seal) gave for the same `context`.
-    pub fn open(&self, ciphertext: &[u8], key_id: &str, context: &str) -> Result<Zeroizing<Vec<u8>>, KeystoreError> {
+    pub fn open(
+        &self,
+        ciphertext: &[u8],
+        key_id: &str,
+        context: &str,
+    ) -> Result<Zeroizing<Vec<u8>>, KeystoreError> {
         if key_id != self.key_id() {
             let name = key_id.as_bytes().try_into().map_err(|_| KeystoreError::Altered)?;
             return Err(KeystoreError::UnknownKey(KeyId(name)));
@@ -143,7 +150,10 @@ mod tests {
     fn what_is_sealed_opens_only_under_its_key_and_context() {
         let keystore = keystore_of(1);
         let sealed = keystore.seal(b"private", "signing-key/a", &SystemRng);
-        assert_eq!(**keystore.open(&sealed.ciphertext, &sealed.key_id, "signing-key/a").unwrap(), *b"private");
+        assert_eq!(
+            **keystore.open(&sealed.ciphertext, &sealed.key_id, "signing-key/a").unwrap(),
+            *b"private"
+        );
         assert_eq!(
             keystore.open(&sealed.ciphertext, &sealed.key_id, "signing-key/b"),
             Err(KeystoreError::Altered)
@@ -153,7 +163,10 @@ mod tests {
             other.open(&sealed.ciphertext, &sealed.key_id, "signing-key/a"),
             Err(KeystoreError::UnknownKey(_))
         ));
-        assert_eq!(other.open(&sealed.ciphertext, other.key_id(), "signing-key/a"), Err(KeystoreError::Altered));
+        assert_eq!(
+            other.open(&sealed.ciphertext, other.key_id(), "signing-key/a"),
+            Err(KeystoreError::Altered)
+        );
     }
 
     #[test]

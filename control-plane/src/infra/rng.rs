@@ -17,7 +17,10 @@ pub trait Rng: Send + Sync + Debug {
 pub struct SystemRng;
 
 impl Rng for SystemRng {
-    #[expect(clippy::expect_used, reason = "without randomness nothing may go on: no key, secret or id would be safe")]
+    #[expect(
+        clippy::expect_used,
+        reason = "without randomness nothing may go on: no key, secret or id would be safe"
+    )]
     fn fill(&self, out: &mut [u8]) {
         SystemRandom::new().fill(out).expect("the operating system gives randomness");
     }

@@ -86,7 +86,9 @@ pub async fn advance(app: &App) -> Result<(), KeyError> {
         changed = true;
     }
     let configured = app.config.signing_algorithm;
-    if changed && keys.iter().any(|key| key.info.status == KeyStatus::Next && key.info.algorithm == configured) {
+    if changed
+        && keys.iter().any(|key| key.info.status == KeyStatus::Next && key.info.algorithm == configured)
+    {
         store::retire_others(&mut tx, configured, now).await?;
     }
     if store::remove_retired(&mut tx, RETIREMENT_MARGIN, now).await? > 0 {
@@ -126,7 +128,8 @@ fn context(kid: &str) -> String {
 
 fn open_keys(app: &App, keys: &[StoredKey]) -> Result<SigningKeys, KeyError> {
     let configured = app.config.signing_algorithm;
-    let mut active: Vec<&StoredKey> = keys.iter().filter(|key| key.info.status == KeyStatus::Active).collect();
+    let mut active: Vec<&StoredKey> =
+        keys.iter().filter(|key| key.info.status == KeyStatus::Active).collect();
     active.sort_by_key(|key| key.info.algorithm != configured);
     let active = active
         .first()
@@ -159,4 +162,3 @@ fn fingerprint_of_current(app: &App) -> (Vec<String>, Vec<String>) {
         current.active.iter().map(|signer| signer.kid().to_owned()).collect(),
     )
 }
-

@@ -26,7 +26,9 @@ impl KeyStatus {
     }
 
     pub fn from_column(text: &str) -> Option<Self> {
-        [Self::Next, Self::Active, Self::Retiring, Self::Removed].into_iter().find(|status| status.as_str() == text)
+        [Self::Next, Self::Active, Self::Retiring, Self::Removed]
+            .into_iter()
+            .find(|status| status.as_str() == text)
     }
 }
 

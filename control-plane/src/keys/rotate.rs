@@ -14,7 +14,9 @@ use crate::audit::{self, Action, NewEvent};
 pub enum RotateError {
     #[error("key {kid} is already waiting to be used; it signs within seconds, then rotate again")]
     NextKeyWaiting { kid: String },
-    #[error("{0} keys are published, as many as an edge takes; those that retire go when their last token has expired")]
+    #[error(
+        "{0} keys are published, as many as an edge takes; those that retire go when their last token has expired"
+    )]
     TooMany(usize),
     #[error("the instance has no system organization yet; run `agentidp bootstrap` first")]
     NotBootstrapped,
@@ -35,7 +37,9 @@ pub async fn rotate(app: &App, algorithm: Algorithm) -> Result<SigningKeyInfo, R
     let mut tx = app.db.system().await?;
     store::lock(&mut tx).await?;
     let waiting = |keys: Vec<store::StoredKey>| {
-        keys.into_iter().map(|key| key.info).find(|key| key.algorithm == algorithm && key.status == KeyStatus::Next)
+        keys.into_iter()
+            .map(|key| key.info)
+            .find(|key| key.algorithm == algorithm && key.status == KeyStatus::Next)
     };
     let live = store::live_keys(&mut tx).await?;
     // An edge refuses a larger set, and with it everything that follows in the feed.

@@ -107,7 +107,8 @@ impl Signer {
     pub fn sign_jwt(&self, typ: &str, claims: &impl serde::Serialize) -> Result<String, KeyError> {
         let header = serde_json::json!({ "alg": self.algorithm.as_str(), "kid": self.kid, "typ": typ });
         let payload = serde_json::to_vec(claims).map_err(|_| KeyError::Crypto)?;
-        let input = format!("{}.{}", encode_base64url(header.to_string().as_bytes()), encode_base64url(&payload));
+        let input =
+            format!("{}.{}", encode_base64url(header.to_string().as_bytes()), encode_base64url(&payload));
         let signature = encode_base64url(&self.sign(input.as_bytes())?);
         Ok(format!("{input}.{signature}"))
     }
@@ -116,7 +117,9 @@ impl Signer {
 impl Pair {
     fn read(algorithm: Algorithm, pkcs8: &[u8]) -> Result<Self, KeyError> {
         Ok(match algorithm {
-            Algorithm::ES256 => Self::Es256(EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8)?),
+            Algorithm::ES256 => {
+                Self::Es256(EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8)?)
+            }
             Algorithm::EdDSA => Self::EdDsa(Ed25519KeyPair::from_pkcs8(pkcs8)?),
             Algorithm::RS256 => Self::Rs256(RsaKeyPair::from_pkcs8(pkcs8)?),
         })

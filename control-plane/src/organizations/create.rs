@@ -77,7 +77,8 @@ impl FromFields for CreateOrganizationRequest {
         let slug = fields.required("slug", |fields| {
             let slug = fields.optional_string("slug", 2..=63)?;
             if !is_slug(&slug) {
-                fields.error("slug", "must be lower-case letters and digits, with single hyphens between them");
+                fields
+                    .error("slug", "must be lower-case letters and digits, with single hyphens between them");
                 return None;
             }
             Some(slug)
@@ -191,7 +192,10 @@ async fn register_administrator(
     super::add_member(tx, app, organization, agent.id, Role::Owner).await?;
     let (credential_id, secret) = credentials::generate(tx, app, organization, agent.id, None).await?;
     for (action, metadata) in [
-        (Action::AgentCreated, json!({ "actorId": caller.agent_id, "email": agent.email, "scopes": agent.scopes })),
+        (
+            Action::AgentCreated,
+            json!({ "actorId": caller.agent_id, "email": agent.email, "scopes": agent.scopes }),
+        ),
         (Action::CredentialGenerated, json!({ "actorId": caller.agent_id, "credentialId": credential_id })),
     ] {
         let event = NewEvent::new(organization, action).agent(agent.id).client(client).metadata(metadata);

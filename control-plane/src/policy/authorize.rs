@@ -21,7 +21,12 @@ pub async fn authorize(
     // axum answers HEAD with the handler of GET.
     let method = if request.method() == Method::HEAD { Method::GET } else { request.method().clone() };
     let ask = |authenticated: bool, scopes: &ScopeSet| {
-        app.policy.decide(&PolicyInput { method: method.as_str(), route: route.as_str(), authenticated, scopes })
+        app.policy.decide(&PolicyInput {
+            method: method.as_str(),
+            route: route.as_str(),
+            authenticated,
+            scopes,
+        })
     };
     let anonymous = ask(false, &ScopeSet::empty());
     if anonymous == Decision::Allow {

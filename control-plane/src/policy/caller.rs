@@ -80,7 +80,9 @@ pub fn bearer_token(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
     }
     let text = value.to_str().map_err(|_| invalid_request("the Authorization header is not ASCII"))?;
     match text.split_once(' ') {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(Some(token.trim_start_matches(' '))),
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
+            Ok(Some(token.trim_start_matches(' ')))
+        }
         _ => Ok(None),
     }
 }
@@ -94,10 +96,11 @@ pub async fn authenticate_bearer(app: &App, headers: &HeaderMap) -> Result<Optio
     let expected =
         Expectation { issuer: &app.config.issuer, audience: &app.config.issuer, scopes: &ScopeSet::empty() };
     let now = app.now();
-    let claims = match verify::verify(unverified_token, &signers.verification, &none, unix_seconds(now), &expected) {
-        Verdict::Accepted(claims) => claims,
-        Verdict::Refused(refusal) => return Err(invalid_token(&refusal.to_string())),
-    };
+    let claims =
+        match verify::verify(unverified_token, &signers.verification, &none, unix_seconds(now), &expected) {
+            Verdict::Accepted(claims) => claims,
+            Verdict::Refused(refusal) => return Err(invalid_token(&refusal.to_string())),
+        };
 
     let mut tx = app.db.system().await?;
     let standing = sqlx::query!(
@@ -121,8 +124,9 @@ pub async fn authenticate_bearer(app: &App, headers: &HeaderMap) -> Result<Optio
     .await?;
     tx.commit().await?;
     let Some(standing) = standing else { return Err(invalid_token("the agent does not exist")) };
-    let issued_before =
-        |not_before: Option<OffsetDateTime>| not_before.is_some_and(|limit| claims.iat <= unix_seconds(limit));
+    let issued_before = |not_before: Option<OffsetDateTime>| {
+        not_before.is_some_and(|limit| claims.iat <= unix_seconds(limit))
+    };
     if standing.token_revoked {
         return Err(invalid_token("the token was revoked"));
     }
@@ -150,7 +154,10 @@ pub(super) fn unauthenticated(message: &'static str) -> ApiError {
 fn invalid_token(reason: &str) -> ApiError {
     ApiError::new(StatusCode::UNAUTHORIZED, "INVALID_TOKEN", reason.to_owned()).header(
         header::WWW_AUTHENTICATE,
-        format!(r#"Bearer realm="agentidp", error="invalid_token", error_description="{}""#, reason.replace(['"', '\\'], "'")),
+        format!(
+            r#"Bearer realm="agentidp", error="invalid_token", error_description="{}""#,
+            reason.replace(['"', '\\'], "'")
+        ),
     )
 }
 
@@ -166,4 +173,3 @@ pub(super) fn insufficient_scope(required: &ScopeSet) -> ApiError {
             format!(r#"Bearer realm="agentidp", error="insufficient_scope", scope="{required}""#),
         )
 }
-

@@ -187,7 +187,11 @@ mod tests {
         let store = PolicyStore::load(Some(directory.clone())).unwrap();
         assert_eq!(ask(&store, "agents:read"), Decision::Allow);
 
-        std::fs::write(&data, EMBEDDED_DATA.replace(r#""scopes": ["agents:read"]}"#, r#""scopes": ["audit:read"]}"#)).unwrap();
+        std::fs::write(
+            &data,
+            EMBEDDED_DATA.replace(r#""scopes": ["agents:read"]}"#, r#""scopes": ["audit:read"]}"#),
+        )
+        .unwrap();
         assert_eq!(ask(&store, "agents:read"), Decision::Allow, "not yet reloaded");
         store.reload().unwrap();
         assert!(matches!(ask(&store, "agents:read"), Decision::Deny(Denial::InsufficientScope { .. })));

@@ -37,11 +37,15 @@ pub(super) fn presented(headers: &HeaderMap, form: &Form) -> Result<Option<Unver
     };
     let client = match (in_header, in_form) {
         (Some(_), Some(_)) => {
-            return Err(OAuthError::InvalidRequest("client credentials by header and in the body: use one".into()));
+            return Err(OAuthError::InvalidRequest(
+                "client credentials by header and in the body: use one".into(),
+            ));
         }
         (Some(client), None) => {
             if form.get("client_id").is_some_and(|id| id != client.client_id) {
-                return Err(OAuthError::InvalidRequest("client_id differs from the Authorization header".into()));
+                return Err(OAuthError::InvalidRequest(
+                    "client_id differs from the Authorization header".into(),
+                ));
             }
             Some(client)
         }
@@ -56,8 +60,11 @@ fn basic(headers: &HeaderMap) -> Result<Option<UnverifiedClient>, OAuthError> {
     if values.next().is_some() {
         return Err(OAuthError::InvalidRequest("more than one Authorization header".into()));
     }
-    let malformed = || OAuthError::InvalidRequest("the Authorization header is not valid Basic authentication".into());
-    let Some((scheme, encoded)) = value.to_str().map_err(|_| malformed())?.split_once(' ') else { return Ok(None) };
+    let malformed =
+        || OAuthError::InvalidRequest("the Authorization header is not valid Basic authentication".into());
+    let Some((scheme, encoded)) = value.to_str().map_err(|_| malformed())?.split_once(' ') else {
+        return Ok(None);
+    };
     if !scheme.eq_ignore_ascii_case("basic") {
         return Ok(None);
     }
@@ -90,9 +97,9 @@ pub(super) async fn authenticate(
         None => None,
     };
     let client = match (agent_id, credential) {
-        (Some(agent_id), Some(credential)) => {
-            store::client_any_tenant(&mut tx, agent_id).await?.map(|client| client.with_credential(credential.credential_id))
-        }
+        (Some(agent_id), Some(credential)) => store::client_any_tenant(&mut tx, agent_id)
+            .await?
+            .map(|client| client.with_credential(credential.credential_id)),
         _ => None,
     };
     let Some(client) = client else {

@@ -17,18 +17,24 @@ pub(super) struct Form(BTreeMap<String, Secret<String>>);
 
 impl Form {
     pub fn read(headers: &HeaderMap, body: &Bytes) -> Result<Self, OAuthError> {
-        let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let content_type =
+            headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let media_type = content_type.split(';').next().unwrap_or_default().trim();
         if !media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-            return Err(OAuthError::InvalidRequest("the body must be application/x-www-form-urlencoded".into()));
+            return Err(OAuthError::InvalidRequest(
+                "the body must be application/x-www-form-urlencoded".into(),
+            ));
         }
-        let text = std::str::from_utf8(body).map_err(|_| OAuthError::InvalidRequest("the body is not UTF-8".into()))?;
+        let text = std::str::from_utf8(body)
+            .map_err(|_| OAuthError::InvalidRequest("the body is not UTF-8".into()))?;
         let mut parameters = BTreeMap::new();
         for pair in text.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let (name, value) = (decode(name)?, decode(value)?);
             if parameters.len() >= MAX_PARAMETERS {
-                return Err(OAuthError::InvalidRequest(format!("more than {MAX_PARAMETERS} parameters").into()));
+                return Err(OAuthError::InvalidRequest(
+                    format!("more than {MAX_PARAMETERS} parameters").into(),
+                ));
             }
             if parameters.insert(name, Secret::new(value)).is_some() {
                 return Err(OAuthError::InvalidRequest("a parameter is repeated".into()));
@@ -65,7 +71,10 @@ mod tests {
 
     fn read(body: &'static str) -> Result<Form, OAuthError> {
         let mut headers = HeaderMap::new();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded; charset=utf-8"));
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/x-www-form-urlencoded; charset=utf-8"),
+        );
         Form::read(&headers, &Bytes::from_static(body.as_bytes()))
     }
 

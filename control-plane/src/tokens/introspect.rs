@@ -71,7 +71,9 @@ pub(super) async fn introspect_token(
         _ => None,
     };
     let response = match claims {
-        Some(claims) => IntrospectionResponse { active: true, token_type: Some("Bearer"), claims: Some(claims) },
+        Some(claims) => {
+            IntrospectionResponse { active: true, token_type: Some("Bearer"), claims: Some(claims) }
+        }
         None => IntrospectionResponse::default(),
     };
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(response)))
@@ -123,10 +125,12 @@ async fn requester(
 /// The claims of a token of ours whose signature and times are good, whatever its audience.
 fn authentic_claims(app: &App, unverified_token: &str) -> Option<Claims> {
     let keys = app.signers.current();
-    let authentic = verify::parse(unverified_token, &keys.verification).and_then(Unverified::check_signature).ok()?;
+    let authentic =
+        verify::parse(unverified_token, &keys.verification).and_then(Unverified::check_signature).ok()?;
     let audience = authentic.unjudged_claims().aud.first()?.clone();
     let none = Exceptions::new(SeededHasher::new([0; 16]));
-    let expected = Expectation { issuer: &app.config.issuer, audience: &audience, scopes: &ScopeSet::empty() };
+    let expected =
+        Expectation { issuer: &app.config.issuer, audience: &audience, scopes: &ScopeSet::empty() };
     authentic.judge(&keys.verification, &none, unix_seconds(app.now()), &expected).ok().cloned()
 }
 

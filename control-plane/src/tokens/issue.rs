@@ -131,7 +131,8 @@ pub(super) async fn issue_token_alias(
 /// Whom the token is for: the client itself, or an agent it administers.
 async fn target(app: &App, client: &Client, unverified_agent_id: Option<&str>) -> Result<Client, OAuthError> {
     let Some(unverified_agent_id) = unverified_agent_id else { return Ok(client.clone()) };
-    let refused = || OAuthError::UnauthorizedClient("the client does not manage an agent with this agent_id".into());
+    let refused =
+        || OAuthError::UnauthorizedClient("the client does not manage an agent with this agent_id".into());
     let agent_id: AgentId = unverified_agent_id
         .parse()
         .map_err(|_| OAuthError::InvalidRequest("agent_id is not an agent's id".into()))?;
@@ -151,12 +152,18 @@ async fn target(app: &App, client: &Client, unverified_agent_id: Option<&str>) -
 
 fn sign(app: &App, claims: &Claims) -> Result<String, OAuthError> {
     let keys = app.signers.current();
-    let signer = keys.active.as_ref().ok_or_else(|| ApiError::internal(anyhow::anyhow!("no active signing key")))?;
+    let signer =
+        keys.active.as_ref().ok_or_else(|| ApiError::internal(anyhow::anyhow!("no active signing key")))?;
     Ok(signer.sign_jwt("at+jwt", claims).map_err(ApiError::internal)?)
 }
 
 /// The audit event and the count, durable before the token is answered.
-async fn record(app: &App, client: &Client, claims: &Claims, client_info: &ClientInfo) -> Result<(), OAuthError> {
+async fn record(
+    app: &App,
+    client: &Client,
+    claims: &Claims,
+    client_info: &ClientInfo,
+) -> Result<(), OAuthError> {
     let mut slot = [0];
     app.rng.fill(&mut slot);
     let [slot] = slot;

@@ -8,7 +8,8 @@ use super::oauth_error::OAuthError;
 /// The scopes of a new token: those asked for, or all that were granted.
 pub(super) fn granted_scopes(requested: Option<&str>, granted: &ScopeSet) -> Result<ScopeSet, OAuthError> {
     let Some(requested) = requested else { return Ok(granted.clone()) };
-    let requested = ScopeSet::parse(requested).map_err(|error| OAuthError::InvalidScope(error.to_string().into()))?;
+    let requested =
+        ScopeSet::parse(requested).map_err(|error| OAuthError::InvalidScope(error.to_string().into()))?;
     if !requested.is_subset_of(granted) {
         let missing = requested.difference(granted);
         return Err(OAuthError::InvalidScope(format!("not granted at registration: {missing}").into()));
@@ -42,8 +43,13 @@ mod tests {
         let granted = ScopeSet::parse("agents:read audit:read").unwrap();
         assert_eq!(granted_scopes(None, &granted).unwrap(), granted);
         assert_eq!(granted_scopes(Some("audit:read"), &granted).unwrap().to_string(), "audit:read");
-        for asked in ["agents:write", "agents:read agents:write", "AGENTS:READ", "agents:read  audit:read", "a\"b"] {
-            assert!(matches!(granted_scopes(Some(asked), &granted), Err(OAuthError::InvalidScope(_))), "{asked}");
+        for asked in
+            ["agents:write", "agents:read agents:write", "AGENTS:READ", "agents:read  audit:read", "a\"b"]
+        {
+            assert!(
+                matches!(granted_scopes(Some(asked), &granted), Err(OAuthError::InvalidScope(_))),
+                "{asked}"
+            );
         }
     }
 

@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
+use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::Json;
 use utoipa::ToSchema;
 
 use crate::infra::http::error::ApiError;
@@ -54,7 +54,9 @@ impl IntoResponse for OAuthError {
             Self::InvalidClient => {
                 (StatusCode::UNAUTHORIZED, "invalid_client", "the client could not be authenticated".into())
             }
-            Self::UnauthorizedClient(description) => (StatusCode::BAD_REQUEST, "unauthorized_client", description),
+            Self::UnauthorizedClient(description) => {
+                (StatusCode::BAD_REQUEST, "unauthorized_client", description)
+            }
             Self::UnsupportedGrantType => (
                 StatusCode::BAD_REQUEST,
                 "unsupported_grant_type",
@@ -72,7 +74,8 @@ impl IntoResponse for OAuthError {
             ),
             Self::Bearer(error) | Self::Internal(error) => return error.into_oauth_response(),
         };
-        let mut response = (status, Json(OAuthErrorBody { error, error_description: description })).into_response();
+        let mut response =
+            (status, Json(OAuthErrorBody { error, error_description: description })).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if status == StatusCode::UNAUTHORIZED {

@@ -92,7 +92,9 @@ async fn requester(
     let caller = policy::authenticate_bearer(app, headers).await.map_err(OAuthError::Bearer)?;
     let presented = client_auth::presented(headers, form)?;
     match (caller, presented) {
-        (Some(_), Some(_)) => Err(OAuthError::InvalidRequest("an access token and client credentials: use one".into())),
+        (Some(_), Some(_)) => {
+            Err(OAuthError::InvalidRequest("an access token and client credentials: use one".into()))
+        }
         (Some(caller), None) => Ok(Requester {
             agent_id: caller.agent_id,
             organization_id: caller.organization_id,
@@ -113,7 +115,8 @@ async fn requester(
 /// The claims of a token that one of our keys signed and that has not expired; nothing else needs revoking.
 fn authentic_claims(app: &App, unverified_token: &str) -> Option<Claims> {
     let keys = app.signers.current();
-    let authentic = verify::parse(unverified_token, &keys.verification).and_then(Unverified::check_signature).ok()?;
+    let authentic =
+        verify::parse(unverified_token, &keys.verification).and_then(Unverified::check_signature).ok()?;
     let claims = authentic.unjudged_claims();
     let alive = claims.exp.saturating_add(verify::LEEWAY_SECONDS) > unix_seconds(app.now());
     (claims.iss == app.config.issuer && alive).then(|| claims.clone())
@@ -136,7 +139,8 @@ async fn revoke(
     let mut tx = app.db.tenant(requester.organization_id).await?;
     let expires_at = from_unix_seconds(claims.exp);
     let newly =
-        store::revoke(&mut tx, requester.organization_id, claims.sub, claims.jti, expires_at, app.now()).await?;
+        store::revoke(&mut tx, requester.organization_id, claims.sub, claims.jti, expires_at, app.now())
+            .await?;
     if newly {
         edge_feed::append(&mut tx, &Change::TokenRevoked { jti: claims.jti, expires_at: claims.exp }).await?;
         let event = NewEvent::new(requester.organization_id, Action::TokenRevoked)

@@ -43,7 +43,10 @@ impl Client {
     }
 }
 
-pub(super) async fn client_any_tenant(tx: &mut PgConnection, agent_id: AgentId) -> Result<Option<Client>, sqlx::Error> {
+pub(super) async fn client_any_tenant(
+    tx: &mut PgConnection,
+    agent_id: AgentId,
+) -> Result<Option<Client>, sqlx::Error> {
     let row = sqlx::query!(
         r#"select agents.organization_id, agents.scopes, agents.status, organizations.status as organization_status,
              greatest(agents.not_before, organizations.not_before) as not_before, members.role as "role?"
@@ -131,9 +134,12 @@ pub(super) async fn revoke(
 }
 
 pub(super) async fn is_revoked(tx: &mut PgConnection, jti: TokenId) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar!(r#"select exists (select from revoked_tokens where jti = $1) as "revoked!""#, jti.as_uuid())
-        .fetch_one(tx)
-        .await
+    sqlx::query_scalar!(
+        r#"select exists (select from revoked_tokens where jti = $1) as "revoked!""#,
+        jti.as_uuid()
+    )
+    .fetch_one(tx)
+    .await
 }
 
 pub(super) async fn purge_revocations(tx: &mut PgConnection, now: OffsetDateTime) -> Result<(), sqlx::Error> {

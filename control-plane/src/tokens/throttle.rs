@@ -40,7 +40,11 @@ impl Identity {
         } else {
             format!("client:sha256:{}", encode_base64url(digest(&SHA256, folded.as_bytes()).as_ref()))
         };
-        Self { client_key, address_key: address.map(|address| format!("address:{}", network(address))), agent_id }
+        Self {
+            client_key,
+            address_key: address.map(|address| format!("address:{}", network(address))),
+            agent_id,
+        }
     }
 
     pub fn agent_id(&self) -> Option<AgentId> {
@@ -71,10 +75,11 @@ pub(super) async fn address_must_wait(
     now: OffsetDateTime,
 ) -> Result<Option<u64>, sqlx::Error> {
     let Some(address) = &identity.address_key else { return Ok(None) };
-    let blocked_until = sqlx::query_scalar!("select blocked_until from login_throttle where key = $1", address)
-        .fetch_optional(tx)
-        .await?
-        .flatten();
+    let blocked_until =
+        sqlx::query_scalar!("select blocked_until from login_throttle where key = $1", address)
+            .fetch_optional(tx)
+            .await?
+            .flatten();
     Ok(blocked_until.and_then(|until| seconds_left(until, now)))
 }
 
@@ -132,7 +137,10 @@ fn seconds_left(until: OffsetDateTime, now: OffsetDateTime) -> Option<u64> {
 }
 
 pub(super) async fn purge(tx: &mut PgConnection, now: OffsetDateTime) -> Result<(), sqlx::Error> {
-    sqlx::query!("delete from login_throttle where last_failure_at < $1", now - MEMORY).execute(tx).await.map(|_| ())
+    sqlx::query!("delete from login_throttle where last_failure_at < $1", now - MEMORY)
+        .execute(tx)
+        .await
+        .map(|_| ())
 }
 
 #[cfg(test)]
@@ -166,7 +174,20 @@ mod tests {
     #[test]
     fn waits_begin_after_the_allowance_double_and_end_at_a_minute() {
         let waits: Vec<_> = (4..=15).map(|failures| wait_after(failures, 5)).collect();
-        let expected = [None, None, Some(1), Some(2), Some(4), Some(8), Some(16), Some(32), Some(60), Some(60), Some(60), Some(60)];
+        let expected = [
+            None,
+            None,
+            Some(1),
+            Some(2),
+            Some(4),
+            Some(8),
+            Some(16),
+            Some(32),
+            Some(60),
+            Some(60),
+            Some(60),
+            Some(60),
+        ];
         assert_eq!(waits, expected);
         assert_eq!(wait_after(i32::MAX, 5), Some(60));
     }
