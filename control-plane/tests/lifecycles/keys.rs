@@ -44,7 +44,10 @@ async fn a_new_key_signs_once_every_edge_holds_it_and_the_old_one_stays_until_it
     for token in [&before, &after] {
         world.get("/api/v1/agents", token).await.expect(200);
     }
-    assert_eq!(statuses(&world).await, [(old.clone(), KeyStatus::Retiring), (next.clone(), KeyStatus::Active)]);
+    assert_eq!(
+        statuses(&world).await,
+        [(old.clone(), KeyStatus::Retiring), (next.clone(), KeyStatus::Active)]
+    );
 
     world.pass(Duration::seconds(3_600 + 300 - 1));
     keys::advance(&world.app).await.unwrap();
@@ -52,11 +55,12 @@ async fn a_new_key_signs_once_every_edge_holds_it_and_the_old_one_stays_until_it
     world.pass(Duration::seconds(2));
     keys::advance(&world.app).await.unwrap();
     assert_eq!(statuses(&world).await, [(next, KeyStatus::Active)]);
-    let left: i32 = sqlx::query_scalar("select length(private_key_ciphertext) from signing_keys where kid = $1")
-        .bind(&old)
-        .fetch_one(&mut world.database.superuser().await)
-        .await
-        .unwrap();
+    let left: i32 =
+        sqlx::query_scalar("select length(private_key_ciphertext) from signing_keys where kid = $1")
+            .bind(&old)
+            .fetch_one(&mut world.database.superuser().await)
+            .await
+            .unwrap();
     assert_eq!(left, 0, "the removed key's private part is still there");
 }
 

@@ -118,7 +118,12 @@ async fn a_cursor_goes_on_where_it_was_while_events_come_in() {
         world.token(&admin).await;
     }
     let ids = |body: &Value| -> Vec<String> {
-        body["data"].as_array().unwrap().iter().map(|event| event["eventId"].as_str().unwrap().to_owned()).collect()
+        body["data"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|event| event["eventId"].as_str().unwrap().to_owned())
+            .collect()
     };
     let all = ids(&world.get("/api/v1/audit?limit=100", &token).await.expect(200).body);
     let (mut seen, mut cursor) = (vec![], String::new());

@@ -63,8 +63,12 @@ async fn suspension_is_told_only_to_who_knows_the_secret_and_both_are_recorded()
     assert_eq!(world.ask_token(&agent).await.expect(400).get("error"), "unauthorized_client");
     let events = format!("/api/v1/audit?action=auth.failed&agentId={}", agent.id);
     let events = world.get(&events, &token).await.expect(200);
-    let reasons: Vec<&str> =
-        events.body["data"].as_array().unwrap().iter().map(|e| e["metadata"]["reason"].as_str().unwrap()).collect();
+    let reasons: Vec<&str> = events.body["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|e| e["metadata"]["reason"].as_str().unwrap())
+        .collect();
     assert_eq!(reasons.len(), 2);
     assert!(reasons.contains(&"agent is suspended"), "{reasons:?}");
     assert!(!events.text.contains("sk_live_"));

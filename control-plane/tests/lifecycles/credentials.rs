@@ -22,7 +22,8 @@ async fn an_expired_credential_stops_working_by_itself() {
     assert_eq!(world.ask_token(&short_lived).await.expect(401).get("error"), "invalid_client");
     world.ask_token(&agent).await.expect(200);
     let list = world.get(&path, &token).await.expect(200);
-    let expired = list.body["data"].as_array().unwrap().iter().find(|c| c["expiresAt"] == json!(end)).unwrap();
+    let expired =
+        list.body["data"].as_array().unwrap().iter().find(|c| c["expiresAt"] == json!(end)).unwrap();
     assert_eq!(expired["status"], "expired");
     let rotate = format!("{path}/{}/rotate", made.get("credentialId"));
     assert_eq!(world.post(&rotate, &token, &json!({})).await.expect(409).get("code"), "CREDENTIAL_EXPIRED");

@@ -37,7 +37,10 @@ async fn a_failed_request_leaves_its_key_free_and_an_abandoned_one_after_a_minut
 
     // As a process that died in the middle leaves it.
     let mut connection = world.database.superuser().await;
-    sqlx::query("update idempotency_keys set status = null, response_ciphertext = null").execute(&mut connection).await.unwrap();
+    sqlx::query("update idempotency_keys set status = null, response_ciphertext = null")
+        .execute(&mut connection)
+        .await
+        .unwrap();
     let busy = world.json("POST", "/api/v1/agents", &token, &other, Some("k")).await.expect(409);
     assert_eq!(busy.get("code"), "IDEMPOTENCY_IN_PROGRESS");
     world.pass(Duration::seconds(61));

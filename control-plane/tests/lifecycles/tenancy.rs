@@ -49,20 +49,22 @@ async fn every_tenant_table_shows_an_organization_its_own_rows_and_no_others() {
     assert!(tables.len() >= 11, "{tables:?}");
     let mut filled = 0;
     for table in &tables {
-        let forced: bool =
-            sqlx::query_scalar("select relrowsecurity and relforcerowsecurity from pg_class where oid = $1::regclass")
-                .bind(table)
-                .fetch_one(&mut world.database.superuser().await)
-                .await
-                .unwrap();
+        let forced: bool = sqlx::query_scalar(
+            "select relrowsecurity and relforcerowsecurity from pg_class where oid = $1::regclass",
+        )
+        .bind(table)
+        .fetch_one(&mut world.database.superuser().await)
+        .await
+        .unwrap();
         assert!(forced, "{table} has no forced row-level security");
         let rows = async |organization: &str, of: &str| -> i64 {
             let mut tx = world.app.db.tenant(organization.parse().unwrap()).await.unwrap();
-            let partition = sqlx::query_scalar::<_, bool>("select relispartition from pg_class where oid = $1::regclass")
-                .bind(table)
-                .fetch_one(&mut *tx)
-                .await
-                .unwrap();
+            let partition =
+                sqlx::query_scalar::<_, bool>("select relispartition from pg_class where oid = $1::regclass")
+                    .bind(table)
+                    .fetch_one(&mut *tx)
+                    .await
+                    .unwrap();
             if partition {
                 // Reached through its parent only.
                 return 0;
@@ -186,12 +188,22 @@ async fn production_refuses_a_login_role_for_which_policies_would_mean_nothing()
     world.app.db.check_privileges().await.unwrap();
     let superuser = world.database.superuser_url();
     let refused = world.another(&[("DATABASE_URL", &superuser)]).await.unwrap_err();
-    assert!(matches!(refused, agentidp::app::StartError::Db(DbError::PrivilegedRole("superuser"))), "{refused}");
+    assert!(
+        matches!(refused, agentidp::app::StartError::Db(DbError::PrivilegedRole("superuser"))),
+        "{refused}"
+    );
     let role = format!("agentidp_bypass_{}", agentidp_tests::unique());
     let mut connection = world.database.superuser().await;
-    run(&mut connection, format!("create role {role} login bypassrls password '{role}' in role agentidp_app, agentidp_system")).await;
-    let url = world.database.login_url.replace("agentidp_database_tests", &role);
+    run(
+        &mut connection,
+        format!("create role {role} login bypassrls password '{role}' in role agentidp_app, agentidp_system"),
+    )
+    .await;
+    let url = world.database.url_of(&role);
     let refused = world.another(&[("DATABASE_URL", &url)]).await.unwrap_err();
     run(&mut connection, format!("drop role {role}")).await;
-    assert!(matches!(refused, agentidp::app::StartError::Db(DbError::PrivilegedRole("BYPASSRLS"))), "{refused}");
+    assert!(
+        matches!(refused, agentidp::app::StartError::Db(DbError::PrivilegedRole("BYPASSRLS"))),
+        "{refused:?}"
+    );
 }

@@ -248,8 +248,14 @@ impl TestDatabase {
         let template = template(&mut connection).await;
         run(&mut connection, format!("create database {name} template {template}")).await;
         connection.close().await.unwrap();
-        let login_url = options(Some(&name)).username(LOGIN).password(LOGIN).to_url_lossy().to_string();
-        Self { name, login_url }
+        let mut database = Self { name, login_url: String::new() };
+        database.login_url = database.url_of(LOGIN);
+        database
+    }
+
+    /// Of a role whose password is its name.
+    pub fn url_of(&self, role: &str) -> String {
+        options(Some(&self.name)).username(role).password(role).to_url_lossy().to_string()
     }
 
     /// Past every policy, to see what no request can.
@@ -276,17 +282,18 @@ impl Drop for TestDatabase {
 /// The name of the template for the present migrations, made by whoever comes first.
 async fn template(connection: &mut PgConnection) -> String {
     let migrations = sqlx::migrate!("./migrations");
-    let version: String = migrations.iter().flat_map(|step| step.checksum.iter().take(4)).fold(
-        String::new(),
-        |text, byte| format!("{text}{byte:02x}"),
-    );
+    let version: String = migrations
+        .iter()
+        .flat_map(|step| step.checksum.iter().take(4))
+        .fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
     let name = format!("agentidp_template_{version}");
     sqlx::query("select pg_advisory_lock($1)").bind(SETUP_LOCK).execute(&mut *connection).await.unwrap();
-    let exists: bool = sqlx::query_scalar("select exists (select from pg_database where datname = $1 and datistemplate)")
-        .bind(&name)
-        .fetch_one(&mut *connection)
-        .await
-        .unwrap();
+    let exists: bool =
+        sqlx::query_scalar("select exists (select from pg_database where datname = $1 and datistemplate)")
+            .bind(&name)
+            .fetch_one(&mut *connection)
+            .await
+            .unwrap();
     if !exists {
         run(connection, format!("drop database if exists {name} with (force)")).await;
         run(connection, format!("create database {name}")).await;

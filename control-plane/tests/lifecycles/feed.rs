@@ -53,11 +53,12 @@ async fn two_sequencers_and_two_hundred_writers_leave_no_gap_and_lose_nothing() 
     });
     futures_util::future::join(join_all(writers), join_all(sequencers)).await;
     while sequence_committed(&world.app).await.unwrap() > 0 {}
-    let sequences: Vec<i64> = sqlx::query_scalar("select sequence from edge_feed where sequence > $1 order by sequence")
-        .bind(i64::try_from(before).unwrap())
-        .fetch_all(&mut world.database.superuser().await)
-        .await
-        .unwrap();
+    let sequences: Vec<i64> =
+        sqlx::query_scalar("select sequence from edge_feed where sequence > $1 order by sequence")
+            .bind(i64::try_from(before).unwrap())
+            .fetch_all(&mut world.database.superuser().await)
+            .await
+            .unwrap();
     let first = i64::try_from(before).unwrap() + 1;
     assert_eq!(sequences, (first..first + 180).collect::<Vec<_>>());
 }
@@ -93,7 +94,10 @@ async fn following_step_by_step_and_beginning_anew_lead_to_the_same_knowledge() 
                 world.json("PATCH", &path, &token, &status, None).await.expect(200);
             }
             1 => {
-                world.delete(&format!("{path}/credentials/{credential}?revokeTokens=true"), &token).await.expect(204);
+                world
+                    .delete(&format!("{path}/credentials/{credential}?revokeTokens=true"), &token)
+                    .await
+                    .expect(204);
             }
             _ => {
                 world.delete(&path, &token).await.expect(204);
@@ -105,7 +109,8 @@ async fn following_step_by_step_and_beginning_anew_lead_to_the_same_knowledge() 
         let path = format!("/edge/v1/changes?after={}", follower.sequence());
         follower.apply(batch(&world, &path).await, now_ms(&world)).unwrap();
     }
-    let anew = State::from_snapshot(batch(&world, "/edge/v1/snapshot").await, now_ms(&world), hasher).unwrap();
+    let anew =
+        State::from_snapshot(batch(&world, "/edge/v1/snapshot").await, now_ms(&world), hasher).unwrap();
     assert_eq!((follower.sequence(), follower.exceptions.len()), (anew.sequence(), anew.exceptions.len()));
     for agent in agents {
         assert_eq!(follower.exceptions.agent(agent), anew.exceptions.agent(agent));
@@ -150,8 +155,11 @@ async fn an_exception_outlives_the_longest_token_there_could_be() {
     world.json("PATCH", &path, &token, &json!({"status": "suspended"}), None).await.expect(200);
     sequence_committed(&world.app).await.unwrap();
     world.pass(Duration::hours(23));
-    let state =
-        State::from_snapshot(batch(&world, "/edge/v1/snapshot").await, now_ms(&world), SeededHasher::new([1; 16]))
-            .unwrap();
+    let state = State::from_snapshot(
+        batch(&world, "/edge/v1/snapshot").await,
+        now_ms(&world),
+        SeededHasher::new([1; 16]),
+    )
+    .unwrap();
     assert!(state.exceptions.agent(agent.id.parse().unwrap()).is_some());
 }
