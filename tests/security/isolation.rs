@@ -5,14 +5,13 @@
 //! the same, so that nothing can be inferred from them.
 
 use agentidp_tests::api::encode;
-use agentidp_tests::openapi::{Operation, operations};
+use agentidp_tests::openapi::operations;
 use agentidp_tests::tenants::new_agent;
-use agentidp_tests::{Agent, Answer, Api, ControlPlane, Tenant, eventually, unique};
-use serde_json::{Value, json};
+use agentidp_tests::{Api, ControlPlane, eventually, unique};
+use serde_json::json;
 use std::time::Duration;
 
-/// Belongs to nobody.
-const NOBODY: &str = "0198c5a4-0000-7000-8000-00000000dead";
+use crate::two_tenants::{Ids, NOBODY, Scene, call, seen};
 
 /// How an operation keeps organizations apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,161 +65,6 @@ fn case(operation: &str) -> Option<Case> {
         "get_edge_snapshot" | "get_edge_changes" => Case::EdgeOnly,
         _ => return None,
     })
-}
-
-/// Two organizations with everything in the victim's that there can be.
-struct Scene {
-    control_plane: ControlPlane,
-    victim: Tenant,
-    victim_agent: Agent,
-    victim_token: String,
-    victim_event: String,
-    outsider: Tenant,
-    outsider_agent: Agent,
-    /// Text that is in the victim's data only.
-    marks: Vec<String>,
-}
-
-impl Scene {
-    async fn set() -> Self {
-        let control_plane = ControlPlane::start();
-        let platform = control_plane.platform().await;
-        let (victim, outsider) = (platform.create_organization().await, platform.create_organization().await);
-        let mark = format!("victim{}", unique());
-        let mut body = new_agent();
-        body["owner"] = json!(format!("owner-{mark}"));
-        body["name"] = json!(format!("name-{mark}"));
-        body["description"] = json!(format!("description-{mark}"));
-        body["email"] = json!(format!("{mark}@tests.example"));
-        body["capabilities"] = json!([format!("{mark}:read")]);
-        body["scopes"] = json!(["agents:read", "agents:write", "tokens:read"]);
-        let victim_agent = victim.create_agent_as(&body).await;
-        let victim_token = victim_agent.token(&victim.api).await;
-        let outsider_agent = outsider.create_agent(&["agents:read", "agents:write"]).await;
-        let events = victim.api.get("/api/v1/audit").await.expect(200).json();
-        let victim_event = events["data"][0]["eventId"].as_str().unwrap().to_owned();
-        let marks = vec![
-            mark,
-            victim.slug.clone(),
-            victim.organization_id.clone(),
-            victim.admin.id.clone(),
-            victim.admin.email.clone(),
-            victim.admin.credential_id.clone(),
-            victim.admin.secret.clone(),
-            victim_agent.id.clone(),
-            victim_agent.credential_id.clone(),
-            victim_agent.secret.clone(),
-            victim_event.clone(),
-        ];
-        Self {
-            control_plane,
-            victim,
-            victim_agent,
-            victim_token,
-            victim_event,
-            outsider,
-            outsider_agent,
-            marks,
-        }
-    }
-
-    /// Nothing of the victim is in the answer, but for what the outsider said itself.
-    #[track_caller]
-    fn assert_silent(&self, answer: &Answer, said: &[&str]) {
-        let headers = format!("{:?}", answer.headers);
-        for mark in self.marks.iter().filter(|mark| !said.contains(&mark.as_str())) {
-            let shown = answer.body.contains(mark.as_str()) || headers.contains(mark.as_str());
-            assert!(!shown, "{} shows `{mark}`: {}", answer.asked, answer.body);
-        }
-    }
-
-    /// All that the victim can see of itself, without what time alone changes.
-    async fn victim_view(&self) -> Vec<Value> {
-        let api = &self.victim.api;
-        let credentials = format!("/api/v1/agents/{}/credentials", self.victim_agent.id);
-        let organization = format!("/api/v1/organizations/{}", self.victim.organization_id);
-        let mut view = vec![];
-        for path in ["/api/v1/agents?limit=100", &credentials, &organization] {
-            let mut body = api.get(path).await.json();
-            if let Some(items) = body["data"].as_array_mut() {
-                for item in items.iter_mut() {
-                    item["lastUsedAt"] = Value::Null;
-                }
-            }
-            view.push(body);
-        }
-        let token =
-            api.with_token(&self.victim_token).get(&format!("/api/v1/agents/{}", self.victim_agent.id)).await;
-        view.push(token.expect(200).json());
-        view
-    }
-}
-
-impl Ids {
-    /// An operation's path with these ids in it.
-    fn path(&self, operation: &Operation) -> String {
-        let mut path = operation.path.clone();
-        for name in &operation.path_parameters {
-            let id = match name.as_str() {
-                "agentId" => &self.agent,
-                "credentialId" => &self.credential,
-                "organizationId" => &self.organization,
-                "eventId" => &self.event,
-                other => panic!("no id for `{other}` of {}", operation.id),
-            };
-            path = path.replace(&format!("{{{name}}}"), id);
-        }
-        path
-    }
-}
-
-struct Ids {
-    agent: String,
-    credential: String,
-    organization: String,
-    event: String,
-}
-
-impl Ids {
-    fn nobodys() -> Self {
-        let id = || NOBODY.to_owned();
-        Self { agent: id(), credential: id(), organization: id(), event: id() }
-    }
-
-    fn victims(scene: &Scene) -> Self {
-        Self {
-            agent: scene.victim_agent.id.clone(),
-            credential: scene.victim_agent.credential_id.clone(),
-            organization: scene.victim.organization_id.clone(),
-            event: scene.victim_event.clone(),
-        }
-    }
-}
-
-/// What there is to see in an answer, with the ids that were asked for made equal.
-fn seen(answer: &Answer, ids: &[&str]) -> (u16, Option<String>, String) {
-    let mut body = answer.body.clone();
-    for id in ids {
-        body = body.replace(id, "ID");
-    }
-    (answer.status, answer.header("content-type").map(str::to_owned), body)
-}
-
-/// A body that would be taken if the thing were one's own.
-fn body_of(operation: &str) -> Option<Value> {
-    Some(match operation {
-        "update_agent" => json!({"owner": "taken over", "status": "suspended", "revokeTokens": true}),
-        "generate_credential" => json!({}),
-        "rotate_only_credential" | "rotate_credential" => json!({"overlapSeconds": 60, "revokeTokens": true}),
-        _ => return None,
-    })
-}
-
-async fn call(api: &Api, operation: &Operation, path: &str) -> Answer {
-    match body_of(&operation.id) {
-        Some(body) => api.json(&operation.method, path, &body).await,
-        None => api.send(api.request(&operation.method, path)).await,
-    }
 }
 
 #[tokio::test]

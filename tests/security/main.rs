@@ -9,9 +9,12 @@
 )]
 
 mod bad_input;
+mod bad_requests;
+mod bench;
 mod bodies;
 mod concurrency;
 mod crash;
 mod isolation;
 mod naughty_strings;
 mod secrets;
+mod two_tenants;

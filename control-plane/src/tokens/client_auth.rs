@@ -1,6 +1,7 @@
 //! Client authentication (RFC 6749 §2.3.1): by `Basic` header or in the body, never both.
 
-use agentidp_shared::ids::AgentId;
+use agentidp_shared::ids::{AgentId, OrganizationId};
+use agentidp_shared::scopes::ScopeSet;
 use axum::http::{HeaderMap, header};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -15,6 +16,7 @@ use crate::audit::{self, Action, NewEvent};
 use crate::credentials;
 use crate::infra::config::Secret;
 use crate::infra::http::client_info::ClientInfo;
+use crate::policy;
 
 /// Longest client id and secret looked at, in bytes.
 const MAX_CREDENTIAL_LENGTH: usize = 512;
@@ -75,6 +77,45 @@ fn basic(headers: &HeaderMap) -> Result<Option<UnverifiedClient>, OAuthError> {
         client_id: decode(id).map_err(|_| malformed())?,
         secret: Secret::new(decode(secret).map_err(|_| malformed())?),
     }))
+}
+
+/// Who asks something about a token.
+pub(super) struct Requester {
+    pub agent_id: AgentId,
+    pub organization_id: OrganizationId,
+    pub scopes: ScopeSet,
+    pub is_administrator: bool,
+}
+
+/// Who asks: by access token or by client authentication, never both.
+pub(super) async fn requester(
+    app: &App,
+    headers: &HeaderMap,
+    form: &Form,
+    client_info: &ClientInfo,
+) -> Result<Requester, OAuthError> {
+    let caller = policy::authenticate_bearer(app, headers).await.map_err(OAuthError::Bearer)?;
+    match (caller, presented(headers, form)?) {
+        (Some(_), Some(_)) => {
+            Err(OAuthError::InvalidRequest("an access token and client credentials: use one".into()))
+        }
+        (Some(caller), None) => Ok(Requester {
+            is_administrator: caller.is_administrator(),
+            agent_id: caller.agent_id,
+            organization_id: caller.organization_id,
+            scopes: caller.scopes,
+        }),
+        (None, Some(unverified)) => {
+            let client = authenticate(app, &unverified, client_info).await?;
+            Ok(Requester {
+                is_administrator: client.is_administrator(),
+                agent_id: client.agent_id,
+                organization_id: client.organization_id,
+                scopes: client.scopes,
+            })
+        }
+        (None, None) => Err(OAuthError::InvalidClient),
+    }
 }
 
 /// Checks a client's secret and whether it may act. The answer does not tell an unknown client from a wrong secret; that an

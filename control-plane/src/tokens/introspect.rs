@@ -4,7 +4,6 @@
 use agentidp_shared::claims::Claims;
 use agentidp_shared::exceptions::Exceptions;
 use agentidp_shared::hashing::SeededHasher;
-use agentidp_shared::ids::OrganizationId;
 use agentidp_shared::scopes::ScopeSet;
 use agentidp_shared::verify::{self, Expectation, Unverified};
 use axum::Json;
@@ -22,7 +21,6 @@ use crate::app::App;
 use crate::audit::{self, Action, NewEvent};
 use crate::infra::clock::unix_seconds;
 use crate::infra::http::client_info::ClientInfo;
-use crate::policy;
 
 const REQUIRED_SCOPE: &str = "tokens:read";
 
@@ -64,10 +62,15 @@ pub(super) async fn introspect_token(
     body: Bytes,
 ) -> Result<impl IntoResponse, OAuthError> {
     let form = Form::read(&headers, &body)?;
-    let organization = requester(&app, &headers, &form, &client_info).await?;
+    let requester = client_auth::requester(&app, &headers, &form, &client_info).await?;
+    if !requester.scopes.contains(REQUIRED_SCOPE) {
+        return Err(OAuthError::InsufficientScope(REQUIRED_SCOPE));
+    }
     let unverified_token = form.required("token")?;
     let claims = match authentic_claims(&app, unverified_token) {
-        Some(claims) if claims.organization_id == organization => counts(&app, claims, &client_info).await?,
+        Some(claims) if claims.organization_id == requester.organization_id => {
+            counts(&app, claims, &client_info).await?
+        }
         _ => None,
     };
     let response = match claims {
@@ -95,31 +98,6 @@ pub(super) async fn introspect_token_alias(
     body: Bytes,
 ) -> Result<impl IntoResponse, OAuthError> {
     introspect_token(state, client_info, headers, body).await
-}
-
-async fn requester(
-    app: &App,
-    headers: &HeaderMap,
-    form: &Form,
-    client_info: &ClientInfo,
-) -> Result<OrganizationId, OAuthError> {
-    let caller = policy::authenticate_bearer(app, headers).await.map_err(OAuthError::Bearer)?;
-    let (organization, scopes) = match (caller, client_auth::presented(headers, form)?) {
-        (Some(_), Some(_)) => {
-            return Err(OAuthError::InvalidRequest("an access token and client credentials: use one".into()));
-        }
-        (Some(caller), None) => (caller.organization_id, caller.scopes),
-        (None, Some(unverified)) => {
-            let client = client_auth::authenticate(app, &unverified, client_info).await?;
-            (client.organization_id, client.scopes)
-        }
-        (None, None) => return Err(OAuthError::InvalidClient),
-    };
-    if scopes.contains(REQUIRED_SCOPE) {
-        Ok(organization)
-    } else {
-        Err(OAuthError::InsufficientScope(REQUIRED_SCOPE))
-    }
 }
 
 /// The claims of a token of ours whose signature and times are good, whatever its audience.

@@ -2,7 +2,6 @@
 
 use agentidp_shared::claims::Claims;
 use agentidp_shared::feed::Change;
-use agentidp_shared::ids::{AgentId, OrganizationId};
 use agentidp_shared::verify::{self, Unverified};
 use axum::body::Bytes;
 use axum::extract::State;
@@ -11,15 +10,15 @@ use axum::response::IntoResponse;
 use serde_json::json;
 use utoipa::ToSchema;
 
+use super::client_auth::{self, Requester};
 use super::form::Form;
 use super::oauth_error::{OAuthError, OAuthErrorBody};
-use super::{client_auth, store};
+use super::store;
 use crate::app::App;
 use crate::audit::{self, Action, NewEvent};
 use crate::edge_feed;
 use crate::infra::clock::{from_unix_seconds, unix_seconds};
 use crate::infra::http::client_info::ClientInfo;
-use crate::policy;
 
 /// A revocation request.
 #[derive(Debug, ToSchema)]
@@ -30,13 +29,6 @@ pub(super) struct RevocationRequest {
     token_type_hint: Option<String>,
     client_id: Option<String>,
     client_secret: Option<String>,
-}
-
-/// Who asks: by access token or by client authentication.
-struct Requester {
-    agent_id: AgentId,
-    organization_id: OrganizationId,
-    is_administrator: bool,
 }
 
 /// Revoke a token
@@ -57,7 +49,7 @@ pub(super) async fn revoke_token(
     body: Bytes,
 ) -> Result<impl IntoResponse, OAuthError> {
     let form = Form::read(&headers, &body)?;
-    let requester = requester(&app, &headers, &form, &client_info).await?;
+    let requester = client_auth::requester(&app, &headers, &form, &client_info).await?;
     let unverified_token = form.required("token")?;
     if let Some(claims) = authentic_claims(&app, unverified_token) {
         revoke(&app, &requester, &claims, &client_info).await?;
@@ -81,35 +73,6 @@ pub(super) async fn revoke_token_alias(
     body: Bytes,
 ) -> Result<impl IntoResponse, OAuthError> {
     revoke_token(state, client_info, headers, body).await
-}
-
-async fn requester(
-    app: &App,
-    headers: &HeaderMap,
-    form: &Form,
-    client_info: &ClientInfo,
-) -> Result<Requester, OAuthError> {
-    let caller = policy::authenticate_bearer(app, headers).await.map_err(OAuthError::Bearer)?;
-    let presented = client_auth::presented(headers, form)?;
-    match (caller, presented) {
-        (Some(_), Some(_)) => {
-            Err(OAuthError::InvalidRequest("an access token and client credentials: use one".into()))
-        }
-        (Some(caller), None) => Ok(Requester {
-            agent_id: caller.agent_id,
-            organization_id: caller.organization_id,
-            is_administrator: caller.is_administrator(),
-        }),
-        (None, Some(unverified)) => {
-            let client = client_auth::authenticate(app, &unverified, client_info).await?;
-            Ok(Requester {
-                agent_id: client.agent_id,
-                organization_id: client.organization_id,
-                is_administrator: client.is_administrator(),
-            })
-        }
-        (None, None) => Err(OAuthError::InvalidClient),
-    }
 }
 
 /// The claims of a token that one of our keys signed and that has not expired; nothing else needs revoking.
