@@ -232,6 +232,9 @@ pub(super) async fn lock_status(
 }
 
 /// Sets the status; with `revoke_tokens` also the second up to which tokens are refused, which never moves back. Returns it.
+///
+/// Each revocation moves it on by a second at least: what was issued after the last one has the second after it as its `iat`,
+/// also when this second has not begun yet, and is to be refused now.
 pub(super) async fn set_status(
     tx: &mut TenantTx,
     agent: AgentId,
@@ -241,7 +244,8 @@ pub(super) async fn set_status(
 ) -> Result<Option<OffsetDateTime>, sqlx::Error> {
     sqlx::query_scalar!(
         "update agents set status = $2, updated_at = $4,
-           not_before = case when $3 then greatest(not_before, $4) else not_before end,
+           not_before = case when not $3 then not_before
+             when not_before >= date_trunc('second', $4::timestamptz) then not_before + interval '1 second' else $4 end,
            decommissioned_at = case when $2 = 'decommissioned' then $4 else decommissioned_at end
          where id = $1 returning not_before",
         agent.as_uuid(),
