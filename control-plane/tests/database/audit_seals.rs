@@ -1,0 +1,261 @@
+//! The seals of the audit log: one chain over everything that is committed, whoever seals.
+
+use agentidp::app::App;
+use agentidp::audit::{self, Action, NewEvent};
+use agentidp_shared::audit_chain::{Hash, SealedEvent, genesis, hash};
+use agentidp_shared::ids::OrganizationId;
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+use sqlx::PgConnection;
+use time::{Duration, OffsetDateTime};
+use uuid::Uuid;
+
+use crate::support::{Instance, Tenant, execute, hex, number};
+
+#[derive(sqlx::FromRow)]
+struct Sealed {
+    sequence: i64,
+    previous_hash: Vec<u8>,
+    hash: Vec<u8>,
+    event_id: Uuid,
+    occurred_at: OffsetDateTime,
+    organization_id: Uuid,
+    agent_id: Option<Uuid>,
+    action: String,
+    outcome: String,
+    ip_address: Option<String>,
+    user_agent: Option<String>,
+    metadata: Value,
+}
+
+/// How many events are sealed, or the sequence at which the chain breaks. As an auditor would find out: from the rows alone.
+async fn verify(instance: &Instance) -> Result<i64, i64> {
+    let rows: Vec<Sealed> = sqlx::query_as(
+        "select sequence, previous_hash, hash, event_id, occurred_at, events.organization_id, agent_id, action, outcome,
+           ip_address, user_agent, metadata
+         from audit_seals join audit_events events using (event_id) order by sequence",
+    )
+    .fetch_all(&mut instance.superuser().await)
+    .await
+    .unwrap();
+    let mut previous: Hash = genesis(instance.app.feed.instance());
+    for (row, expected) in rows.iter().zip(1_i64..) {
+        let event = SealedEvent {
+            sequence: expected.unsigned_abs(),
+            event_id: row.event_id.into(),
+            timestamp_us: i64::try_from(row.occurred_at.unix_timestamp_nanos() / 1_000).unwrap(),
+            organization_id: row.organization_id.into(),
+            agent_id: row.agent_id.map(Into::into),
+            action: &row.action,
+            outcome: &row.outcome,
+            ip_address: row.ip_address.as_deref(),
+            user_agent: row.user_agent.as_deref(),
+            metadata: &row.metadata,
+        };
+        let computed = hash(&previous, &event);
+        if row.sequence != expected || row.previous_hash != previous || row.hash != computed {
+            return Err(expected);
+        }
+        previous = computed;
+    }
+    let count = i64::try_from(rows.len()).unwrap();
+    let seals = instance.number("select count(*) from audit_seals").await;
+    if seals == count { Ok(count) } else { Err(count + 1) }
+}
+
+async fn record(tx: &mut PgConnection, app: &App, organization: OrganizationId, number: usize) {
+    let metadata = json!({"number": number, "text": "ä \u{1F511} \"quoted\" \\", "list": [1.5, -0.0, null, {"b": 1, "a": 2}]});
+    let event = NewEvent::new(organization, Action::TokenIssued).metadata(metadata);
+    audit::record(tx, app, event).await.unwrap();
+}
+
+/// Records and commits so many events.
+async fn commit(instance: &Instance, tenant: &Tenant, events: usize) {
+    let organization = tenant.uuid().into();
+    let mut tx = instance.app.db.tenant(organization).await.unwrap();
+    for number in 0..events {
+        record(&mut tx, &instance.app, organization, number).await;
+    }
+    tx.commit().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_sealers_make_one_chain_without_a_gap_over_what_concurrent_transactions_commit() {
+    let instance = Instance::start_with(|settings| settings.with("DATABASE_MAX_CONNECTIONS", "8")).await;
+    let other = instance.another_process().await;
+    let tenant = instance.tenant().await;
+    let writers = join_all((0..150_usize).map(|number| {
+        let app = if number % 2 == 0 { instance.app.clone() } else { other.clone() };
+        let organization = OrganizationId::new(tenant.uuid());
+        tokio::spawn(async move {
+            let mut tx = app.db.tenant(organization).await.unwrap();
+            record(&mut tx, &app, organization, number).await;
+            if number % 5 == 0 { drop(tx) } else { tx.commit().await.unwrap() }
+        })
+    }));
+    let done = tokio_util::sync::CancellationToken::new();
+    let seal = async |app: &App| {
+        let mut sealed = 0;
+        while !done.is_cancelled() {
+            sealed += audit::seal_committed(app).await.unwrap();
+        }
+        sealed
+    };
+    let write = async {
+        writers.await.into_iter().for_each(Result::unwrap);
+        let mut superuser = instance.superuser().await;
+        while number(&mut superuser, "select count(*) from audit_unsealed").await > 0 {}
+        done.cancel();
+    };
+    let ((), one, two) = tokio::join!(write, seal(&instance.app), seal(&other));
+    let events = instance.number("select count(*) from audit_events").await;
+    assert!(events >= 120, "{events}");
+    assert_eq!(verify(&instance).await, Ok(events));
+    assert_eq!(i64::try_from(one + two).unwrap(), events);
+}
+
+#[tokio::test]
+async fn more_events_than_one_seal_takes_are_sealed_in_several() {
+    let instance = Instance::start().await;
+    let tenant = instance.tenant().await;
+    commit(&instance, &tenant, 1_100).await;
+    let mut sizes = vec![];
+    loop {
+        match audit::seal_committed(&instance.app).await.unwrap() {
+            0 => break,
+            size => sizes.push(size),
+        }
+    }
+    assert_eq!(sizes[..2], [500, 500]);
+    assert_eq!(verify(&instance).await, Ok(instance.number("select count(*) from audit_events").await));
+}
+
+#[tokio::test]
+async fn an_event_is_sealed_once_committed_also_if_it_is_older_than_what_is_sealed_already() {
+    let instance = Instance::start().await;
+    let tenant = instance.tenant().await;
+    let organization = tenant.uuid().into();
+    let mut early = instance.app.db.tenant(organization).await.unwrap();
+    record(&mut early, &instance.app, organization, 0).await;
+    instance.advance(Duration::minutes(1));
+    commit(&instance, &tenant, 3).await;
+    instance.seal().await;
+    let before = verify(&instance).await.unwrap();
+    early.commit().await.unwrap();
+    instance.seal().await;
+    assert_eq!(verify(&instance).await, Ok(before + 1));
+    assert_eq!(instance.number("select count(*) from audit_unsealed").await, 0);
+}
+
+#[tokio::test]
+async fn what_is_shown_of_an_event_verifies_its_hash() {
+    let instance = Instance::start().await;
+    let tenant = instance.tenant().await;
+    let unsealed = tenant.events("agent.created").await;
+    assert!(
+        unsealed[0]["hash"].is_null() && unsealed[0]["sequence"].is_null(),
+        "not sealed yet: {unsealed:?}"
+    );
+    instance.seal().await;
+    let shown = &tenant.events("agent.created").await[0];
+    let metadata = shown["metadata"].clone();
+    let text = |name: &str| shown[name].as_str();
+    let timestamp =
+        OffsetDateTime::parse(text("timestamp").unwrap(), &time::format_description::well_known::Rfc3339)
+            .unwrap();
+    let event = SealedEvent {
+        sequence: shown["sequence"].as_u64().unwrap(),
+        event_id: text("eventId").unwrap().parse().unwrap(),
+        timestamp_us: i64::try_from(timestamp.unix_timestamp_nanos() / 1_000).unwrap(),
+        organization_id: text("organizationId").unwrap().parse().unwrap(),
+        agent_id: text("agentId").map(|id| id.parse().unwrap()),
+        action: text("action").unwrap(),
+        outcome: text("outcome").unwrap(),
+        ip_address: text("ipAddress"),
+        user_agent: text("userAgent"),
+        metadata: &metadata,
+    };
+    let previous = text("previousHash").unwrap();
+    let mut bytes: Hash = [0; 32];
+    for (position, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&previous[2 * position..2 * position + 2], 16).unwrap();
+    }
+    assert_eq!(hex(&hash(&bytes, &event)), text("hash").unwrap());
+}
+
+#[tokio::test]
+async fn tampering_attack_a_changed_or_removed_event_breaks_the_chain_where_it_was() {
+    let instance = Instance::start().await;
+    let tenant = instance.tenant().await;
+    commit(&instance, &tenant, 6).await;
+    instance.seal().await;
+    verify(&instance).await.unwrap();
+    // Past the triggers, as who owns the server could; then back as it was.
+    let mut superuser = instance.superuser().await;
+    let backup = "set session_replication_role = replica;
+        create table events_backup as table audit_events; create table seals_backup as table audit_seals";
+    execute(&mut superuser, backup).await;
+    let victim = "where event_id = (select event_id from seals_backup where sequence = 4)";
+    for tampering in [
+        format!("update audit_events set outcome = 'failure' {victim}"),
+        format!("update audit_events set occurred_at = occurred_at + interval '1 microsecond' {victim}"),
+        format!("update audit_events set metadata = metadata || '{{\"x\": 1}}' {victim}"),
+        format!("update audit_events set agent_id = gen_random_uuid() {victim}"),
+        format!("update audit_events set user_agent = 'another' {victim}"),
+        format!("delete from audit_events {victim}"),
+        "delete from audit_seals where sequence = 4".to_owned(),
+        "update audit_seals set hash = sha256('x') where sequence = 4".to_owned(),
+        format!("delete from audit_events {victim}; delete from audit_seals where sequence = 4"),
+    ] {
+        execute(&mut superuser, &tampering).await;
+        assert_eq!(verify(&instance).await, Err(4), "{tampering}");
+        let restore = "truncate audit_events, audit_seals;
+            insert into audit_events table events_backup; insert into audit_seals table seals_backup";
+        execute(&mut superuser, restore).await;
+        verify(&instance).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn partitions_for_the_coming_months_are_made_by_whichever_process_runs() {
+    let instance = Instance::start().await;
+    instance.clock.set(time::macros::datetime!(2041-11-30 23:59:59 UTC));
+    let other = instance.another_process().await;
+    for app in [&instance.app, &other] {
+        audit::spawn(app);
+    }
+    for app in [&instance.app, &other] {
+        // Each does one round and ends.
+        app.shutdown.cancel();
+        app.tasks.close();
+        app.tasks.wait().await;
+    }
+    for month in ["2041_11", "2041_12", "2042_01", "2042_02"] {
+        for table in ["audit_events", "usage_counters"] {
+            let exists = format!("select (to_regclass('{table}_{month}') is not null)::int::bigint");
+            assert_eq!(instance.number(&exists).await, 1, "{table}_{month}");
+        }
+    }
+    let tenant = instance.tenant().await;
+    let events = "select count(*) from audit_events_2041_11";
+    assert!(instance.number(events).await > 0, "events go where they belong");
+    instance.advance(Duration::seconds(1));
+    tenant.again().await;
+    assert_eq!(instance.number("select count(*) from audit_events_2041_12").await, 1);
+}
+
+#[tokio::test]
+async fn a_month_that_has_events_already_keeps_them_and_the_other_months_get_their_partitions() {
+    let instance = Instance::start().await;
+    instance.clock.set(time::macros::datetime!(2041-12-15 12:00 UTC));
+    let tenant = instance.tenant().await;
+    instance.execute("select ensure_partitions('2041-11-01', 3)").await;
+    let made = |month: &str| format!("select (to_regclass('audit_events_{month}') is not null)::int::bigint");
+    let mut there = vec![];
+    for month in ["2041_11", "2041_12", "2042_01", "2042_02"] {
+        there.push(instance.number(&made(month)).await);
+    }
+    assert_eq!(there, [1, 0, 1, 1]);
+    tenant.again().await;
+    assert!(instance.number("select count(*) from audit_events_default").await > 1);
+}

@@ -1,0 +1,170 @@
+//! Credentials as time passes.
+
+use serde_json::{Value, json};
+use time::Duration;
+use time::format_description::well_known::Rfc3339;
+
+use crate::support::{Agent, Answer, Instance, Tenant};
+
+const MOMENT: Duration = Duration::microseconds(1);
+
+async fn scene() -> (Instance, Tenant, Agent) {
+    let instance = Instance::start().await;
+    let tenant = instance.tenant().await;
+    let agent = tenant.create_agent(&[]).await;
+    (instance, tenant, agent)
+}
+
+async fn rotate(tenant: &Tenant, agent: &Agent, body: Value) -> Answer {
+    tenant.api.post(&format!("{}/rotate", agent.credential_path()), &body).await
+}
+
+/// The agent with the credential of an answer.
+fn with_credential(agent: &Agent, answer: &Answer) -> Agent {
+    let (secret, credential_id) = (answer.text("clientSecret"), answer.text("credentialId"));
+    Agent { secret, credential_id, ..agent.clone() }
+}
+
+async fn rotated(tenant: &Tenant, agent: &Agent, body: Value) -> Agent {
+    with_credential(agent, &rotate(tenant, agent, body).await.expect(200))
+}
+
+/// The agent with a further credential that ends by itself.
+async fn ending_in(instance: &Instance, tenant: &Tenant, agent: &Agent, life: Duration) -> Agent {
+    let end = (instance.now() + life).format(&Rfc3339).unwrap();
+    let made = tenant.api.post(&format!("{}/credentials", agent.path()), &json!({"expiresAt": end})).await;
+    with_credential(agent, &made.expect(201))
+}
+
+#[tokio::test]
+async fn a_credential_is_accepted_until_it_expires_and_not_a_moment_longer() {
+    let (instance, tenant, agent) = scene().await;
+    let agent = ending_in(&instance, &tenant, &agent, Duration::minutes(10)).await;
+    instance.advance(Duration::minutes(10) - MOMENT);
+    agent.ask_token(&tenant.api).await.expect(200);
+    assert_eq!(tenant.credential(&agent).await["status"], "active");
+    instance.advance(MOMENT);
+    agent.ask_token(&tenant.api).await.expect(401);
+    assert_eq!(tenant.credential(&agent).await["status"], "expired");
+    assert_eq!(rotate(&tenant, &agent, json!({})).await.expect(409).code(), "CREDENTIAL_EXPIRED");
+}
+
+#[tokio::test]
+async fn a_credential_that_would_have_expired_already_is_not_made() {
+    let (instance, tenant, agent) = scene().await;
+    let now = instance.now().format(&Rfc3339).unwrap();
+    tenant.api.post(&format!("{}/credentials", agent.path()), &json!({"expiresAt": now})).await.expect(400);
+}
+
+#[tokio::test]
+async fn during_an_overlap_both_secrets_are_good_and_after_it_only_the_new_one() {
+    let (instance, tenant, old) = scene().await;
+    let new = rotated(&tenant, &old, json!({"overlapSeconds": 300})).await;
+    for after in [Duration::ZERO, Duration::seconds(300) - MOMENT] {
+        instance.advance(after);
+        old.ask_token(&tenant.api).await.expect(200);
+        new.ask_token(&tenant.api).await.expect(200);
+        assert!(tenant.credential(&new).await["previousValidUntil"].is_string());
+    }
+    instance.advance(MOMENT);
+    old.ask_token(&tenant.api).await.expect(401);
+    new.ask_token(&tenant.api).await.expect(200);
+    assert!(tenant.credential(&new).await["previousValidUntil"].is_null());
+}
+
+#[tokio::test]
+async fn an_overlap_ends_with_the_next_rotation() {
+    let (instance, tenant, first) = scene().await;
+    let second = rotated(&tenant, &first, json!({"overlapSeconds": 86_400})).await;
+    instance.advance(Duration::seconds(6));
+    let third = rotated(&tenant, &first, json!({"overlapSeconds": 60})).await;
+    for (agent, status) in [(&first, 401), (&second, 200), (&third, 200)] {
+        agent.ask_token(&tenant.api).await.expect(status);
+    }
+    instance.advance(Duration::seconds(6));
+    let fourth = rotated(&tenant, &first, json!({})).await;
+    for (agent, status) in [(&first, 401), (&second, 401), (&third, 401), (&fourth, 200)] {
+        agent.ask_token(&tenant.api).await.expect(status);
+    }
+}
+
+#[tokio::test]
+async fn revocation_ends_the_overlap_too() {
+    let (_instance, tenant, old) = scene().await;
+    let new = rotated(&tenant, &old, json!({"overlapSeconds": 300})).await;
+    tenant.api.delete(&new.credential_path()).await.expect(204);
+    old.ask_token(&tenant.api).await.expect(401);
+    new.ask_token(&tenant.api).await.expect(401);
+}
+
+#[tokio::test]
+async fn the_overlap_of_a_credential_that_expires_ends_with_it() {
+    let (instance, tenant, agent) = scene().await;
+    let old = ending_in(&instance, &tenant, &agent, Duration::minutes(1)).await;
+    rotated(&tenant, &old, json!({"overlapSeconds": 3_600})).await;
+    old.ask_token(&tenant.api).await.expect(200);
+    instance.advance(Duration::minutes(1));
+    old.ask_token(&tenant.api).await.expect(401);
+}
+
+#[tokio::test]
+async fn a_rotation_within_five_seconds_of_the_last_is_refused_and_after_them_done() {
+    let (instance, tenant, agent) = scene().await;
+    let once = rotated(&tenant, &agent, json!({})).await;
+    instance.advance(Duration::seconds(5) - MOMENT);
+    let refused = rotate(&tenant, &agent, json!({})).await.expect(409);
+    assert_eq!((refused.code().as_str(), refused.retry_after()), ("CREDENTIAL_JUST_ROTATED", 5));
+    once.ask_token(&tenant.api).await.expect(200);
+    instance.advance(MOMENT);
+    let twice = rotated(&tenant, &agent, json!({})).await;
+    once.ask_token(&tenant.api).await.expect(401);
+    twice.ask_token(&tenant.api).await.expect(200);
+    assert_eq!(tenant.events("credential.rotated").await.len(), 2);
+}
+
+#[tokio::test]
+async fn use_is_noted_once_a_minute() {
+    let (instance, tenant, agent) = scene().await;
+    assert!(tenant.credential(&agent).await["lastUsedAt"].is_null());
+    let mut noted = vec![];
+    for _ in 0..5 {
+        agent.ask_token(&tenant.api).await.expect(200);
+        noted.push(tenant.credential(&agent).await["lastUsedAt"].clone());
+        instance.advance(Duration::seconds(25));
+    }
+    // At 0, 25, 50, 75 and 100 seconds.
+    assert!(noted[0] == noted[1] && noted[1] == noted[2], "{noted:?}");
+    assert_ne!(noted[2], noted[3]);
+    assert_eq!(noted[3], noted[4]);
+}
+
+#[tokio::test]
+async fn a_failed_login_is_not_a_use() {
+    let (_instance, tenant, agent) = scene().await;
+    tenant.api.token(&agent.id, &"sk_live_".repeat(9)).await.expect(401);
+    tenant.api.token(&agent.id, &tenant.admin.secret).await.expect(401);
+    assert!(tenant.credential(&agent).await["lastUsedAt"].is_null());
+}
+
+#[tokio::test]
+async fn a_credential_under_another_keystore_key_never_authenticates() {
+    let (instance, tenant, agent) = scene().await;
+    let relabel =
+        format!("update credentials set hmac_key_id = 'another' where id = '{}'", agent.credential_id);
+    instance.execute(&relabel).await;
+    agent.ask_token(&tenant.api).await.expect(401);
+    // A rotation brings it under the present key.
+    rotated(&tenant, &agent, json!({})).await.ask_token(&tenant.api).await.expect(200);
+}
+
+#[tokio::test]
+async fn stolen_database_attack_what_is_stored_of_a_secret_does_not_log_in() {
+    let (instance, tenant, agent) = scene().await;
+    let stored: String =
+        sqlx::query_scalar("select encode(secret_hmac, 'hex') from credentials where id = $1::uuid")
+            .bind(&agent.credential_id)
+            .fetch_one(&mut instance.superuser().await)
+            .await
+            .unwrap();
+    tenant.api.token(&agent.id, &format!("sk_live_{stored}")).await.expect(401);
+}

@@ -1,0 +1,30 @@
+//! The control plane on PostgreSQL, used as a library and with a clock that only the test moves: what passed-in time, two
+//! processes on one database, or a look below the API can show. What HTTP alone can show is tested from outside, on the
+//! real binary.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests fail by panicking"
+)]
+
+mod support;
+
+mod audit_log;
+mod audit_seals;
+mod bootstrap;
+mod credentials;
+mod edge_acknowledgement;
+mod edge_feed;
+mod edge_state;
+mod housekeeping;
+mod idempotency;
+mod key_rotation;
+mod keystore;
+mod organizations;
+mod pool;
+mod privileges;
+mod tenancy;
+mod throttle;
+mod tokens;

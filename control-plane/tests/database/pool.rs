@@ -1,0 +1,160 @@
+//! A pooled connection goes back without a trace of whom it acted for, however the transaction ended.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use agentidp_shared::ids::OrganizationId;
+use futures_util::future::join_all;
+use sqlx::{Connection as _, PgPool};
+
+use crate::support::{Instance, Tenant};
+
+/// Gives a future up after it was polled so many times: a caller that hangs up, at every place it can.
+struct GivenUp<F> {
+    future: Pin<Box<F>>,
+    polls_left: usize,
+}
+
+impl<F: Future> Future for GivenUp<F> {
+    type Output = Option<F::Output>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        if self.polls_left == 0 {
+            return Poll::Ready(None);
+        }
+        self.polls_left -= 1;
+        match self.future.as_mut().poll(context) {
+            Poll::Ready(output) => Poll::Ready(Some(output)),
+            Poll::Pending if self.polls_left == 0 => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+fn give_up_after<F: Future>(polls: usize, future: F) -> GivenUp<F> {
+    GivenUp { future: Box::pin(future), polls_left: polls }
+}
+
+/// Two organizations on a pool of two connections.
+async fn crowded() -> (Instance, [Tenant; 2]) {
+    let instance = Instance::start_with(|settings| settings.with("DATABASE_MAX_CONNECTIONS", "2")).await;
+    let platform = instance.platform().await;
+    let tenants =
+        [platform.create_organization("enterprise").await, platform.create_organization("enterprise").await];
+    (instance, tenants)
+}
+
+/// Every connection of the pool: who it is, and for whom.
+async fn traces(pool: &PgPool) -> Vec<(String, Option<String>)> {
+    let mut connections = vec![];
+    for _ in 0..2 {
+        connections.push(pool.acquire().await.unwrap());
+    }
+    let mut traces = vec![];
+    for connection in &mut connections {
+        // A rollback of what was given up may still be on its way; the connection is used after it.
+        connection.ping().await.unwrap();
+        let trace = "select current_user::text, nullif(current_setting('app.organization_id', true), '')";
+        traces.push(sqlx::query_as(trace).fetch_one(&mut **connection).await.unwrap());
+    }
+    traces
+}
+
+#[track_caller]
+fn assert_clean(traces: &[(String, Option<String>)]) {
+    for (user, organization) in traces {
+        assert_eq!((user.as_str(), organization), ("agentidp_test_login", &None));
+    }
+}
+
+#[tokio::test]
+async fn a_connection_keeps_no_role_and_no_tenant_after_commit_rollback_and_drop() {
+    let (instance, [one, _]) = crowded().await;
+    let (db, organization) = (&instance.app.db, OrganizationId::new(one.uuid()));
+    for round in 0..6 {
+        let mut tx = db.tenant(organization).await.unwrap();
+        let role: String = sqlx::query_scalar("select current_user::text").fetch_one(&mut *tx).await.unwrap();
+        assert_eq!(role, "agentidp_app");
+        if round % 2 == 0 {
+            tx.commit().await.unwrap()
+        } else {
+            drop(tx)
+        }
+        assert_clean(&traces(db.pool()).await);
+        let mut tx = db.system().await.unwrap();
+        let role: String = sqlx::query_scalar("select current_user::text").fetch_one(&mut *tx).await.unwrap();
+        assert_eq!(role, "agentidp_system");
+        if round % 2 == 0 {
+            drop(tx)
+        } else {
+            tx.commit().await.unwrap()
+        }
+        assert_clean(&traces(db.pool()).await);
+    }
+}
+
+#[tokio::test]
+async fn a_failed_statement_leaves_no_role_and_no_tenant_behind() {
+    let (instance, [one, _]) = crowded().await;
+    for commit in [true, false] {
+        let mut tx = instance.app.db.tenant(one.uuid().into()).await.unwrap();
+        sqlx::query("select 1 / 0").execute(&mut *tx).await.unwrap_err();
+        if commit {
+            tx.commit().await.unwrap();
+        } else {
+            drop(tx);
+        }
+        assert_clean(&traces(instance.app.db.pool()).await);
+    }
+}
+
+#[tokio::test]
+async fn a_transaction_given_up_anywhere_leaves_no_role_and_no_tenant_behind() {
+    let (instance, [one, _]) = crowded().await;
+    let mut finished = 0;
+    for polls in 1..40 {
+        let work = async {
+            let mut tx = instance.app.db.tenant(one.uuid().into()).await?;
+            sqlx::query("select count(*) from agents").fetch_one(&mut *tx).await?;
+            tx.commit().await
+        };
+        finished += usize::from(give_up_after(polls, work).await.is_some());
+        assert_clean(&traces(instance.app.db.pool()).await);
+    }
+    assert!((1..39).contains(&finished), "given up at no place, or at every: {finished}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tenants_interleaved_on_two_connections_with_callers_hanging_up_never_see_each_other() {
+    let (instance, tenants) = crowded().await;
+    let requests = (0..400_usize).map(|number| {
+        let tenant = tenants[number % 2].clone();
+        // Every third caller hangs up, at a different place each time.
+        let polls = if number % 3 == 0 { 1 + number % 23 } else { usize::MAX };
+        tokio::spawn(async move {
+            let answer = give_up_after(polls, tenant.api.get("/api/v1/agents?limit=100")).await;
+            let Some(answer) = answer else { return 1 };
+            let agents = answer.expect(200).json();
+            assert_eq!(agents["total"], 1, "{agents}");
+            assert_eq!(agents["data"][0]["organizationId"], tenant.organization_id.as_str());
+            0
+        })
+    });
+    let hung_up: usize = join_all(requests).await.into_iter().map(Result::unwrap).sum();
+    assert!(hung_up > 50, "only {hung_up} hung up");
+    assert_clean(&traces(instance.app.db.pool()).await);
+    assert!(instance.app.db.pool().size() <= 2);
+}
+
+#[tokio::test]
+async fn a_change_whose_caller_hung_up_is_finished_all_the_same() {
+    let (instance, [one, _]) = crowded().await;
+    let agent = one.create_agent(&["agents:read"]).await;
+    let body = serde_json::json!({"status": "suspended"});
+    assert!(give_up_after(1, one.api.patch(&agent.path(), &body)).await.is_none());
+    instance.app.tasks.close();
+    instance.app.tasks.wait().await;
+    let agent = one.api.get(&agent.path()).await.expect(200).json();
+    assert_eq!(agent["status"], "suspended");
+    assert_eq!(one.events("agent.suspended").await.len(), 1);
+}

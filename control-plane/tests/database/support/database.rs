@@ -1,0 +1,151 @@
+//! A database for each test, copied from a template that has the schema already. The roles are those of production: an owner
+//! for the migrations, and a login role that owns nothing and has no rights but through `agentidp_app` and
+//! `agentidp_system`, so that row-level security is real.
+
+use std::str::FromStr as _;
+use std::thread;
+
+use agentidp::infra::db::Db;
+use aws_lc_rs::digest::{Context, SHA256};
+use sqlx::migrate::Migrator;
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, PgConnection};
+
+use super::{Settings, execute, hex, unique};
+
+static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
+
+/// Held while the cluster is prepared: tests are processes of their own, and all begin at once ("tmpl" in ASCII).
+const TEMPLATE_LOCK: i64 = 0x746d_706c;
+const OWNER: &str = "agentidp_test_owner";
+const LOGIN: &str = "agentidp_test_login";
+
+/// Dropped with its owner, whoever is still connected.
+pub struct Database {
+    name: String,
+}
+
+impl Database {
+    pub async fn create() -> Self {
+        let mut server = PgConnection::connect_with(&superuser()).await.unwrap();
+        let template = template(&mut server).await;
+        let name = format!("agentidp_db_{}", unique());
+        execute(&mut server, &format!("create database {name} template {template} owner {OWNER}")).await;
+        server.close().await.unwrap();
+        Self { name }
+    }
+
+    pub fn login_url(&self) -> String {
+        url_as(LOGIN, &password(), &self.name)
+    }
+
+    pub fn owner_url(&self) -> String {
+        url_as(OWNER, &password(), &self.name)
+    }
+
+    /// As another role of the test's own making.
+    pub fn url_as(&self, role: &str, password: &str) -> String {
+        url_as(role, password, &self.name)
+    }
+
+    pub fn superuser_url(&self) -> String {
+        superuser().database(&self.name).to_url_lossy().to_string()
+    }
+
+    /// A connection past every policy.
+    pub async fn superuser(&self) -> PgConnection {
+        superuser().database(&self.name).connect().await.unwrap()
+    }
+
+    /// A connection as the login role.
+    pub async fn login(&self) -> PgConnection {
+        PgConnection::connect(&self.login_url()).await.unwrap()
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        let statement = format!("drop database if exists {} with (force)", self.name);
+        // From wherever, also inside another runtime.
+        let work = move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let mut server = PgConnection::connect_with(&superuser()).await.unwrap();
+                server.execute(AssertSqlSafe(statement)).await.unwrap();
+                server.close().await.unwrap();
+            });
+        };
+        let dropped = thread::spawn(work).join();
+        assert!(dropped.is_ok() || thread::panicking(), "the test's database could not be dropped");
+    }
+}
+
+fn superuser() -> PgConnectOptions {
+    let url = std::env::var("TEST_DATABASE_URL")
+        .expect("TEST_DATABASE_URL names a PostgreSQL superuser; `cargo xtask test --only db` sets it");
+    PgConnectOptions::from_str(&url).unwrap().disable_statement_logging()
+}
+
+fn url_as(role: &str, password: &str, database: &str) -> String {
+    superuser().username(role).password(password).database(database).to_url_lossy().to_string()
+}
+
+/// The roles' password: the same in every process, and known only to who knows the superuser's.
+fn password() -> String {
+    digest(&[superuser().to_url_lossy().as_str().as_bytes()])
+}
+
+fn digest(parts: &[&[u8]]) -> String {
+    let mut context = Context::new(&SHA256);
+    for part in parts {
+        context.update(part);
+    }
+    hex(&context.finish().as_ref()[..12])
+}
+
+/// The name of the template, which is made if there is none for these migrations yet. It stays for the next run.
+async fn template(server: &mut PgConnection) -> String {
+    let password = password();
+    let mut parts: Vec<&[u8]> = MIGRATIONS.iter().map(|migration| &*migration.checksum).collect();
+    parts.push(password.as_bytes());
+    let name = format!("agentidp_tests_template_{}", digest(&parts));
+    if !exists(server, &name).await {
+        sqlx::query("select pg_advisory_lock($1)").bind(TEMPLATE_LOCK).execute(&mut *server).await.unwrap();
+        if !exists(server, &name).await {
+            build(server, &name, &password).await;
+        }
+        sqlx::query("select pg_advisory_unlock($1)").bind(TEMPLATE_LOCK).execute(server).await.unwrap();
+    }
+    name
+}
+
+async fn exists(server: &mut PgConnection, name: &str) -> bool {
+    sqlx::query_scalar("select exists (select from pg_database where datname = $1)")
+        .bind(name)
+        .fetch_one(server)
+        .await
+        .unwrap()
+}
+
+/// Under another name until it is complete, so that whoever finds a template finds a whole one.
+async fn build(server: &mut PgConnection, name: &str, password: &str) {
+    let building = format!("{name}_building");
+    for role in ["agentidp_app", "agentidp_system", OWNER, LOGIN] {
+        let create = format!(
+            "do $$ begin create role {role}; exception when duplicate_object or unique_violation then null; end $$"
+        );
+        execute(server, &create).await;
+    }
+    for statement in [
+        format!("alter role {OWNER} login createrole nosuperuser nobypassrls password '{password}'"),
+        format!("alter role {LOGIN} login noinherit nosuperuser nobypassrls password '{password}'"),
+        format!("grant agentidp_app, agentidp_system to {LOGIN}"),
+        format!("drop database if exists {building} with (force)"),
+        format!("create database {building} owner {OWNER}"),
+    ] {
+        execute(server, &statement).await;
+    }
+    let settings = Settings::on(&url_as(LOGIN, password, &building), &url_as(OWNER, password, &building));
+    Db::migrate(&settings.config().database).await.unwrap();
+    execute(server, &format!("alter database {building} rename to {name}")).await;
+}

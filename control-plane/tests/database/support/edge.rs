@@ -1,0 +1,86 @@
+//! An edge, as far as the feed is concerned: it asks with its key and applies what it is told.
+
+use agentidp::app::App;
+use agentidp::edge_feed::public_keys;
+use agentidp::infra::clock::unix_millis;
+use agentidp_shared::feed::{self, Batch};
+use agentidp_shared::hashing::SeededHasher;
+use agentidp_shared::jwk::KeySet;
+use agentidp_shared::scopes::ScopeSet;
+use agentidp_shared::state::State;
+use agentidp_shared::verify::{self, Expectation, Verdict};
+
+use super::{Answer, Api, ISSUER};
+
+/// One edge and its key.
+pub struct Edge {
+    pub api: Api,
+    app: App,
+    pinned: KeySet,
+}
+
+impl Edge {
+    pub const ALL: [&'static str; 2] = ["osaka", "tokyo"];
+
+    pub fn secret_of(name: &str) -> String {
+        format!("{name}-key-of-more-than-thirty-two-characters")
+    }
+
+    pub fn of(app: &App, name: &str) -> Self {
+        let api = Api::of(app).with("x-edge-name", name).with_token(&Self::secret_of(name));
+        let pinned = KeySet::from_jwks(&public_keys(&app.config.feed_key_pkcs8).unwrap()).unwrap();
+        Self { api, app: app.clone(), pinned }
+    }
+
+    pub fn open(&self, answer: &Answer) -> Batch {
+        feed::open(&answer.body, &self.pinned).unwrap()
+    }
+
+    pub async fn snapshot(&self) -> Batch {
+        self.open(&self.api.get("/edge/v1/snapshot").await.expect(200))
+    }
+
+    pub async fn ask(&self, after: u64) -> Answer {
+        self.api.get(&format!("/edge/v1/changes?after={after}&wait=0")).await
+    }
+
+    pub async fn changes(&self, after: u64) -> Batch {
+        self.open(&self.ask(after).await.expect(200))
+    }
+
+    /// Tells that it holds `sequence`.
+    pub async fn acknowledge(&self, sequence: u64) {
+        let api = self.api.with("x-edge-sequence", &sequence.to_string());
+        api.get(&format!("/edge/v1/changes?after={}&wait=0", sequence.max(1))).await;
+    }
+
+    /// Knowledge that begins with a snapshot.
+    pub async fn begin(&self) -> State {
+        let now = unix_millis(self.app.now());
+        State::from_snapshot(self.snapshot().await, now, SeededHasher::new([1; 16])).unwrap()
+    }
+
+    /// Applies batches until there is nothing new.
+    pub async fn follow(&self, state: &mut State) {
+        loop {
+            let batch = self.changes(state.sequence()).await;
+            let done = batch.changes.is_empty();
+            state.apply(batch, unix_millis(self.app.now())).unwrap();
+            if done {
+                return;
+            }
+        }
+    }
+
+    /// What an edge with this knowledge says of a token, now.
+    pub fn judge(&self, state: &State, token: &str) -> Verdict {
+        let scopes = ScopeSet::empty();
+        let expected = Expectation { issuer: ISSUER, audience: ISSUER, scopes: &scopes };
+        let now = unix_millis(self.app.now()) / 1_000;
+        verify::verify(token, &state.keys, &state.exceptions, now, &expected)
+    }
+
+    pub fn accepts(&self, state: &State, token: &str) -> bool {
+        matches!(self.judge(state, token), Verdict::Accepted(_))
+    }
+}
