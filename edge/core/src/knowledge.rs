@@ -131,10 +131,11 @@ impl Knowledge {
         let Some(first) = batches.first() else { return Ok(()) };
         let mut state = self.state.borrow_mut();
         match state.as_mut() {
-            Some(state) if !first.is_snapshot() => {
-                for batch in batches {
-                    state.replay(batch)?;
-                }
+            Some(current) if !first.is_snapshot() => {
+                // What came before one that does not fit counts all the same.
+                let replayed = batches.into_iter().try_for_each(|batch| current.replay(batch));
+                self.settle(&mut state)?;
+                return Ok(replayed?);
             }
             current => {
                 let candidate = restore(batches, self.hasher)?;
@@ -237,18 +238,14 @@ pub async fn refresh(node: &Node, host: &impl Host) {
     if let Ok(batches) = &news
         && let Err(error) = knowledge.absorb(batches)
     {
-        if known.is_none() {
-            host.log(Severity::Error, &format!("what the hub holds is not acceptable: {error}"));
-            knowledge.asked(host.now_ms(), true);
-            return;
+        // It may only not fit, for example because a push has cut it differently: take everything anew.
+        let mut error = Some(error);
+        if known.is_some() {
+            news = host.newer_batches(None).await;
+            error = news.as_ref().ok().and_then(|batches| knowledge.absorb(batches).err());
         }
-        // It does not fit, for example because a push has cut it differently: take everything anew.
-        news = host.newer_batches(None).await;
-        if let Ok(batches) = &news
-            && let Err(error) = knowledge.absorb(batches)
-            && error != Unacceptable::Older
-        {
-            host.log(Severity::Warning, &format!("what the hub holds is not acceptable: {error}"));
+        if let Some(error) = error.filter(|error| *error != Unacceptable::Older) {
+            host.log(Severity::Error, &format!("what the hub holds is not acceptable: {error}"));
         }
     }
     let answered = news.is_ok();

@@ -93,6 +93,16 @@ fn news_that_does_not_fit_is_replaced_by_everything() {
 }
 
 #[test]
+fn news_that_fits_counts_although_what_follows_does_not() {
+    let edge = Edge::new();
+    let feed = Feed::new().with(Feed::keys(&[1, 2]));
+    let unfit = feed.clone().with(Feed::keys(&[3])).with(Feed::keys(&[3])).after(5, NOW_MS + 2);
+    *edge.host.hub.borrow_mut() = HubIs::Giving(vec![feed.after(3, NOW_MS + 1), unfit]);
+    edge.host.pass(10_000);
+    assert_eq!(edge.verify(&token_of(2, &claims())), 200);
+}
+
+#[test]
 fn rollback_attack_an_older_snapshot_from_anywhere_changes_nothing() {
     let feed = Feed::new().with(Feed::revocation(TOKEN_ID));
     let edge = Edge::following(feed);
