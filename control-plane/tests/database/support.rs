@@ -11,7 +11,7 @@ use std::sync::Arc;
 use agentidp::app::{App, StartError};
 use agentidp::infra::clock::{Clock as _, ManualClock};
 use agentidp::infra::config::Config;
-use agentidp::infra::rng::{Rng as _, SystemRng};
+use agentidp::infra::rng::SystemRng;
 use agentidp::keys::Signer;
 use agentidp::{audit, bootstrap, edge_feed};
 use agentidp_shared::jwk::Algorithm;
@@ -21,6 +21,7 @@ use sqlx::{AssertSqlSafe, PgConnection};
 use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
 
+pub use agentidp_tests::{hex, unique};
 pub use database::Database;
 pub use edge::Edge;
 pub use http::{Answer, Api};
@@ -155,12 +156,12 @@ impl Instance {
 
     /// One number, read past every policy.
     pub async fn number(&self, query: &str) -> i64 {
-        number(&mut self.superuser().await, query).await
+        number(&mut *self.database.shared().await, query).await
     }
 
     /// Does something past every policy.
     pub async fn execute(&self, statement: &str) {
-        execute(&mut self.superuser().await, statement).await;
+        execute(&mut *self.database.shared().await, statement).await;
     }
 }
 
@@ -187,15 +188,4 @@ pub fn refusal(connection: &mut PgConnection, statement: &str) -> impl Future<Ou
         execute(connection, "rollback to savepoint attempt").await;
         error.code().unwrap_or_default().into_owned()
     }
-}
-
-/// A short text no other test has.
-pub fn unique() -> String {
-    let mut bytes = [0; 6];
-    SystemRng.fill(&mut bytes);
-    hex(&bytes)
-}
-
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

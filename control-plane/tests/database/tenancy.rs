@@ -73,7 +73,7 @@ async fn tenant_tables(instance: &Instance, partitions: bool) -> Vec<String> {
          order by 1",
     )
     .bind(partitions)
-    .fetch_all(&mut instance.superuser().await)
+    .fetch_all(&mut *instance.database.shared().await)
     .await
     .unwrap()
 }

@@ -117,7 +117,6 @@ impl Api {
 
 impl Answer {
     #[track_caller]
-    #[expect(clippy::return_self_not_must_use, reason = "an expectation may be all there is to say")]
     pub fn expect(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{} → {}", self.asked, self.body);
         self
