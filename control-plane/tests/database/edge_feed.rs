@@ -288,11 +288,8 @@ async fn another_instances_batch_is_refused_also_under_the_same_feed_key() {
     let other =
         Instance::start_with(|settings| settings.with("AGENTIDP_FEED_KEY", &instance.settings.feed_key()))
             .await;
-    // A copy of the template has its identity too.
-    other.execute("update instance set id = gen_random_uuid()").await;
-    let other_app = other.another_process().await;
     other.sequence().await;
-    let (edge, foreign) = (instance.edge("osaka"), Edge::of(&other_app, "osaka"));
+    let (edge, foreign) = (instance.edge("osaka"), other.edge("osaka"));
     let mut state = edge.begin().await;
     let now = agentidp::infra::clock::unix_millis(instance.now());
     assert_eq!(state.apply(foreign.snapshot().await, now), Err(FeedError::OtherInstance));

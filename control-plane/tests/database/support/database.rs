@@ -1,6 +1,8 @@
-//! A database for each test, copied from a template that has the schema already. The roles are those of production: an owner
-//! for the migrations, and a login role that owns nothing and has no rights but through `agentidp_app` and
-//! `agentidp_system`, so that row-level security is real.
+//! A database for each test. The roles are those of production: an owner for the migrations, and a login role that owns
+//! nothing and has no rights but through `agentidp_app` and `agentidp_system`, so that row-level security is real.
+//!
+//! To make and drop a database takes the server longer than most of these tests: it is copied from a template that has the
+//! schema already, and one that a test has left with its schema and grants as they were is emptied and kept for the next.
 
 use std::str::FromStr as _;
 use std::thread;
@@ -10,7 +12,7 @@ use agentidp_tests::environment;
 use aws_lc_rs::digest::{Context, SHA256};
 use sqlx::migrate::Migrator;
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, PgConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection};
 use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 
 use super::{Settings, execute, hex, unique};
@@ -22,9 +24,10 @@ const TEMPLATE_LOCK: i64 = 0x746d_706c;
 const OWNER: &str = "agentidp_test_owner";
 const LOGIN: &str = "agentidp_test_login";
 
-/// Dropped with its owner, whoever is still connected.
+/// Given back or dropped with its owner, whoever is still connected.
 pub struct Database {
     name: String,
+    template: String,
     /// Past every policy, for single statements: to connect anew for each would take most of the time of some tests.
     shared: Mutex<Option<PgConnection>>,
 }
@@ -34,13 +37,20 @@ impl Database {
         let mut server = PgConnection::connect_with(&superuser()).await.unwrap();
         let template = template(&mut server).await;
         let name = format!("agentidp_db_{}", unique());
-        // To copy files takes a third of the server's time, but where it waits for the disk five times as long.
-        let fsync: String = sqlx::query_scalar("show fsync").fetch_one(&mut server).await.unwrap();
-        let strategy = if fsync == "off" { "file_copy" } else { "wal_log" };
-        let create = format!("create database {name} template {template} owner {OWNER} strategy {strategy}");
-        execute(&mut server, &create).await;
+        if !take_idle(&mut server, &template, &name).await {
+            // To copy files takes a third of the server's time, but where it waits for the disk five times as long.
+            let fsync: String = sqlx::query_scalar("show fsync").fetch_one(&mut server).await.unwrap();
+            let strategy = if fsync == "off" { "file_copy" } else { "wal_log" };
+            let create =
+                format!("create database {name} template {template} owner {OWNER} strategy {strategy}");
+            execute(&mut server, &create).await;
+            // A copy has the template's identity too.
+            let mut database = superuser().database(&name).connect().await.unwrap();
+            execute(&mut database, "update instance set id = gen_random_uuid()").await;
+            database.close().await.unwrap();
+        }
         server.close().await.unwrap();
-        Self { name, shared: Mutex::new(None) }
+        Self { name, template, shared: Mutex::new(None) }
     }
 
     pub fn login_url(&self) -> String {
@@ -82,19 +92,80 @@ impl Database {
 
 impl Drop for Database {
     fn drop(&mut self) {
-        let statement = format!("drop database if exists {} with (force)", self.name);
+        let (name, template) = (self.name.clone(), self.template.clone());
+        let failed = thread::panicking();
         // From wherever, also inside another runtime.
         let work = move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 let mut server = PgConnection::connect_with(&superuser()).await.unwrap();
-                server.execute(AssertSqlSafe(statement)).await.unwrap();
+                if failed || give_back(&mut server, &name, &template).await.is_err() {
+                    execute(&mut server, &format!("drop database if exists {name} with (force)")).await;
+                }
                 server.close().await.unwrap();
             });
         };
-        let dropped = thread::spawn(work).join();
-        assert!(dropped.is_ok() || thread::panicking(), "the test's database could not be dropped");
+        let ended = thread::spawn(work).join();
+        assert!(ended.is_ok() || failed, "the test's database could be neither given back nor dropped");
     }
+}
+
+/// What must be as in the template for a database to be used again.
+const SCHEMA: &str =
+    "select md5(string_agg(concat_ws(' ', relname, relkind, relacl, relrowsecurity, relforcerowsecurity), ','
+    order by relname)) from pg_class where relnamespace = 'public'::regnamespace";
+
+/// Ends everyone else's connections and leaves what the migrations leave: the schema, and an instance of its own.
+const EMPTY: &str = "set session_replication_role = replica;
+    select pg_terminate_backend(pid, 5000) from pg_stat_activity
+      where datname = current_database() and pid <> pg_backend_pid();
+    do $$ declare name text; begin
+      for name in select relname from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p')
+        and not relispartition and relname <> '_sqlx_migrations' loop
+        execute format('delete from %I', name);
+      end loop;
+    end $$;
+    alter table edge_feed_pending alter column id restart;
+    insert into instance default values;";
+
+/// The database, emptied and under a name by which the next test finds it; an error if it is not fit for that.
+async fn give_back(server: &mut PgConnection, name: &str, template: &str) -> Result<(), sqlx::Error> {
+    let mut database = superuser().database(name).connect().await?;
+    let schema: String = sqlx::query_scalar(SCHEMA).fetch_one(&mut database).await?;
+    let as_made = "select shobj_description(oid, 'pg_database') from pg_database where datname = $1";
+    let as_made: String = sqlx::query_scalar(as_made).bind(template).fetch_one(&mut *server).await?;
+    if schema != as_made {
+        return Err(sqlx::Error::RowNotFound);
+    }
+    sqlx::raw_sql(EMPTY).execute(&mut database).await?;
+    database.close().await?;
+    // Asked here, for the server itself would look only every tenth of a second whether the connection has ended.
+    let connected = "select count(*) from pg_stat_activity where datname = $1";
+    for _ in 0..1_000 {
+        if sqlx::query_scalar::<_, i64>(connected).bind(name).fetch_one(&mut *server).await? == 0 {
+            break;
+        }
+    }
+    let idle = format!("{template}_idle_{}", unique());
+    sqlx::raw_sql(AssertSqlSafe(format!("alter database {name} rename to {idle}"))).execute(server).await?;
+    Ok(())
+}
+
+/// Renames a database that was given back to `name`, if there is one that no other test takes first.
+async fn take_idle(server: &mut PgConnection, template: &str, name: &str) -> bool {
+    let idle: Vec<String> =
+        sqlx::query_scalar("select datname::text from pg_database where starts_with(datname::text, $1)")
+            .bind(format!("{template}_idle_"))
+            .fetch_all(&mut *server)
+            .await
+            .unwrap();
+    for idle in idle {
+        let take = format!("alter database {idle} rename to {name}");
+        if sqlx::raw_sql(AssertSqlSafe(take)).execute(&mut *server).await.is_ok() {
+            return true;
+        }
+    }
+    false
 }
 
 fn superuser() -> PgConnectOptions {
@@ -123,7 +194,7 @@ async fn template(server: &mut PgConnection) -> String {
     let password = password();
     let mut parts: Vec<&[u8]> = MIGRATIONS.iter().map(|migration| &*migration.checksum).collect();
     parts.push(password.as_bytes());
-    let name = format!("agentidp_tests_template_{}", digest(&parts));
+    let name = format!("agentidp_tests_{}", digest(&parts));
     if !exists(server, &name).await {
         sqlx::query("select pg_advisory_lock($1)").bind(TEMPLATE_LOCK).execute(&mut *server).await.unwrap();
         if !exists(server, &name).await {
@@ -164,5 +235,9 @@ async fn build(server: &mut PgConnection, name: &str, password: &str) {
     }
     let settings = Settings::on(&url_as(LOGIN, password, &building), &url_as(OWNER, password, &building));
     Db::migrate(&settings.config().database).await.unwrap();
+    let mut database = superuser().database(&building).connect().await.unwrap();
+    let schema: String = sqlx::query_scalar(SCHEMA).fetch_one(&mut database).await.unwrap();
+    database.close().await.unwrap();
+    execute(server, &format!("comment on database {building} is '{schema}'")).await;
     execute(server, &format!("alter database {building} rename to {name}")).await;
 }
