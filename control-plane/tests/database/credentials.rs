@@ -168,3 +168,20 @@ async fn stolen_database_attack_what_is_stored_of_a_secret_does_not_log_in() {
             .unwrap();
     tenant.api.token(&agent.id, &format!("sk_live_{stored}")).await.expect(401);
 }
+
+#[tokio::test]
+async fn the_only_credential_is_rotated_without_being_named_and_one_of_two_is_not() {
+    let (instance, tenant, agent) = scene().await;
+    let only = async || tenant.api.post(&format!("{}/credentials/rotate", agent.path()), &json!({})).await;
+    let rotated = with_credential(&agent, &only().await.expect(200));
+    assert_eq!(rotated.credential_id, agent.credential_id);
+    agent.ask_token(&tenant.api).await.expect(401);
+    let second = ending_in(&instance, &tenant, &agent, Duration::minutes(10)).await;
+    assert_eq!(only().await.expect(409).code(), "CREDENTIAL_AMBIGUOUS");
+    instance.advance(Duration::minutes(10));
+    let again = with_credential(&agent, &only().await.expect(200));
+    assert_eq!(again.credential_id, agent.credential_id, "one that has expired does not count");
+    tenant.api.delete(&again.credential_path()).await.expect(204);
+    assert_eq!(only().await.expect(409).code(), "CREDENTIAL_AMBIGUOUS");
+    second.ask_token(&tenant.api).await.expect(401);
+}
