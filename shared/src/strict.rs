@@ -1,5 +1,6 @@
 //! Strict readers for untrusted bytes: JSON without duplicate members (RFC 8259 §4 leaves them to the parser, and two
-//! parsers that choose differently are an attack), and base64url without padding or stray bits (RFC 7515 §2).
+//! parsers that choose differently are an attack), base64url without padding or stray bits (RFC 7515 §2), and percent-encoding
+//! without broken escapes.
 
 use std::fmt;
 
@@ -35,6 +36,27 @@ pub fn decode_base64url(text: &str) -> Result<Vec<u8>, InvalidBase64> {
 
 pub fn encode_base64url(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// Percent-decoding with `+` as space; `None` for broken escapes and what is not UTF-8.
+pub fn percent_decode(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'+' => b' ',
+            b'%' => {
+                let mut digit = || {
+                    let digit = char::from(rest.next()?).to_digit(16)?;
+                    u8::try_from(digit).ok()
+                };
+                let high = digit()?;
+                high << 4 | digit()?
+            }
+            byte => byte,
+        });
+    }
+    String::from_utf8(bytes).ok()
 }
 
 /// A JSON value with every member name unique.
@@ -139,6 +161,14 @@ mod tests {
         assert_eq!(decode_base64url("QQ").unwrap(), b"A");
         for text in ["QQ==", "QR", "Q", "Q Q", "Q\nQ", "+/+/", "QQ\0"] {
             assert_eq!(decode_base64url(text), Err(InvalidBase64), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn percent_decoding_refuses_broken_escapes_and_what_is_not_utf8() {
+        assert_eq!(percent_decode("a%20b+c%C3%A9").as_deref(), Some("a b c\u{e9}"));
+        for text in ["%", "%1", "%zz", "%+1", "%ff", "%c3%28", "a%é"] {
+            assert_eq!(percent_decode(text), None, "{text}");
         }
     }
 }

@@ -5,6 +5,8 @@ use agentidp_shared::scopes::ScopeSet;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
+use crate::infra::db::UnknownValue;
+
 macro_rules! text_enum {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
         $(#[$doc])*
@@ -29,11 +31,6 @@ macro_rules! text_enum {
         }
     };
 }
-
-/// Not one of the values there are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not one of the known values")]
-pub struct UnknownValue;
 
 text_enum! {
     /// What kind of work an agent does.

@@ -5,6 +5,8 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
+use crate::infra::db::UnknownValue;
+
 macro_rules! actions {
     ($($variant:ident = $name:literal),+ $(,)?) => {
         /// What happened. The name is part of the API and of the hash chain: never renamed.
@@ -74,11 +76,6 @@ impl std::str::FromStr for Outcome {
             .ok_or(UnknownValue)
     }
 }
-
-/// Not one of the values there are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not one of the known values")]
-pub struct UnknownValue;
 
 /// An event of the log.
 #[derive(Debug, Clone, serde::Serialize, ToSchema)]

@@ -244,6 +244,11 @@ impl DerefMut for SystemTx {
     }
 }
 
+/// Not one of the values there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not one of the known values")]
+pub struct UnknownValue;
+
 /// Reads a value stored as text; anything else than what this version writes is a decoding error.
 pub fn decode<T: FromStr<Err: std::error::Error + Send + Sync + 'static>>(
     text: &str,

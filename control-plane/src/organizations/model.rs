@@ -4,6 +4,8 @@ use agentidp_shared::ids::OrganizationId;
 use time::{Duration, OffsetDateTime};
 use utoipa::ToSchema;
 
+use crate::infra::db::UnknownValue;
+
 /// What an organization pays for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
@@ -49,11 +51,6 @@ impl std::str::FromStr for Tier {
         Self::ALL.into_iter().find(|tier| tier.as_str() == text).ok_or(UnknownValue)
     }
 }
-
-/// Not one of the values there are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not one of the known values")]
-pub struct UnknownValue;
 
 /// `active ⇄ suspended`, and from either to `deleted`, which is final.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, ToSchema)]

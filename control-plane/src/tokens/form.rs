@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use agentidp_shared::strict::percent_decode;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, header};
 
 use super::oauth_error::OAuthError;
 use crate::infra::config::Secret;
-use crate::infra::http::query::percent_decode;
 
 /// Most parameters in one request.
 const MAX_PARAMETERS: usize = 32;

@@ -1,6 +1,7 @@
 //! Parameters of a query string or form (`application/x-www-form-urlencoded`), strictly: each at most once, percent-encoded
 //! UTF-8, no control characters.
 
+use agentidp_shared::strict::percent_decode;
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 
@@ -59,29 +60,6 @@ fn decode(text: &str) -> Result<String, Problem> {
     percent_decode(text).filter(|decoded| !decoded.chars().any(char::is_control)).ok_or_else(|| {
         Problem::invalid_request("a parameter is not percent-encoded UTF-8 without control characters")
     })
-}
-
-/// Percent-decoding with `+` as space; `None` for broken escapes and what is not UTF-8.
-fn percent_decode(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'+' => b' ',
-            b'%' => hex_digit(rest.next()?)? << 4 | hex_digit(rest.next()?)?,
-            byte => byte,
-        });
-    }
-    String::from_utf8(bytes).ok()
-}
-
-fn hex_digit(byte: u8) -> Option<u8> {
-    match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'a'..=b'f' => Some(byte - b'a' + 10),
-        b'A'..=b'F' => Some(byte - b'A' + 10),
-        _ => None,
-    }
 }
 
 /// Percent-encodes everything that is not unreserved (RFC 3986 §2.3).

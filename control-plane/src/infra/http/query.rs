@@ -1,5 +1,6 @@
 //! Strict query strings.
 
+use agentidp_shared::strict::percent_decode;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use serde_json::{Map, Value};
@@ -37,25 +38,4 @@ impl<T: FromFields> FromRequestParts<App> for StrictQuery<T> {
         }
         Fields::of_query(members).read().map(Self)
     }
-}
-
-/// Percent-decoding with `+` as space; `None` for broken escapes and what is not UTF-8.
-pub fn percent_decode(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'+' => b' ',
-            b'%' => {
-                let mut digit = || {
-                    let digit = char::from(rest.next()?).to_digit(16)?;
-                    u8::try_from(digit).ok()
-                };
-                let high = digit()?;
-                high << 4 | digit()?
-            }
-            byte => byte,
-        });
-    }
-    String::from_utf8(bytes).ok()
 }
