@@ -11,7 +11,9 @@ use crate::exceptions::SubjectException;
 use crate::ids::{AgentId, InstanceId, OrganizationId, TokenId};
 use crate::jwk::{Algorithm, JwkSet, KeySet};
 use crate::policy::EndpointTable;
+use crate::rate_limit::RateLimits;
 use crate::strict::{decode_base64url, encode_base64url, parse_json};
+use crate::tier::Tier;
 use crate::verify::{Refusal, find_key};
 
 /// The JOSE `typ` of a batch; keeps a batch from ever passing as a token and the other way round.
@@ -33,6 +35,14 @@ pub enum Change {
     },
     Policy {
         endpoints: EndpointTable,
+    },
+    RateLimits {
+        limits: RateLimits,
+    },
+    /// Of an organization whose tier is, or was, not the free one.
+    Tier {
+        organization_id: OrganizationId,
+        tier: Tier,
     },
     /// `expires_at`: Unix seconds when the token expires.
     TokenRevoked {
@@ -56,6 +66,8 @@ impl Change {
             Self::Keys { .. } => "keys".into(),
             Self::Issuer { .. } => "issuer".into(),
             Self::Policy { .. } => "policy".into(),
+            Self::RateLimits { .. } => "rate-limits".into(),
+            Self::Tier { organization_id, .. } => format!("tier/{organization_id}"),
             Self::TokenRevoked { jti, .. } => format!("token/{jti}"),
             Self::Agent { agent_id, .. } => format!("agent/{agent_id}"),
             Self::Organization { organization_id, .. } => format!("organization/{organization_id}"),
@@ -65,7 +77,11 @@ impl Change {
     /// Unix seconds after which the change has no effect; `None` if it always has.
     pub fn expires_at(&self) -> Option<u64> {
         match self {
-            Self::Keys { .. } | Self::Issuer { .. } | Self::Policy { .. } => None,
+            Self::Keys { .. }
+            | Self::Issuer { .. }
+            | Self::Policy { .. }
+            | Self::RateLimits { .. }
+            | Self::Tier { .. } => None,
             Self::TokenRevoked { expires_at, .. } => Some(*expires_at),
             Self::Agent { exception, .. } | Self::Organization { exception, .. } => {
                 Some(exception.expires_at)
