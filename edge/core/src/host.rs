@@ -133,6 +133,42 @@ pub trait Host: Platform {
     fn hand_over(&self, batch: String) -> impl Future<Output = Result<Taken, HubUnavailable>> + 'static;
 }
 
+/// The store could not be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the store: {0}")]
+pub struct StoreError(pub String);
+
+/// Storage that every instance of an edge shares, on hosts where an instance lives for one request and nothing else is left
+/// of it. Whoever has written reads what was written, or something newer; one key changes at once or not at all.
+pub trait Store: 'static {
+    /// The values of several keys, in their order.
+    fn get(
+        &self,
+        keys: Vec<String>,
+    ) -> impl Future<Output = Result<Vec<Option<Vec<u8>>>, StoreError>> + 'static;
+
+    /// Sets several keys, each by itself.
+    fn set(&self, entries: Vec<(String, Vec<u8>)>) -> impl Future<Output = Result<(), StoreError>> + 'static;
+
+    /// Forgets several keys.
+    fn delete(&self, keys: Vec<String>) -> impl Future<Output = Result<(), StoreError>> + 'static;
+
+    /// Sets a key only if it still holds `current`; says whether it did. A key that is to be created (`None`) may be created
+    /// by two at once, and then the later one counts.
+    fn swap(
+        &self,
+        key: String,
+        current: Option<Vec<u8>>,
+        new: Vec<u8>,
+    ) -> impl Future<Output = Result<bool, StoreError>> + 'static;
+
+    /// Adds to a number, which is zero if it is not there, and gives the sum. Such a key holds nothing else.
+    fn increment(&self, key: String, delta: i64) -> impl Future<Output = Result<i64, StoreError>> + 'static;
+
+    /// Every key there is. Costs as much as that sounds.
+    fn keys(&self) -> impl Future<Output = Result<Vec<String>, StoreError>> + 'static;
+}
+
 /// The hub's own storage could not be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the hub's storage: {0}")]

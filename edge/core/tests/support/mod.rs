@@ -2,6 +2,7 @@
 
 mod host;
 mod issuer;
+mod store;
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -14,6 +15,7 @@ use serde_json::Value;
 
 pub use host::*;
 pub use issuer::*;
+pub use store::*;
 
 pub const ISSUER: &str = "https://id.example";
 pub const ORIGIN: &str = "https://origin.example";

@@ -1,0 +1,104 @@
+//! A store in memory, shared by whoever clones it.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::future::{Future, ready};
+use std::rc::Rc;
+
+use agentidp_edge_core::host::{Store, StoreError};
+
+#[derive(Debug, Clone, Default)]
+pub struct MemoryStore(Rc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    values: RefCell<BTreeMap<String, Vec<u8>>>,
+    numbers: RefCell<BTreeMap<String, i64>>,
+    is_down: Cell<bool>,
+    reads: Cell<usize>,
+    writes: Cell<usize>,
+}
+
+impl MemoryStore {
+    pub fn set_down(&self, is_down: bool) {
+        self.0.is_down.set(is_down);
+    }
+
+    /// How many values were asked for so far.
+    pub fn reads(&self) -> usize {
+        self.0.reads.get()
+    }
+
+    pub fn writes(&self) -> usize {
+        self.0.writes.get()
+    }
+
+    pub fn value(&self, key: &str) -> Option<Vec<u8>> {
+        self.0.values.borrow().get(key).cloned()
+    }
+
+    fn using<T>(&self, work: impl FnOnce(&Inner) -> T) -> Result<T, StoreError> {
+        if self.0.is_down.get() { Err(StoreError("down".into())) } else { Ok(work(&self.0)) }
+    }
+}
+
+impl Store for MemoryStore {
+    fn get(
+        &self,
+        keys: Vec<String>,
+    ) -> impl Future<Output = Result<Vec<Option<Vec<u8>>>, StoreError>> + 'static {
+        ready(self.using(|inner| {
+            inner.reads.set(inner.reads.get() + keys.len());
+            keys.iter().map(|key| inner.values.borrow().get(key).cloned()).collect()
+        }))
+    }
+
+    fn set(&self, entries: Vec<(String, Vec<u8>)>) -> impl Future<Output = Result<(), StoreError>> + 'static {
+        ready(self.using(|inner| {
+            inner.writes.set(inner.writes.get() + entries.len());
+            inner.values.borrow_mut().extend(entries);
+        }))
+    }
+
+    fn delete(&self, keys: Vec<String>) -> impl Future<Output = Result<(), StoreError>> + 'static {
+        ready(self.using(|inner| {
+            for key in keys {
+                inner.values.borrow_mut().remove(&key);
+                inner.numbers.borrow_mut().remove(&key);
+            }
+        }))
+    }
+
+    fn swap(
+        &self,
+        key: String,
+        current: Option<Vec<u8>>,
+        new: Vec<u8>,
+    ) -> impl Future<Output = Result<bool, StoreError>> + 'static {
+        ready(self.using(|inner| {
+            let mut values = inner.values.borrow_mut();
+            let holds = current.is_none() || values.get(&key) == current.as_ref();
+            if holds {
+                inner.writes.set(inner.writes.get() + 1);
+                values.insert(key, new);
+            }
+            holds
+        }))
+    }
+
+    fn increment(&self, key: String, delta: i64) -> impl Future<Output = Result<i64, StoreError>> + 'static {
+        ready(self.using(|inner| {
+            let mut numbers = inner.numbers.borrow_mut();
+            let number = numbers.entry(key).or_default();
+            *number += delta;
+            *number
+        }))
+    }
+
+    fn keys(&self) -> impl Future<Output = Result<Vec<String>, StoreError>> + 'static {
+        ready(self.using(|inner| {
+            let values = inner.values.borrow();
+            values.keys().cloned().chain(inner.numbers.borrow().keys().cloned()).collect()
+        }))
+    }
+}
