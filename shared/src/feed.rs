@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::claims::Claims;
 use crate::discovery::IssuerConfig;
 use crate::exceptions::SubjectException;
 use crate::ids::{AgentId, InstanceId, OrganizationId, TokenId};
@@ -67,10 +68,10 @@ impl Change {
             Self::Issuer { .. } => "issuer".into(),
             Self::Policy { .. } => "policy".into(),
             Self::RateLimits { .. } => "rate-limits".into(),
-            Self::Tier { organization_id, .. } => format!("tier/{organization_id}"),
-            Self::TokenRevoked { jti, .. } => format!("token/{jti}"),
-            Self::Agent { agent_id, .. } => format!("agent/{agent_id}"),
-            Self::Organization { organization_id, .. } => format!("organization/{organization_id}"),
+            Self::Tier { organization_id, .. } => key_of_tier(*organization_id),
+            Self::TokenRevoked { jti, .. } => key_of_token(*jti),
+            Self::Agent { agent_id, .. } => key_of_agent(*agent_id),
+            Self::Organization { organization_id, .. } => key_of_organization(*organization_id),
         }
     }
 
@@ -88,6 +89,36 @@ impl Change {
             }
         }
     }
+}
+
+pub fn key_of_token(jti: TokenId) -> String {
+    format!("token/{jti}")
+}
+
+pub fn key_of_agent(agent: AgentId) -> String {
+    format!("agent/{agent}")
+}
+
+pub fn key_of_organization(organization: OrganizationId) -> String {
+    format!("organization/{organization}")
+}
+
+pub fn key_of_tier(organization: OrganizationId) -> String {
+    format!("tier/{organization}")
+}
+
+/// The [keys](Change::key) of all changes that could concern a token with these claims.
+pub fn keys_concerning(claims: &Claims) -> Vec<String> {
+    let mut keys = vec![
+        key_of_token(claims.jti),
+        key_of_agent(claims.sub),
+        key_of_organization(claims.organization_id),
+        key_of_tier(claims.organization_id),
+    ];
+    if claims.client_id != claims.sub {
+        keys.push(key_of_agent(claims.client_id));
+    }
+    keys
 }
 
 /// A step of the feed. `from == 0` is a snapshot (everything that matters, compacted); otherwise `changes` holds exactly

@@ -145,6 +145,14 @@ impl State {
         Ok(())
     }
 
+    /// Adds an exception or tier that was accepted before and kept elsewhere; anything else changes nothing.
+    pub fn recall(&mut self, change: Change) {
+        match change {
+            Change::Tier { organization_id, tier } => set_tier(&mut self.tiers, organization_id, tier),
+            exception => record_exception(&mut self.exceptions, &exception),
+        }
+    }
+
     pub fn instance(&self) -> InstanceId {
         self.instance
     }

@@ -4,8 +4,10 @@ use std::future::Future;
 use std::pin::pin;
 use std::time::Duration;
 
-use agentidp_edge_core::host::{BodyError, Host, HubUnavailable, OriginError, Platform, Severity, Taken};
-use agentidp_edge_core::knowledge::Known;
+use agentidp_edge_core::host::{
+    BodyError, Host, HubClient, HubUnavailable, OriginError, Platform, Severity, Taken,
+};
+use agentidp_edge_core::knowledge::{FollowingHub, Known};
 use agentidp_shared::jwk::VerificationKey;
 use futures_util::future::{Either, select};
 use http::{Request, Response};
@@ -140,6 +142,8 @@ impl Platform for Workers {
 }
 
 impl Host for Workers {
+    type Source = FollowingHub;
+
     fn check_signature(
         &self,
         key: &VerificationKey,
@@ -148,7 +152,9 @@ impl Host for Workers {
     ) -> impl Future<Output = bool> {
         crypto::check_signature(key, message, signature)
     }
+}
 
+impl HubClient for Workers {
     fn newer_batches(
         &self,
         known: Option<Known>,

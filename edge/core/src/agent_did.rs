@@ -3,6 +3,7 @@
 
 use agentidp_shared::did;
 use agentidp_shared::exceptions::Standing;
+use agentidp_shared::feed;
 use agentidp_shared::ids::AgentId;
 use agentidp_shared::strict::parse_json_object;
 use http::{HeaderValue, Response, StatusCode, request};
@@ -11,6 +12,7 @@ use serde_json::{Value, json};
 use crate::documents::answer;
 use crate::errors::Problem;
 use crate::host::{Host, OriginError};
+use crate::knowledge::Source as _;
 use crate::node::Node;
 use crate::{etag, methods, origin};
 
@@ -41,6 +43,9 @@ pub async fn get_agent_did<H: Host>(
     methods::only_read(&request.method)?;
     // Other spellings name nobody.
     let agent: AgentId = unverified_agent.parse().map_err(|_| no_such_agent())?;
+    H::Source::look_up(node, host, || vec![feed::key_of_agent(agent)])
+        .await
+        .map_err(|_| Problem::no_state())?;
     let standing = node.knowledge.with(|state| state.exceptions.agent(agent).map(|agent| agent.standing));
     match standing {
         None => return Err(Problem::no_state()),

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use agentidp_shared::jwk::VerificationKey;
 use http::{Request, Response};
 
-use crate::knowledge::Known;
+use crate::knowledge::{Known, Source};
 
 /// How much an operator should care about a line of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,7 +111,10 @@ pub trait Platform: 'static {
 }
 
 /// What a node needs besides.
-pub trait Host: Platform {
+pub trait Host: Platform + Sized {
+    /// How nodes of this host come by what they know.
+    type Source: Source<Self>;
+
     /// Checks a JWS signature (RFC 7518 §3). Hosts with faster cryptography of their own override it.
     fn check_signature(
         &self,
@@ -121,7 +124,10 @@ pub trait Host: Platform {
     ) -> impl Future<Output = bool> {
         std::future::ready(key.verify(message, signature))
     }
+}
 
+/// A host whose nodes live on and follow the hub of their region ([`FollowingHub`](crate::knowledge::FollowingHub)).
+pub trait HubClient: Platform {
     /// The signed batches that lead from `known` (from nothing if `None`) to the newest the region's hub has. Empty if there
     /// is nothing newer.
     fn newer_batches(
@@ -131,6 +137,13 @@ pub trait Host: Platform {
 
     /// Gives a pushed batch to the region's hub.
     fn hand_over(&self, batch: String) -> impl Future<Output = Result<Taken, HubUnavailable>> + 'static;
+}
+
+/// A host whose instances live for one request ([`ReadingStore`](crate::knowledge::ReadingStore)).
+pub trait StoreHost: Platform {
+    type Store: Store;
+
+    fn store(&self) -> &Self::Store;
 }
 
 /// The store could not be used.

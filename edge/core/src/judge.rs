@@ -4,6 +4,7 @@
 use std::rc::Rc;
 
 use agentidp_shared::claims::Claims;
+use agentidp_shared::feed;
 use agentidp_shared::freshness::{self, Freshness};
 use agentidp_shared::scopes::ScopeSet;
 use agentidp_shared::verify::{self, Authentic, Expectation, Refusal, Unverified};
@@ -12,7 +13,7 @@ use http::{HeaderValue, StatusCode};
 use crate::errors::Problem;
 use crate::headers::STATE_STALE;
 use crate::host::Host;
-use crate::knowledge;
+use crate::knowledge::Source as _;
 use crate::node::Node;
 use crate::verified::Fingerprint;
 
@@ -104,6 +105,8 @@ pub async fn judge<H: Host>(
             Err(refusal) => return Err(refusal.into()),
         },
     };
+    let subjects = || feed::keys_concerning(authentic.unjudged_claims());
+    H::Source::look_up(node, host, subjects).await.map_err(|_| Rejected::Unknown)?;
     let accepted = decide(node, host.now_ms(), authentic, audience, scopes)?;
     if !was_remembered {
         node.knowledge.verified.borrow_mut().insert(fingerprint, Rc::clone(&accepted.authentic));
@@ -118,7 +121,7 @@ async fn check_signature<H: Host>(
 ) -> Result<Authentic, Refusal> {
     let mut keys = node.knowledge.keys();
     if matches!(verify::parse(unverified_token, &keys), Err(Refusal::UnknownKey))
-        && knowledge::refresh_for_unknown_key(node, host).await
+        && H::Source::renew_for_unknown_key(node, host).await
     {
         keys = node.knowledge.keys();
     }

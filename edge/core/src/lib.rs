@@ -9,6 +9,7 @@ pub mod config;
 mod documents;
 mod errors;
 mod etag;
+mod feed_client;
 mod form;
 mod headers;
 mod health;

@@ -6,8 +6,8 @@ use agentidp_shared::feed;
 use http::{Request, Response, StatusCode};
 
 use crate::errors::Problem;
-use crate::host::{Host, Severity, Taken};
-use crate::knowledge::refresh;
+use crate::host::{Host, Taken};
+use crate::knowledge::Source as _;
 use crate::methods;
 use crate::node::Node;
 
@@ -22,11 +22,9 @@ pub async fn push_batch<H: Host>(
     methods::only_post(request.method())?;
     let unverified = host.read_body(request.into_body(), MAX_BYTES).await?;
     let unverified = String::from_utf8(unverified).map_err(|_| not_a_batch())?;
-    // Before anything else, so that only what the control plane signed ever reaches the hub.
+    // Before anything else, so that only what the control plane signed goes any further.
     let batch = feed::open(&unverified, node.config.pinned()).map_err(|_| not_a_batch())?;
-    let to = batch.to;
-    let applied = node.knowledge.apply(batch, host.now_ms());
-    match host.hand_over(unverified).await {
+    match H::Source::take(node, host, batch, unverified).await {
         Ok(Taken::Known) => {}
         Ok(Taken::Refused) => return Err(not_a_batch()),
         Ok(Taken::Conflict) => {
@@ -34,13 +32,6 @@ pub async fn push_batch<H: Host>(
             return Err(Problem::new(StatusCode::CONFLICT, "SEQUENCE_CONFLICT", "invalid_request", message));
         }
         Err(_) => return Err(Problem::unavailable("HUB_UNAVAILABLE", "the batch could not be passed on", 1)),
-    }
-    // The hub has it; so must this node before it says so, whatever it lacked.
-    if node.knowledge.known().is_none_or(|known| known.sequence < to) {
-        refresh(node, host).await;
-        if let Err(error) = applied {
-            host.log(Severity::Info, &format!("a pushed batch did not fit here: {error}; asked the hub"));
-        }
     }
     let mut response = Response::new(Vec::new());
     *response.status_mut() = StatusCode::NO_CONTENT;

@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
 use crate::documents::Kind;
 use crate::errors::{Problem, Shape};
 use crate::host::Host;
-use crate::knowledge::keep_up;
+use crate::knowledge::Source as _;
 use crate::node::Node;
 use crate::{agent_did, documents, headers, health, introspect, proxy, push, request_id, verify};
 
@@ -54,7 +54,7 @@ async fn route<H: Host>(
     if path == "/edge/v1" || path.starts_with("/edge/v1/") {
         return Err(Problem::not_found());
     }
-    keep_up(node, host).await;
+    H::Source::keep_up(node, host).await;
     if node.knowledge.known().is_none() {
         return Err(Problem::no_state());
     }

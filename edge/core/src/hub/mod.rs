@@ -10,7 +10,7 @@ pub mod wire;
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use agentidp_shared::feed::{self, Batch, FeedError};
+use agentidp_shared::feed::{self, Batch};
 use agentidp_shared::hashing::SeededHasher;
 use agentidp_shared::state::State;
 use futures_util::FutureExt as _;
@@ -136,9 +136,7 @@ impl<H: HubHost> Hub<H> {
         let is_known = || self.known().is_some_and(|known| known.sequence >= to);
         let taken = match self.accept(batch, &unverified) {
             Ok(()) => Taken::Known,
-            Err(Unacceptable::Feed(
-                FeedError::Gap { .. } | FeedError::LowerSequence { .. } | FeedError::Replayed,
-            )) => {
+            Err(error) if error.is_misfit() => {
                 if !is_known() {
                     // It does not fit, but what is missing may be there for the asking.
                     self.renew(0).await;

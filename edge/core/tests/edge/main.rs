@@ -20,5 +20,6 @@ mod introspection;
 mod keeping_up;
 mod proxy;
 mod push;
+mod store;
 mod unknown_keys;
 mod verify;

@@ -6,15 +6,16 @@ use std::future::{Future, ready};
 use std::rc::Rc;
 
 use agentidp_edge_core::host::{
-    BodyError, Host, HubHost, HubUnavailable, OriginError, Platform, Severity, StorageError, Taken,
+    BodyError, Host, HubClient, HubHost, HubUnavailable, OriginError, Platform, Severity, StorageError,
+    StoreHost, Taken,
 };
-use agentidp_edge_core::knowledge::Known;
+use agentidp_edge_core::knowledge::{FollowingHub, Known, ReadingStore};
 use agentidp_shared::jwk::VerificationKey;
 use futures_util::FutureExt as _;
 use futures_util::future::LocalBoxFuture;
 use http::{Request, Response};
 
-use super::{Feed, NOW_MS};
+use super::{Feed, MemoryStore, NOW_MS};
 
 pub type Answer = Response<Vec<u8>>;
 type Origin = dyn Fn(&Request<Vec<u8>>) -> Result<Answer, OriginError>;
@@ -152,6 +153,8 @@ impl Platform for TestHost {
 }
 
 impl Host for TestHost {
+    type Source = FollowingHub;
+
     fn check_signature(
         &self,
         key: &VerificationKey,
@@ -161,7 +164,9 @@ impl Host for TestHost {
         self.signatures_checked.set(self.signatures_checked.get() + 1);
         ready(key.verify(message, signature))
     }
+}
 
+impl HubClient for TestHost {
     fn newer_batches(
         &self,
         known: Option<Known>,
@@ -192,5 +197,77 @@ impl HubHost for TestHost {
         assert_eq!(kept.len(), position, "a hole in what is kept");
         kept.push(text.to_owned());
         Ok(())
+    }
+}
+
+/// The same host, whose instances live for one request.
+#[derive(Debug)]
+pub struct StoreTestHost {
+    pub platform: Rc<TestHost>,
+    pub store: MemoryStore,
+}
+
+impl Platform for StoreTestHost {
+    type Body = Vec<u8>;
+
+    fn now_ms(&self) -> u64 {
+        self.platform.now_ms()
+    }
+
+    fn fill_random(&self, bytes: &mut [u8]) {
+        self.platform.fill_random(bytes);
+    }
+
+    fn log(&self, severity: Severity, line: &str) {
+        self.platform.log(severity, line);
+    }
+
+    fn body(&self, bytes: Vec<u8>) -> Vec<u8> {
+        bytes
+    }
+
+    fn read_body(
+        &self,
+        body: Vec<u8>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<u8>, BodyError>> + 'static {
+        self.platform.read_body(body, limit)
+    }
+
+    fn fetch_origin(
+        &self,
+        request: Request<Vec<u8>>,
+        limit_ms: u64,
+    ) -> impl Future<Output = Result<Answer, OriginError>> + 'static {
+        self.platform.fetch_origin(request, limit_ms)
+    }
+
+    fn recall(&self, key: &str) -> impl Future<Output = Option<String>> + 'static {
+        self.platform.recall(key)
+    }
+
+    fn remember(
+        &self,
+        key: &str,
+        value: String,
+        ttl_seconds: Option<u64>,
+    ) -> impl Future<Output = ()> + 'static {
+        self.platform.remember(key, value, ttl_seconds)
+    }
+
+    fn run_in_background(&self, work: impl Future<Output = ()> + 'static) {
+        self.platform.run_in_background(work);
+    }
+}
+
+impl Host for StoreTestHost {
+    type Source = ReadingStore;
+}
+
+impl StoreHost for StoreTestHost {
+    type Store = MemoryStore;
+
+    fn store(&self) -> &MemoryStore {
+        &self.store
     }
 }

@@ -1,0 +1,108 @@
+//! Asking the control plane for the feed.
+
+use agentidp_shared::feed::{self, Batch, FeedError};
+use http::header::AUTHORIZATION;
+use http::{HeaderName, HeaderValue, Method, Request, StatusCode};
+
+use crate::config::Config;
+use crate::host::{Platform, Severity};
+use crate::knowledge::Unacceptable;
+
+/// Largest batch accepted from the control plane, in bytes.
+const MAX_BATCH_BYTES: usize = 16 * 1024 * 1024;
+const TIME_LIMIT_MS: u64 = 3_000;
+/// Most requests in a row.
+pub const MAX_ROUNDS: usize = 32;
+
+/// Who asks, and how far it is: the acknowledgement of everything before.
+#[derive(Debug, Clone, Copy)]
+pub struct Asker<'a> {
+    pub config: &'a Config,
+    /// Which of the edge's nodes, if it has several.
+    pub node: Option<&'a str>,
+    pub sequence: u64,
+}
+
+/// What the control plane answered.
+#[derive(Debug)]
+pub enum Answer {
+    /// A batch, and how it was signed.
+    Batch(Batch, String),
+    /// The feed does not reach back that far: begin anew.
+    Gone,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum PullError {
+    #[error("{0}")]
+    Origin(#[from] crate::host::OriginError),
+    #[error("the control plane does not know this edge: EDGE_NAME or EDGE_KEY is wrong")]
+    Unauthorized,
+    #[error("the control plane answered {0}")]
+    Status(StatusCode),
+    #[error("the answer could not be read: {0}")]
+    Body(#[from] crate::host::BodyError),
+    #[error("the answer is not acceptable: {0}")]
+    Unacceptable(#[from] Unacceptable),
+    #[error("a request could not be made")]
+    Request,
+    #[error("the store could not be used: {0}")]
+    Store(#[from] crate::host::StoreError),
+}
+
+impl PullError {
+    /// Mistakes of an operator stay until somebody mends them; the rest passes.
+    pub fn severity(&self) -> Severity {
+        match self {
+            Self::Unauthorized | Self::Unacceptable(Unacceptable::OtherIssuer) => Severity::Error,
+            _ => Severity::Warning,
+        }
+    }
+}
+
+/// Asks for what came after `after`, or for a snapshot. The signature is checked, and nothing else.
+pub async fn ask<P: Platform>(
+    platform: &P,
+    asker: Asker<'_>,
+    after: Option<u64>,
+) -> Result<Answer, PullError> {
+    let path = match after {
+        Some(after) => format!("/edge/v1/changes?after={after}&wait=0"),
+        None => "/edge/v1/snapshot".to_owned(),
+    };
+    let request = request(platform, asker, &path).ok_or(PullError::Request)?;
+    let (answer, body) = platform.fetch_origin(request, TIME_LIMIT_MS).await?.into_parts();
+    match answer.status {
+        StatusCode::OK => {}
+        StatusCode::GONE if after.is_some() => return Ok(Answer::Gone),
+        StatusCode::UNAUTHORIZED => return Err(PullError::Unauthorized),
+        status => return Err(PullError::Status(status)),
+    }
+    let body = platform.read_body(body, MAX_BATCH_BYTES).await?;
+    let malformed = || PullError::Unacceptable(FeedError::Malformed.into());
+    let unverified = String::from_utf8(body).map_err(|_| malformed())?.trim_ascii().to_owned();
+    let batch = feed::open(&unverified, asker.config.pinned()).map_err(Unacceptable::from)?;
+    Ok(Answer::Batch(batch, unverified))
+}
+
+fn request<P: Platform>(platform: &P, asker: Asker<'_>, path: &str) -> Option<Request<P::Body>> {
+    let config = asker.config;
+    let mut key = HeaderValue::try_from(format!("Bearer {}", config.edge_key())).ok()?;
+    key.set_sensitive(true);
+    let mut request = Request::new(platform.body(Vec::new()));
+    *request.method_mut() = Method::GET;
+    *request.uri_mut() = format!("{}{path}", config.origin()).parse().ok()?;
+    let headers = request.headers_mut();
+    headers.insert(AUTHORIZATION, key);
+    headers.insert(HeaderName::from_static("x-edge-sequence"), asker.sequence.into());
+    for (name, value) in [
+        ("x-edge-name", Some(config.edge_name())),
+        ("x-edge-version", Some(env!("CARGO_PKG_VERSION"))),
+        ("x-edge-node", asker.node),
+    ] {
+        if let Some(value) = value {
+            headers.insert(HeaderName::from_static(name), HeaderValue::try_from(value).ok()?);
+        }
+    }
+    Some(request)
+}
