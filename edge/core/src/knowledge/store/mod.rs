@@ -151,7 +151,9 @@ async fn read_exceptions<H: StoreHost>(
         changes.extend(shard.into_iter().filter(|change| subjects.contains(&change.key())));
     }
     if let Some(state) = node.knowledge.state.borrow_mut().as_mut() {
-        changes.into_iter().for_each(|change| state.recall(change));
+        for change in changes {
+            state.recall(change);
+        }
     }
     Ok(true)
 }
