@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::claims::Claims;
+use crate::compact::TokenIds;
 use crate::discovery::IssuerConfig;
 use crate::exceptions::SubjectException;
 use crate::ids::{AgentId, InstanceId, OrganizationId, TokenId};
@@ -50,6 +51,11 @@ pub enum Change {
         jti: TokenId,
         expires_at: u64,
     },
+    /// Several at once, in snapshots.
+    TokensRevoked {
+        jtis: TokenIds,
+        expires_at: u64,
+    },
     Agent {
         agent_id: AgentId,
         exception: SubjectException,
@@ -70,8 +76,18 @@ impl Change {
             Self::RateLimits { .. } => "rate-limits".into(),
             Self::Tier { organization_id, .. } => key_of_tier(*organization_id),
             Self::TokenRevoked { jti, .. } => key_of_token(*jti),
+            Self::TokensRevoked { expires_at, .. } => format!("tokens/{expires_at}"),
             Self::Agent { agent_id, .. } => key_of_agent(*agent_id),
             Self::Organization { organization_id, .. } => key_of_organization(*organization_id),
+        }
+    }
+
+    /// How many tokens are revoked by it.
+    pub(crate) fn token_count(&self) -> usize {
+        match self {
+            Self::TokenRevoked { .. } => 1,
+            Self::TokensRevoked { jtis, .. } => jtis.0.len(),
+            _ => 0,
         }
     }
 
@@ -83,7 +99,9 @@ impl Change {
             | Self::Policy { .. }
             | Self::RateLimits { .. }
             | Self::Tier { .. } => None,
-            Self::TokenRevoked { expires_at, .. } => Some(*expires_at),
+            Self::TokenRevoked { expires_at, .. } | Self::TokensRevoked { expires_at, .. } => {
+                Some(*expires_at)
+            }
             Self::Agent { exception, .. } | Self::Organization { exception, .. } => {
                 Some(exception.expires_at)
             }
@@ -199,6 +217,8 @@ pub fn open(unverified: &str, pinned: &KeySet) -> Result<Batch, FeedError> {
         return Err(FeedError::InvalidSignature);
     }
     let payload = decode_base64url(payload).map_err(|_| FeedError::Malformed)?;
-    let payload = parse_json(&payload).map_err(|_| FeedError::MalformedPayload)?;
-    serde_json::from_value(payload).map_err(|_| FeedError::MalformedPayload)
+    let value = parse_json(&payload).map_err(|_| FeedError::MalformedPayload)?;
+    // A snapshot may be large, and memory short.
+    drop(payload);
+    serde_json::from_value(value).map_err(|_| FeedError::MalformedPayload)
 }

@@ -6,6 +6,7 @@
 
 pub mod audit_chain;
 pub mod claims;
+pub mod compact;
 pub mod did;
 pub mod discovery;
 pub mod exceptions;

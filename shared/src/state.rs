@@ -55,6 +55,7 @@ impl State {
         }
         let (mut keys, mut issuer, mut endpoints) = (None, None, EndpointTable::default());
         let mut exceptions = Exceptions::new(hasher);
+        exceptions.reserve_tokens(batch.changes.iter().map(Change::token_count).sum());
         let (mut limits, mut tiers) = (RateLimits::default(), SeededMap::with_hasher(hasher));
         for change in batch.changes {
             match change {
@@ -63,7 +64,7 @@ impl State {
                 Change::Policy { endpoints: table } => endpoints = table,
                 Change::RateLimits { limits: given } => limits = given,
                 Change::Tier { organization_id, tier } => set_tier(&mut tiers, organization_id, tier),
-                exception => record_exception(&mut exceptions, &exception),
+                exception => record_exception(&mut exceptions, exception),
             }
         }
         Ok(Self {
@@ -136,7 +137,7 @@ impl State {
                 Change::Policy { endpoints } => self.endpoints = endpoints,
                 Change::RateLimits { limits } => self.limits = limits,
                 Change::Tier { organization_id, tier } => set_tier(&mut self.tiers, organization_id, tier),
-                exception => record_exception(&mut self.exceptions, &exception),
+                exception => record_exception(&mut self.exceptions, exception),
             }
         }
         self.sequence = batch.to;
@@ -149,7 +150,7 @@ impl State {
     pub fn recall(&mut self, change: Change) {
         match change {
             Change::Tier { organization_id, tier } => set_tier(&mut self.tiers, organization_id, tier),
-            exception => record_exception(&mut self.exceptions, &exception),
+            exception => record_exception(&mut self.exceptions, exception),
         }
     }
 
@@ -202,12 +203,13 @@ fn check_times(batch: &Batch, now_ms: u64) -> Result<(), FeedError> {
     Ok(())
 }
 
-fn record_exception(exceptions: &mut Exceptions, change: &Change) {
+fn record_exception(exceptions: &mut Exceptions, change: Change) {
     match change {
-        Change::TokenRevoked { jti, expires_at } => exceptions.revoke_token(*jti, *expires_at),
-        Change::Agent { agent_id, exception } => exceptions.set_agent(*agent_id, *exception),
+        Change::TokenRevoked { jti, expires_at } => exceptions.revoke_token(jti, expires_at),
+        Change::TokensRevoked { jtis, expires_at } => exceptions.revoke_tokens(&jtis.0, expires_at),
+        Change::Agent { agent_id, exception } => exceptions.set_agent(agent_id, exception),
         Change::Organization { organization_id, exception } => {
-            exceptions.set_organization(*organization_id, *exception);
+            exceptions.set_organization(organization_id, exception);
         }
         Change::Keys { .. }
         | Change::Issuer { .. }

@@ -9,7 +9,8 @@ use clap::{Args, ValueEnum};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use crate::{fingerprint, paths, run, tools, ui};
+use crate::host::Host;
+use crate::{fingerprint, paths, run, spin, tools, ui};
 
 /// What the shipped module may weigh after gzip, in bytes.
 pub const MAX_GZIP: usize = 1024 * 1024;
@@ -23,9 +24,12 @@ pub enum Profile {
     Fast,
 }
 
-/// Build the Cloudflare worker and print its size.
+/// Build the edge for a host and print its size.
 #[derive(Debug, Args)]
 pub struct EdgeBuild {
+    /// Where it is to run.
+    #[arg(long, value_enum, default_value_t = Host::Cloudflare)]
+    host: Host,
     /// How it is compiled.
     #[arg(long, value_enum, default_value = "release")]
     profile: Profile,
@@ -33,9 +37,12 @@ pub struct EdgeBuild {
 
 impl EdgeBuild {
     pub fn run(self) -> Result<()> {
-        let worker = build(self.profile)?;
-        ui::say(format_args!("{}\n{}", worker.wasm.display(), worker.sizes()));
-        if self.profile == Profile::Release { worker.check_size() } else { Ok(()) }
+        let built = match self.host {
+            Host::Cloudflare => build(self.profile)?,
+            Host::Spin => spin::component()?,
+        };
+        ui::say(format_args!("{}\n{}", built.wasm.display(), built.sizes()));
+        if self.profile == Profile::Release { built.check_size() } else { Ok(()) }
     }
 }
 

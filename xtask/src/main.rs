@@ -6,6 +6,7 @@ mod dev;
 mod edge;
 mod fingerprint;
 mod generated;
+mod host;
 mod lint;
 mod native;
 mod paths;

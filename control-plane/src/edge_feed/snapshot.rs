@@ -1,5 +1,6 @@
 //! `GET /edge/v1/snapshot`.
 
+use agentidp_shared::compact::compact;
 use axum::extract::State;
 use axum::response::Response;
 
@@ -30,5 +31,5 @@ pub(super) async fn signed_snapshot(app: &App) -> Result<(String, u64), ApiError
     let mut tx = app.db.system().await?;
     let (to, changes) = store::snapshot(&mut tx, now).await?;
     tx.commit().await?;
-    Ok((app.feed.sign(0, to, changes, now)?, to))
+    Ok((app.feed.sign(0, to, compact(changes), now)?, to))
 }

@@ -8,9 +8,11 @@ use crate::config::Config;
 use crate::host::{Platform, Severity};
 use crate::knowledge::Unacceptable;
 
-/// Largest batch accepted from the control plane, in bytes.
-const MAX_BATCH_BYTES: usize = 16 * 1024 * 1024;
+/// Largest batch accepted from the control plane, in bytes: a snapshot with over a million revoked tokens.
+const MAX_BATCH_BYTES: usize = 40 * 1024 * 1024;
 const TIME_LIMIT_MS: u64 = 3_000;
+/// A large snapshot takes the control plane a while to put together.
+const SNAPSHOT_TIME_LIMIT_MS: u64 = 14_000;
 /// Most requests in a row.
 pub const MAX_ROUNDS: usize = 32;
 
@@ -66,12 +68,12 @@ pub async fn ask<P: Platform>(
     asker: Asker<'_>,
     after: Option<u64>,
 ) -> Result<Answer, PullError> {
-    let path = match after {
-        Some(after) => format!("/edge/v1/changes?after={after}&wait=0"),
-        None => "/edge/v1/snapshot".to_owned(),
+    let (path, limit_ms) = match after {
+        Some(after) => (format!("/edge/v1/changes?after={after}&wait=0"), TIME_LIMIT_MS),
+        None => ("/edge/v1/snapshot".to_owned(), SNAPSHOT_TIME_LIMIT_MS),
     };
     let request = request(platform, asker, &path).ok_or(PullError::Request)?;
-    let (answer, body) = platform.fetch_origin(request, TIME_LIMIT_MS).await?.into_parts();
+    let (answer, body) = platform.fetch_origin(request, limit_ms).await?.into_parts();
     match answer.status {
         StatusCode::OK => {}
         StatusCode::GONE if after.is_some() => return Ok(Answer::Gone),

@@ -103,6 +103,9 @@ impl Log {
                 Change::TokenRevoked { jti, expires_at } => {
                     reference.exceptions.revoke_token(jti, expires_at);
                 }
+                Change::TokensRevoked { jtis, expires_at } => {
+                    reference.exceptions.revoke_tokens(&jtis.0, expires_at);
+                }
                 Change::Agent { agent_id, exception } => {
                     reference.exceptions.set_agent(agent_id, exception);
                 }

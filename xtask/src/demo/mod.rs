@@ -13,6 +13,7 @@ use clap::Args;
 use self::origin::Origin;
 use self::report::Report;
 use self::story::Story;
+use crate::host::Host;
 use crate::ui;
 
 /// What revocation may take, from asking for it to the edge refusing.
@@ -25,6 +26,9 @@ pub struct Demo {
     /// Print one JSON document instead of prose.
     #[arg(long)]
     json: bool,
+    /// Where the edge runs; a stack of its own is started for it, whatever else runs.
+    #[arg(long, value_enum)]
+    edge: Option<Host>,
     /// How many tokens are revoked to measure how fast the edge refuses them.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
     trials: u16,
@@ -32,7 +36,7 @@ pub struct Demo {
 
 impl Demo {
     pub fn run(self) -> Result<()> {
-        let mut origin = Origin::find_or_start()?;
+        let mut origin = Origin::find_or_start(self.edge)?;
         let (edge_url, admin) = (origin.edge_url(), origin.admin_credential()?);
         let started = Instant::now();
         let mut report = Report::new(self.json);

@@ -11,6 +11,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::dev::{self, AdminCredential, Ports, Record, Stack};
+use crate::host::Host;
 use crate::{edge, paths, signals, ui};
 
 const WITHIN: Duration = Duration::from_secs(90);
@@ -24,14 +25,17 @@ pub enum Origin {
 }
 
 impl Origin {
-    /// The stack of `cargo xtask dev` if it runs, else one of our own: on free ports, with data that goes away with it.
-    pub fn find_or_start() -> Result<Self> {
-        if let Some(record) = Record::of_running(&paths::state()) {
+    /// The stack of `cargo xtask dev` if it runs and no host was asked for, else one of our own: on free ports, with data that
+    /// goes away with it.
+    pub fn find_or_start(host: Option<Host>) -> Result<Self> {
+        if host.is_none()
+            && let Some(record) = Record::of_running(&paths::state())
+        {
             ui::say(format_args!("using the stack running at {}", record.edge_url));
             return Ok(Self::Elsewhere(record));
         }
-        ui::say("no stack is running: starting one for the demo");
-        let programs = dev::prepare(edge::Profile::Release)?;
+        ui::say("starting a stack for the demo");
+        let programs = dev::prepare(host.unwrap_or(Host::Cloudflare), edge::Profile::Release)?;
         let state = env::temp_dir().join(format!("agentidp-demo-{}", process::id()));
         let stack = Stack::start(programs, Ports::choose(0, 0, 0)?, state, false)?;
         Ok(Self::Own(Box::new(stack)))

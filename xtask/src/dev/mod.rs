@@ -14,6 +14,7 @@ use clap::Args;
 pub use record::{Origin, Record};
 pub use stack::{AdminCredential, Ports, Programs, Stack};
 
+use crate::host::{Edge, Host};
 use crate::{edge, native, paths, signals, tools, ui};
 
 /// Start PostgreSQL, the control plane and the edge, and keep them running until Ctrl-C.
@@ -31,6 +32,9 @@ pub struct Dev {
     /// Where the database, the keys and the admin credential are kept.
     #[arg(long, value_name = "DIR")]
     state_dir: Option<PathBuf>,
+    /// Where the edge runs.
+    #[arg(long, value_enum, default_value_t = Host::Cloudflare)]
+    edge: Host,
     /// How the edge worker is compiled.
     #[arg(long, value_enum, default_value = "release")]
     edge_profile: edge::Profile,
@@ -42,7 +46,7 @@ pub struct Dev {
 impl Dev {
     pub fn run(self) -> Result<()> {
         if self.prepare_only {
-            prepare(self.edge_profile)?;
+            prepare(self.edge, self.edge_profile)?;
             ui::say("everything is ready for `cargo xtask dev`");
             return Ok(());
         }
@@ -59,7 +63,7 @@ impl Dev {
             Some(dir) => std::path::absolute(dir)?,
             None => paths::state(),
         };
-        let programs = prepare(self.edge_profile)?;
+        let programs = prepare(self.edge, self.edge_profile)?;
         let mut stack = Stack::start(programs, ports, state, true)?;
         // `demo` looks for the record in the checkout, wherever the state is.
         let record = RecordFile::write(&stack)?;
@@ -73,13 +77,12 @@ impl Dev {
 }
 
 /// Installs and builds all that a stack consists of.
-pub fn prepare(profile: edge::Profile) -> Result<Programs> {
-    let node = tools::node()?;
+pub fn prepare(host: Host, profile: edge::Profile) -> Result<Programs> {
+    // PostgreSQL may come from npm.
+    tools::node()?;
     let postgres = tools::postgres()?;
     let agentidp = native::build()?;
-    let worker = edge::build(profile)?;
-    ui::say(format_args!("  edge worker: {}", worker.sizes()));
-    Ok(Programs { agentidp, node, postgres })
+    Ok(Programs { agentidp, edge: Edge::prepare(host, profile)?, postgres })
 }
 
 /// Until a signal asks us to stop (fine) or a part dies by itself (an error).

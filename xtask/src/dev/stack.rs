@@ -1,4 +1,4 @@
-//! One running stack: `agentidp dev` (control plane and its private PostgreSQL) and the edge in workerd.
+//! One running stack: `agentidp dev` (control plane and its private PostgreSQL) and the edge on one of its hosts.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::record::{Origin, Record};
 use crate::demo::http;
+use crate::host::{Edge, Settings};
 use crate::process::Service;
 use crate::{paths, ports, signals, ui};
 
@@ -23,7 +24,7 @@ const STOP_WITHIN: Duration = Duration::from_secs(25);
 #[derive(Debug, Clone)]
 pub struct Programs {
     pub agentidp: PathBuf,
-    pub node: PathBuf,
+    pub edge: Edge,
     /// Folder with `initdb`; absent when `DATABASE_URL` is used.
     pub postgres: Option<PathBuf>,
 }
@@ -224,18 +225,17 @@ fn start_control_plane(
 }
 
 fn start_edge(programs: &Programs, ports: Ports, state: &Path, ready: &Ready, echo: bool) -> Result<Service> {
-    let mut command = Command::new(&programs.node);
-    command
-        .current_dir(paths::root())
-        .arg(paths::root().join("edge/cloudflare/dev.mjs"))
-        .args(["--port", &ports.edge.to_string()])
-        .args(["--origin", &ready.url])
-        .args(["--issuer", &edge_url(ports)])
-        .args(["--feed-public-keys", &ready.feed_public_keys])
-        .args(["--edge-name", &ready.edge_name])
-        .args(["--edge-key-file", &ready.edge_key_file])
-        .arg("--persist")
-        .arg(state.join("edge"));
+    let folder = state.join("edge");
+    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    let command = programs.edge.command(&Settings {
+        port: ports.edge,
+        origin: &ready.url,
+        issuer: &edge_url(ports),
+        feed_public_keys: &ready.feed_public_keys,
+        edge_name: &ready.edge_name,
+        edge_key_file: &ready.edge_key_file,
+        folder: &folder,
+    });
     let mut service = Service::start("edge", &command, echo)?;
     service.wait_ready(READY_WITHIN)?;
     let deadline = Instant::now() + READY_WITHIN;

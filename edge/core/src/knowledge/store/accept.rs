@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use agentidp_shared::compact::expand;
 use agentidp_shared::feed::{Batch, Change};
 use agentidp_shared::verify::LEEWAY_SECONDS;
 
@@ -65,7 +66,7 @@ impl<H: StoreHost> Writing<'_, H> {
     /// The head that follows by `batch`, its shards written.
     async fn follow(&mut self, before: Option<&Head>, batch: &Batch) -> Result<Head, StoreError> {
         let (exceptions, common): (Vec<Change>, Vec<Change>) =
-            batch.changes.iter().cloned().partition(is_exception);
+            expand(batch.changes.clone()).partition(is_exception);
         let now_ms = self.host.now_ms();
         let (mut shards, mut discarded) = match before {
             Some(head) if !batch.is_snapshot() => (head.shards.clone(), head.discarded.clone()),

@@ -67,6 +67,7 @@ pub fn is_exception(change: &Change) -> bool {
         Change::TokenRevoked { .. }
         | Change::Agent { .. }
         | Change::Organization { .. }
+        | Change::TokensRevoked { .. }
         | Change::Tier { .. } => true,
         Change::Keys { .. } | Change::Issuer { .. } | Change::Policy { .. } | Change::RateLimits { .. } => {
             false

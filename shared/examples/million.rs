@@ -1,0 +1,143 @@
+//! A million revoked tokens. Without arguments: what they do to the time of one verification. With: the pieces of a feed, for
+//! measuring an edge that knows them (tests/load/start.mjs). `cargo xtask bench` runs both.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a program for people, which stops when something is wrong"
+)]
+
+use std::hint::black_box;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use agentidp_shared::claims::Claims;
+use agentidp_shared::compact::compact;
+use agentidp_shared::discovery::IssuerConfig;
+use agentidp_shared::feed::{self, BATCH_LIFETIME_MS, Batch, Change};
+use agentidp_shared::freshness::FreshnessLimits;
+use agentidp_shared::hashing::SeededHasher;
+use agentidp_shared::ids::TokenId;
+use agentidp_shared::jwk::{Jwk, JwkSet, KeySet};
+use agentidp_shared::scopes::ScopeSet;
+use agentidp_shared::state::State;
+use agentidp_shared::strict::encode_base64url;
+use agentidp_shared::verify::{Authentic, Expectation, Unverified, parse};
+use ed25519_dalek::{Signer as _, SigningKey};
+use serde_json::json;
+use uuid::Uuid;
+
+const LIFE: u64 = 3_600;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let (key, now) = (SigningKey::from_bytes(&[7; 32]), now());
+    match arguments.as_slice() {
+        ["keys"] => println!("{}", json!({ "keys": [jwk(&key)] })),
+        ["token", issuer] => println!("{}", token(&key, issuer, now)),
+        ["snapshot", issuer, count] => println!("{}", snapshot(&key, issuer, count.parse().unwrap(), now)),
+        ["nothing-new", sequence] => println!("{}", nothing_new(&key, sequence.parse().unwrap(), now)),
+        [] => measure(&key, now),
+        _ => println!("million [keys | token ISSUER | snapshot ISSUER COUNT | nothing-new SEQUENCE]"),
+    }
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+}
+
+fn jwk(key: &SigningKey) -> Jwk {
+    Jwk { kid: Some("key".into()), ..Jwk::ed25519(key.verifying_key().as_bytes()) }
+}
+
+/// Natively: how the time of one verification depends on how much is revoked.
+fn measure(key: &SigningKey, now: u64) {
+    const ISSUER: &str = "https://id.example";
+    let keys = KeySet::from_jwks(&JwkSet { keys: vec![jwk(key)] }).unwrap();
+    println!("  revoked   snapshot MiB   taken ms   remembered token ns   new token µs (EdDSA)");
+    for count in [0, 10_000, 100_000, 1_000_000] {
+        let snapshot = snapshot(key, ISSUER, count, now);
+        let started = Instant::now();
+        let batch = feed::open(&snapshot, &keys).unwrap();
+        let state = State::from_snapshot(batch, now * 1_000, SeededHasher::new([3; 16])).unwrap();
+        let taken = started.elapsed();
+        assert_eq!(u32::try_from(state.exceptions.len()).unwrap(), count);
+        let token = token(key, ISSUER, now);
+        let expected = Expectation { issuer: ISSUER, audience: ISSUER, scopes: &ScopeSet::empty() };
+        let judge =
+            |authentic: &Authentic| authentic.judge(&state.keys, &state.exceptions, now, &expected).is_ok();
+        let authentic = parse(&token, &state.keys).and_then(Unverified::check_signature).unwrap();
+        let remembered = time(|| judge(black_box(&authentic)));
+        let new = time(|| {
+            judge(&parse(black_box(&token), &state.keys).and_then(Unverified::check_signature).unwrap())
+        });
+        println!(
+            "{count:>9}   {:>12}   {:>8}   {remembered:>19}   {:>20}",
+            snapshot.len() >> 20,
+            taken.as_millis(),
+            new / 1_000
+        );
+    }
+}
+
+/// Nanoseconds of one call.
+fn time(mut call: impl FnMut() -> bool) -> u128 {
+    let (mut calls, started) = (0_u32, Instant::now());
+    while started.elapsed().as_millis() < 300 {
+        for _ in 0..100 {
+            assert!(black_box(call()));
+        }
+        calls += 100;
+    }
+    started.elapsed().as_nanos() / u128::from(calls)
+}
+
+fn snapshot(key: &SigningKey, issuer: &str, count: u32, now: u64) -> String {
+    let issuer = IssuerConfig {
+        issuer: issuer.into(),
+        scopes_supported: Vec::new(),
+        signing_algorithms: Vec::new(),
+        token_ttl_seconds: LIFE,
+        freshness: FreshnessLimits::default(),
+    };
+    let revoked = (0..count).map(|number| {
+        let jti = TokenId::new(Uuid::from_u128(u128::from(number) << 96 | u128::from(number)));
+        Change::TokenRevoked { jti, expires_at: now + 60 + u64::from(number) % LIFE }
+    });
+    let common = [Change::Keys { jwks: JwkSet { keys: vec![jwk(key)] } }, Change::Issuer { issuer }];
+    let changes = compact(common.into_iter().chain(revoked));
+    seal(key, 0, u64::from(count) + 2, changes, now)
+}
+
+fn nothing_new(key: &SigningKey, sequence: u64, now: u64) -> String {
+    seal(key, sequence, sequence, Vec::new(), now)
+}
+
+fn seal(key: &SigningKey, from: u64, to: u64, changes: Vec<Change>, now: u64) -> String {
+    let issued_at = now * 1_000;
+    let expires_at = issued_at + BATCH_LIFETIME_MS;
+    let batch = Batch { instance: Uuid::from_u128(1).into(), from, to, issued_at, expires_at, changes };
+    let input = feed::signing_input(&batch, "key").unwrap();
+    feed::seal(&input, &key.sign(input.as_bytes()).to_bytes())
+}
+
+fn token(key: &SigningKey, issuer: &str, now: u64) -> String {
+    let claims = Claims {
+        iss: issuer.into(),
+        sub: Uuid::from_u128(2).into(),
+        aud: vec![issuer.into()],
+        client_id: Uuid::from_u128(2).into(),
+        organization_id: Uuid::from_u128(3).into(),
+        scopes: ScopeSet::parse("agents:read").unwrap(),
+        jti: Uuid::from_u128(u128::MAX).into(),
+        iat: now - 10,
+        nbf: now - 10,
+        exp: now + LIFE,
+        delegated: false,
+    };
+    let header =
+        encode_base64url(json!({"alg": "EdDSA", "kid": "key", "typ": "at+jwt"}).to_string().as_bytes());
+    let input = format!("{header}.{}", encode_base64url(&serde_json::to_vec(&claims).unwrap()));
+    let signature = key.sign(input.as_bytes()).to_bytes();
+    format!("{input}.{}", encode_base64url(&signature))
+}
