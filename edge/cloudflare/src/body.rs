@@ -1,14 +1,20 @@
 //! Bodies: bytes of ours, or a stream of the platform's that is passed on without being looked at.
 
+use std::cell::Cell;
 use std::pin::pin;
+use std::rc::Rc;
 use std::time::Duration;
 
 use agentidp_edge_core::host::BodyError;
 use futures_util::future::select;
-use js_sys::{Reflect, Uint8Array};
+use js_sys::{Object, Reflect, Uint8Array};
+use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast as _, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{ReadableStream, ReadableStreamDefaultReader};
+use web_sys::{
+    ReadableStream, ReadableStreamDefaultReader, ReadableWritablePair, TransformStream,
+    TransformStreamDefaultController,
+};
 use worker::Delay;
 
 /// Of a body that is too large, this much is read and thrown away, so that whoever sends it gets to read the answer.
@@ -18,6 +24,8 @@ const MAX_DRAINED_BYTES: usize = 16 * 1024 * 1024;
 pub enum Body {
     Bytes(Vec<u8>),
     Stream(ReadableStream),
+    /// The other end of an upgraded connection, which the runtime joins to the client's.
+    WebSocket(JsValue),
 }
 
 impl Body {
@@ -31,6 +39,24 @@ impl Body {
             Self::Bytes(bytes) if bytes.is_empty() => None,
             Self::Bytes(bytes) => Some(Uint8Array::from(bytes.as_slice()).into()),
             Self::Stream(stream) => Some(stream.into()),
+            Self::WebSocket(_) => None,
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        matches!(self, Self::Bytes(bytes) if bytes.is_empty())
+    }
+
+    /// The same body, which breaks off beyond `limit` bytes. The chunks stay with the platform; only their lengths are seen.
+    pub fn bound(self, limit: u64, exceeded: Rc<Cell<bool>>) -> Result<Self, BodyError> {
+        match self {
+            Self::Bytes(bytes) if u64::try_from(bytes.len()).is_ok_and(|length| length > limit) => {
+                Err(BodyError::TooLarge)
+            }
+            Self::Stream(stream) => {
+                bound(&stream, limit, exceeded).map(Self::Stream).map_err(|_| BodyError::Broken)
+            }
+            body => Ok(body),
         }
     }
 
@@ -42,6 +68,7 @@ impl Body {
                 let reader = stream.get_reader().unchecked_into::<ReadableStreamDefaultReader>();
                 read(&reader, limit).await
             }
+            Self::WebSocket(_) => Err(BodyError::Broken),
         }
     }
 }
@@ -54,6 +81,27 @@ pub async fn drain(request: &web_sys::Request) {
         let all = Body::Stream(stream).read(0);
         drop(select(pin!(all), pin!(Delay::from(Duration::from_secs(1)))).await);
     }
+}
+
+fn bound(stream: &ReadableStream, limit: u64, exceeded: Rc<Cell<bool>>) -> Result<ReadableStream, JsValue> {
+    let mut left = limit;
+    let pass = move |chunk: Uint8Array, controller: TransformStreamDefaultController| {
+        match left.checked_sub(chunk.length().into()) {
+            Some(rest) => {
+                left = rest;
+                controller.enqueue_with_chunk(&chunk)
+            }
+            None => {
+                exceeded.set(true);
+                Err("the body is too large".into())
+            }
+        }
+    };
+    type Pass = dyn FnMut(Uint8Array, TransformStreamDefaultController) -> Result<(), JsValue>;
+    let transformer = Object::new();
+    Reflect::set(&transformer, &"transform".into(), &Closure::<Pass>::new(pass).into_js_value())?;
+    let bounded = TransformStream::new_with_transformer(&transformer)?;
+    Ok(stream.pipe_through(&ReadableWritablePair::new(&bounded.readable(), &bounded.writable())))
 }
 
 async fn read(reader: &ReadableStreamDefaultReader, limit: usize) -> Result<Vec<u8>, BodyError> {

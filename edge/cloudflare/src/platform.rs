@@ -1,10 +1,14 @@
 //! The ports, given by the Workers runtime.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::pin::pin;
+use std::rc::Rc;
 use std::time::Duration;
 
-use agentidp_edge_core::host::{BodyError, Host, HubUnavailable, OriginError, Platform, Severity, Taken};
+use agentidp_edge_core::host::{
+    BodyError, Host, HubUnavailable, OriginError, Platform, Severity, Taken, UpgradeError,
+};
 use agentidp_edge_core::knowledge::Known;
 use agentidp_shared::jwk::VerificationKey;
 use futures_util::future::{Either, select};
@@ -90,6 +94,19 @@ impl Platform for Workers {
         body.read(limit)
     }
 
+    fn is_empty(&self, body: &Body) -> bool {
+        body.is_empty()
+    }
+
+    fn bound_body(
+        &self,
+        body: Body,
+        limit: u64,
+        exceeded: Rc<Cell<bool>>,
+    ) -> impl Future<Output = Result<Body, BodyError>> {
+        std::future::ready(body.bound(limit, exceeded))
+    }
+
     fn fetch_origin(
         &self,
         request: Request<Body>,
@@ -147,6 +164,16 @@ impl Host for Workers {
         signature: &[u8],
     ) -> impl Future<Output = bool> {
         crypto::check_signature(key, message, signature)
+    }
+
+    fn upgrade(
+        &self,
+        request: Request<Body>,
+        limit_ms: u64,
+    ) -> impl Future<Output = Result<Response<Body>, UpgradeError>> + 'static {
+        // The runtime upgrades by the request's own header.
+        let answer = fetch(request, limit_ms);
+        async { Ok(answer.await?) }
     }
 
     fn newer_batches(

@@ -1,7 +1,7 @@
 //! The edge on any host: an HTTP request in, an HTTP response out.
 //!
 //! It answers from what it knows (keys, issuer, exceptions; see [`knowledge`]) and never asks the control plane whether a
-//! token is good. What it does not answer itself it forwards. What a host must give is listed in [`host`].
+//! token is good. What it does not answer itself it forwards: to the control plane, or to the APIs it protects ([`gateway`]). What a host must give is listed in [`host`].
 
 mod agent_did;
 mod authorization;
@@ -10,6 +10,7 @@ mod documents;
 mod errors;
 mod etag;
 mod form;
+mod gateway;
 mod headers;
 mod health;
 pub mod host;

@@ -10,7 +10,7 @@ use crate::errors::{Problem, Shape};
 use crate::host::Host;
 use crate::knowledge::keep_up;
 use crate::node::Node;
-use crate::{agent_did, documents, headers, health, introspect, proxy, push, request_id, verify};
+use crate::{agent_did, documents, gateway, headers, health, introspect, proxy, push, request_id, verify};
 
 /// The path every request of a protected API causes a request to.
 pub const VERIFY_PATH: &str = "/verify";
@@ -31,8 +31,8 @@ pub async fn handle<H: Host>(node: &Rc<Node>, host: &Rc<H>, request: Request<H::
     response
 }
 
-/// An answer of the edge's own, or one that comes from the control plane.
-enum Routed<B> {
+/// An answer of the edge's own, or one that comes from behind it.
+pub enum Routed<B> {
     Own(Response<Vec<u8>>),
     Forwarded(Response<B>),
 }
@@ -43,6 +43,9 @@ async fn route<H: Host>(
     request: Request<H::Body>,
     request_id: &HeaderValue,
 ) -> Result<Routed<H::Body>, Problem> {
+    if let Some(found) = gateway::find(node.config.upstreams(), request.uri())? {
+        return Ok(gateway::serve(node, host, found, request, request_id).await);
+    }
     let path = request.uri().path();
     if path == "/health/live" {
         return health::get_liveness(&request.into_parts().0).map(Routed::Own);

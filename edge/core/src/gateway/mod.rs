@@ -1,0 +1,195 @@
+//! The gateway: an API behind the edge, protected by forwarding to it what its rules allow.
+//!
+//! A request belongs to an upstream by its host or by a prefix of its path. Its path must mean one thing only; a rule must
+//! name it; its token must be for this upstream and hold the rule's scopes; a condition of the operator's own may have the
+//! last word. Whatever is not allowed is refused, and who asks is told where to learn how to ask better (RFC 9728).
+
+mod forward;
+mod metadata;
+mod path;
+mod place;
+mod policy;
+mod rules;
+mod upstream;
+
+use std::rc::Rc;
+
+use agentidp_shared::scopes::ScopeSet;
+use http::header::{
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, ORIGIN,
+};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, request};
+
+use crate::authorization::{Presented, presented};
+use crate::errors::{Problem, Shape};
+use crate::host::{Host, Severity};
+use crate::judge::{Accepted, Audience, judge};
+use crate::knowledge::keep_up;
+use crate::node::Node;
+use crate::router::Routed;
+
+use policy::PolicyInput;
+use rules::Demand;
+use upstream::Cors;
+pub use upstream::{Upstream, read_upstreams};
+
+/// Whose a request is.
+#[derive(Debug, Clone, Copy)]
+pub enum Found<'a> {
+    /// To be judged and forwarded.
+    Api(&'a Upstream),
+    /// For what the edge says of it.
+    Metadata(&'a Upstream),
+}
+
+/// The upstream that a URI belongs to.
+pub fn find<'a>(upstreams: &'a [Upstream], uri: &Uri) -> Result<Option<Found<'a>>, Problem> {
+    if upstreams.is_empty() {
+        return Ok(None);
+    }
+    let host = place::host_of(uri).ok_or_else(|| {
+        let message = "the host is not written as a plain name";
+        Problem::new(StatusCode::BAD_REQUEST, "INVALID_HOST", "invalid_request", message)
+    })?;
+    let path = uri.path();
+    let found = |upstream: &'a Upstream| {
+        if upstream.metadata.is_at(path) { Found::Metadata(upstream) } else { Found::Api(upstream) }
+    };
+    if let Some(upstream) = upstreams.iter().find(|upstream| upstream.place.host() == Some(&host)) {
+        return Ok(Some(found(upstream)));
+    }
+    let is_there = |upstream: &&Upstream| {
+        let prefix = upstream.place.prefix();
+        prefix.is_some_and(|prefix| place::is_below(path, prefix) || upstream.metadata.is_at(path))
+    };
+    Ok(upstreams.iter().find(is_there).map(found))
+}
+
+/// Answers a request that is an upstream's.
+pub async fn serve<H: Host>(
+    node: &Rc<Node>,
+    host: &Rc<H>,
+    found: Found<'_>,
+    request: Request<H::Body>,
+    request_id: &HeaderValue,
+) -> Routed<H::Body> {
+    let answer = match found {
+        Found::Metadata(upstream) => upstream.metadata.get(&request.into_parts().0).map(Routed::Own),
+        Found::Api(upstream) => pass(node, host, upstream, request, request_id)
+            .await
+            .map(Routed::Forwarded)
+            .map_err(|problem| upstream.cors.open(problem)),
+    };
+    answer.unwrap_or_else(|problem| Routed::Own(problem.into_response(Shape::Management)))
+}
+
+async fn pass<H: Host>(
+    node: &Rc<Node>,
+    host: &Rc<H>,
+    upstream: &Upstream,
+    request: Request<H::Body>,
+    request_id: &HeaderValue,
+) -> Result<Response<H::Body>, Problem> {
+    let (parts, body) = request.into_parts();
+    let segments = path::segments(parts.uri.path()).map_err(|ambiguous| {
+        Problem::new(StatusCode::BAD_REQUEST, "INVALID_PATH", "invalid_request", ambiguous.to_string())
+    })?;
+    let preflight = upstream.cors.preflight_for(&parts);
+    let method = preflight.as_ref().unwrap_or(&parts.method);
+    let Some(demand) = upstream.rules.find(method, &segments) else {
+        let id = request_id.to_str().unwrap_or_default();
+        let name = &upstream.name;
+        host.log(Severity::Info, &format!("upstream `{name}`: no rule for the method and path of request {id}"));
+        return Err(upstream.explain(denied("NO_RULE", "no rule allows this method at this path"), &ScopeSet::empty()));
+    };
+    if preflight.is_some() {
+        return forward::forward(node, &**host, upstream, (parts, host.body(Vec::new())), request_id, None).await;
+    }
+    let none = ScopeSet::empty();
+    let (scopes, accepted) = match demand {
+        Demand::Nothing => (&none, None),
+        Demand::Scopes(scopes) => {
+            keep_up(node, host).await;
+            let accepted = authenticate(node, &**host, upstream, &parts, scopes).await;
+            (scopes, Some(accepted.map_err(|problem| upstream.explain(problem, scopes))?))
+        }
+    };
+    if let Some(policy) = &upstream.policy {
+        let input = PolicyInput {
+            upstream: &upstream.name,
+            method: parts.method.as_str(),
+            path: &format!("/{}", segments.join("/")),
+            host: &place::host_of(&parts.uri).unwrap_or_default(),
+            agent: accepted.as_ref().map(Accepted::claims),
+        };
+        let allowed = policy.allows(input).unwrap_or_else(|error| {
+            host.log(Severity::Error, &format!("the policy of upstream `{}` fails: {error}", upstream.name));
+            false
+        });
+        if !allowed {
+            let problem = denied("DENIED_BY_POLICY", "the policy of this API does not allow this request");
+            return Err(upstream.explain(problem, scopes));
+        }
+    }
+    // gateway::limit — the rate limits of organizations, clients and `upstream.rate_limit` are decided here.
+    // usage::count — the decision on this request is counted here.
+    let mut answer =
+        forward::forward(node, &**host, upstream, (parts, body), request_id, accepted.as_ref()).await?;
+    if let Some(accepted) = accepted {
+        accepted.mark(answer.headers_mut());
+    }
+    Ok(answer)
+}
+
+async fn authenticate<H: Host>(
+    node: &Node,
+    host: &H,
+    upstream: &Upstream,
+    request: &request::Parts,
+    scopes: &ScopeSet,
+) -> Result<Accepted, Problem> {
+    let unverified_token = match presented(&request.headers)? {
+        Presented::Bearer(token) => token,
+        Presented::Nothing | Presented::Basic => return Err(Problem::unauthenticated()),
+    };
+    if node.knowledge.known().is_none() {
+        return Err(Problem::no_state());
+    }
+    Ok(judge(node, host, unverified_token, Audience::This(&upstream.audience), scopes).await?)
+}
+
+fn denied(code: &'static str, message: &'static str) -> Problem {
+    Problem::new(StatusCode::FORBIDDEN, code, "access_denied", message).challenge(&[])
+}
+
+impl Upstream {
+    /// Adds to a challenge where to learn what this upstream asks for (RFC 9728 §5.1), and which scopes would do.
+    pub fn explain(&self, problem: Problem, scopes: &ScopeSet) -> Problem {
+        if !problem.is_challenge() {
+            return problem;
+        }
+        let problem = problem.challenge(&[("resource_metadata", &self.metadata.url)]);
+        if scopes.is_empty() { problem } else { problem.challenge(&[("scope", &scopes.to_string())]) }
+    }
+}
+
+impl Cors {
+    /// The method that a preflight asks for, if those are passed on (Fetch standard, "CORS-preflight request").
+    fn preflight_for(self, request: &request::Parts) -> Option<Method> {
+        if self == Self::Refuse || request.method != Method::OPTIONS || !request.headers.contains_key(ORIGIN) {
+            return None;
+        }
+        Method::from_bytes(request.headers.get(ACCESS_CONTROL_REQUEST_METHOD)?.as_bytes()).ok()
+    }
+
+    /// Lets scripts read a refusal.
+    fn open(self, problem: Problem) -> Problem {
+        if self == Self::Refuse {
+            return problem;
+        }
+        let exposed = HeaderValue::from_static("www-authenticate, retry-after, x-request-id");
+        problem
+            .header(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"))
+            .header(ACCESS_CONTROL_EXPOSE_HEADERS, exposed)
+    }
+}
