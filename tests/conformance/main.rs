@@ -13,6 +13,7 @@
 
 mod documents;
 mod feed;
+mod gateway;
 mod health;
 mod introspection;
 mod outages;

@@ -31,11 +31,19 @@ const HOP_BY_HOP: [HeaderName; 9] = [
     UPGRADE,
 ];
 
-/// What a client could only say to pass for someone else, or for somewhere else: identities are the edge's to give, addresses
+/// What a client could only say to pass for someone else, or for another request: identities are the edge's to give, addresses
 /// the platform's, the edge's own name and key nobody's. Spellings with underscores are the same name to some servers.
 const NOT_FOR_CLIENTS: [&str; 4] = ["x-agent-", "x-edge-", "x-forwarded-", "cf-"];
-const NOT_FOR_CLIENTS_EXACTLY: [&str; 5] =
-    ["x-real-ip", "x-client-ip", "true-client-ip", "x-original-url", "x-rewrite-url"];
+const NOT_FOR_CLIENTS_EXACTLY: [&str; 8] = [
+    "x-real-ip",
+    "x-client-ip",
+    "true-client-ip",
+    "x-original-url",
+    "x-rewrite-url",
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+];
 
 /// The headers of a request on its way to the control plane, or to an API behind the gateway.
 pub fn towards_origin(

@@ -130,8 +130,10 @@ fn towards_client<B>(answer: Response<B>) -> Response<B> {
 /// The length of the body, if the request says it and nothing else.
 fn declared_length(headers: &HeaderMap) -> Option<u64> {
     let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
-    let length = lengths.next()?.to_str().ok()?.parse().ok()?;
-    (lengths.next().is_none() && !headers.contains_key(TRANSFER_ENCODING)).then_some(length)
+    let length = lengths.next()?.to_str().ok()?;
+    let alone = lengths.next().is_none() && !headers.contains_key(TRANSFER_ENCODING);
+    let is_number = length.bytes().all(|b| b.is_ascii_digit());
+    length.parse().ok().filter(|_| alone && is_number)
 }
 
 /// RFC 6455 §4.1.
