@@ -1,6 +1,7 @@
 //! An API that somebody protects with the gateway: it answers, and remembers what reached it.
 
 use std::convert::Infallible;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -31,6 +32,8 @@ struct Shared {
     heard: Mutex<Vec<Heard>>,
     /// How many bytes of bodies have arrived.
     received: watch::Sender<usize>,
+    /// How many bodies have arrived whole.
+    whole: AtomicUsize,
     /// How many events `/events` may have sent.
     released: watch::Sender<usize>,
 }
@@ -47,6 +50,7 @@ impl Origin {
         let shared = Arc::new(Shared {
             heard: Mutex::default(),
             received: watch::Sender::new(0),
+            whole: AtomicUsize::new(0),
             released: watch::Sender::new(1),
         });
         let routes = Router::new()
@@ -79,6 +83,11 @@ impl Origin {
         self.shared.received.subscribe().wait_for(|received| *received >= bytes).await.unwrap();
     }
 
+    /// How many bodies have arrived whole.
+    pub fn whole(&self) -> usize {
+        self.shared.whole.load(Ordering::SeqCst)
+    }
+
     /// Lets `/events` go on to so many events.
     pub fn release(&self, events: usize) {
         self.shared.released.send_replace(events);
@@ -108,6 +117,7 @@ async fn digest(State(shared): State<Arc<Shared>>, body: Body) -> Response {
         length += chunk.len();
         shared.received.send_modify(|received| *received += chunk.len());
     }
+    shared.whole.fetch_add(1, Ordering::SeqCst);
     format!("{length} {}", crate::hex(&digest.finalize())).into_response()
 }
 

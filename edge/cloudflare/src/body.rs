@@ -12,8 +12,8 @@ use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast as _, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
-    ReadableStream, ReadableStreamDefaultReader, ReadableWritablePair, TransformStream,
-    TransformStreamDefaultController,
+    AbortController, ReadableStream, ReadableStreamDefaultReader, ReadableWritablePair, StreamPipeOptions,
+    TransformStream, TransformStreamDefaultController,
 };
 use worker::Delay;
 
@@ -24,6 +24,9 @@ const MAX_DRAINED_BYTES: usize = 16 * 1024 * 1024;
 pub enum Body {
     Bytes(Vec<u8>),
     Stream(ReadableStream),
+    /// A stream with an end that may come early: the request it belongs to is then aborted. Were the stream to fail instead,
+    /// the runtime would end the body as if it were whole.
+    Bounded(ReadableStream, AbortController),
     /// The other end of an upgraded connection, which the runtime joins to the client's.
     WebSocket(JsValue),
 }
@@ -38,7 +41,7 @@ impl Body {
         match self {
             Self::Bytes(bytes) if bytes.is_empty() => None,
             Self::Bytes(bytes) => Some(Uint8Array::from(bytes.as_slice()).into()),
-            Self::Stream(stream) => Some(stream.into()),
+            Self::Stream(stream) | Self::Bounded(stream, _) => Some(stream.into()),
             Self::WebSocket(_) => None,
         }
     }
@@ -54,7 +57,8 @@ impl Body {
                 Err(BodyError::TooLarge)
             }
             Self::Stream(stream) => {
-                bound(&stream, limit, exceeded).map(Self::Stream).map_err(|_| BodyError::Broken)
+                let bounded = bound(&stream, limit, exceeded);
+                bounded.map(|(stream, abort)| Self::Bounded(stream, abort)).map_err(|_| BodyError::Broken)
             }
             body => Ok(body),
         }
@@ -64,7 +68,7 @@ impl Body {
         match self {
             Self::Bytes(bytes) if bytes.len() > limit => Err(BodyError::TooLarge),
             Self::Bytes(bytes) => Ok(bytes),
-            Self::Stream(stream) => {
+            Self::Stream(stream) | Self::Bounded(stream, _) => {
                 let reader = stream.get_reader().unchecked_into::<ReadableStreamDefaultReader>();
                 read(&reader, limit).await
             }
@@ -76,24 +80,30 @@ impl Body {
 /// Reads what nobody read of a request's body and throws it away, for a second at most. With bytes on the line that nobody
 /// took, the runtime closes the connection, and the next request on it is lost.
 pub async fn drain(request: &web_sys::Request) {
-    let unread = request.body().filter(|stream| !request.body_used() && !stream.locked());
+    let unread = request.body().filter(|stream| !stream.locked());
     if let Some(stream) = unread {
         let all = Body::Stream(stream).read(0);
         drop(select(pin!(all), pin!(Delay::from(Duration::from_secs(1)))).await);
     }
 }
 
-fn bound(stream: &ReadableStream, limit: u64, exceeded: Rc<Cell<bool>>) -> Result<ReadableStream, JsValue> {
-    let mut left = limit;
+fn bound(
+    stream: &ReadableStream,
+    limit: u64,
+    exceeded: Rc<Cell<bool>>,
+) -> Result<(ReadableStream, AbortController), JsValue> {
+    let abort = AbortController::new()?;
+    let (mut left, request) = (limit, abort.clone());
     let pass = move |chunk: Uint8Array, controller: TransformStreamDefaultController| {
-        match left.checked_sub(chunk.length().into()) {
+        match left.checked_sub(chunk.length().into()).filter(|_| !exceeded.get()) {
             Some(rest) => {
                 left = rest;
                 controller.enqueue_with_chunk(&chunk)
             }
             None => {
                 exceeded.set(true);
-                Err("the body is too large".into())
+                request.abort();
+                Ok(())
             }
         }
     };
@@ -101,7 +111,12 @@ fn bound(stream: &ReadableStream, limit: u64, exceeded: Rc<Cell<bool>>) -> Resul
     let transformer = Object::new();
     Reflect::set(&transformer, &"transform".into(), &Closure::<Pass>::new(pass).into_js_value())?;
     let bounded = TransformStream::new_with_transformer(&transformer)?;
-    Ok(stream.pipe_through(&ReadableWritablePair::new(&bounded.readable(), &bounded.writable())))
+    let bounded = ReadableWritablePair::new(&bounded.readable(), &bounded.writable());
+    // What was not read by then is left for `drain`.
+    let options = StreamPipeOptions::new();
+    options.set_prevent_cancel(true);
+    options.set_signal(&abort.signal());
+    Ok((stream.pipe_through_with_options(&bounded, &options), abort))
 }
 
 async fn read(reader: &ReadableStreamDefaultReader, limit: usize) -> Result<Vec<u8>, BodyError> {

@@ -201,7 +201,10 @@ async fn fetch(request: Request<Body>, limit_ms: u64) -> Result<Response<Body>, 
     if let Some(body) = body.to_js() {
         init.set_body(&body);
     }
-    let abort = AbortController::new().map_err(unreachable)?;
+    let abort = match &body {
+        Body::Bounded(_, abort) => abort.clone(),
+        _ => AbortController::new().map_err(unreachable)?,
+    };
     init.set_signal(Some(&abort.signal()));
     let global = js_sys::global().unchecked_into::<WorkerGlobalScope>();
     let answer = JsFuture::from(global.fetch_with_str_and_init(&parts.uri.to_string(), &init));

@@ -62,8 +62,8 @@ pub async fn forward<H: Host>(
     loop {
         let body = body.take().unwrap_or_else(|| host.body(Vec::new()));
         match host.fetch_origin(build(headers.clone(), body), left(host)).await {
+            _ if exceeded.get() => return Err(BodyError::TooLarge.into()),
             Ok(answer) => return Ok(towards_client(answer)),
-            Err(_) if exceeded.get() => return Err(BodyError::TooLarge.into()),
             Err(OriginError::Unreachable) if retries > 0 && left(host) > 0 => retries -= 1,
             Err(error) => return Err(no_answer(error)),
         }
