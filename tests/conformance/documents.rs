@@ -28,7 +28,11 @@ async fn discovery_names_this_address_and_only_what_is_there() {
         assert_eq!(document[name], format!("{base}{path}"));
         assert_ne!(scene.api.get(path).await.status, 404, "{path}");
     }
-    let types = scene.api.get("/oauth2/authorize?response_type=code&redirect_uri=http://127.0.0.1:1/").await.expect(400);
+    let types = scene
+        .api
+        .get("/oauth2/authorize?response_type=code&redirect_uri=http://127.0.0.1:1/")
+        .await
+        .expect(400);
     assert_eq!((types.error().as_str(), types.header("location")), ("unsupported_response_type", None));
     assert_eq!(document["response_types_supported"], json!([]));
     let algorithm = header(&scene.token)["alg"].clone();

@@ -27,7 +27,8 @@ struct Gateway {
 
 impl Gateway {
     async fn start() -> Self {
-        let (origin, flaky, closed) = (Origin::start().await, Closed::start(2).await, Closed::start(1_000).await);
+        let (origin, flaky, closed) =
+            (Origin::start().await, Closed::start(2).await, Closed::start(1_000).await);
         let stack = Stack::start_in_front_of(|url| {
             let everything = |path: &str, scopes: Value| {
                 json!([{"methods": ["GET", "HEAD", "OPTIONS", "POST", "PUT", "DELETE"], "path": path, "scopes": scopes}])
@@ -95,7 +96,10 @@ fn sha256(bytes: &[u8]) -> String {
 #[tokio::test]
 async fn a_request_reaches_the_api_with_who_it_is_and_nothing_forged() {
     let gateway = Gateway::start().await;
-    let token = format!("{:?}", gateway.api.request("GET", "/").build().unwrap().headers()["authorization"].to_str().unwrap());
+    let token = format!(
+        "{:?}",
+        gateway.api.request("GET", "/").build().unwrap().headers()["authorization"].to_str().unwrap()
+    );
     let request = format!(
         "GET /things/a%20b?q=%C3%A4 HTTP/1.1\r\nHost: {HOST}:99\r\nAuthorization: {}\r\nConnection: close, X-Hop\r\nX-Hop: 1\r\nTE: trailers\r\n\
          X-Agent-Id: forged\r\nx_agent_id: forged\r\nX-Agent-Scopes: forged\r\nX-Forwarded-For: 198.51.100.1\r\nX-Forwarded-Host: forged\r\n\
@@ -121,6 +125,10 @@ async fn a_request_reaches_the_api_with_who_it_is_and_nothing_forged() {
         assert!(!shown.contains(gone), "{gone} in {shown}");
     }
     assert!(answer.head().to_ascii_lowercase().contains("x-request-id: request-1"));
+    // A path that the edge itself has elsewhere is the API's at its own host.
+    let request = gateway.api.request("GET", "/verify").header("host", HOST).header("x-own", "kept");
+    assert_eq!(gateway.api.send(request).await.expect(200).body, "here");
+    assert_eq!(gateway.last_heard().headers["x-own"], "kept");
 }
 
 #[tokio::test]
@@ -129,9 +137,13 @@ async fn who_may_not_is_told_where_to_learn_how() {
     let anonymous = gateway.stack.api();
     let challenged = gateway.at_host(&anonymous, "GET", "/things").await.expect(401);
     let challenge = challenged.header("www-authenticate").unwrap();
-    assert!(challenge.contains("resource_metadata=\"https://api.gateway.test/.well-known/oauth-protected-resource\""));
+    assert!(
+        challenge
+            .contains("resource_metadata=\"https://api.gateway.test/.well-known/oauth-protected-resource\"")
+    );
     assert!(challenge.contains("scope=\"agents:read\""), "{challenge}");
-    let metadata = gateway.at_host(&anonymous, "GET", "/.well-known/oauth-protected-resource").await.expect(200);
+    let metadata =
+        gateway.at_host(&anonymous, "GET", "/.well-known/oauth-protected-resource").await.expect(200);
     assert_eq!(metadata.json()["resource"], AUDIENCE);
     assert_eq!(metadata.json()["authorization_servers"], json!([gateway.stack.url()]));
     assert_eq!(metadata.json()["scopes_supported"], json!(["agents:read", "agents:write"]));
@@ -238,8 +250,10 @@ async fn large_bodies_stream_both_ways() {
     // In chunks, each sent only when the one before has arrived at the API.
     let before = LARGE;
     let (sender, receiver) = mpsc::channel::<Result<Vec<u8>, std::io::Error>>(1);
-    let stream = futures_util::stream::unfold(receiver, async |mut receiver| Some((receiver.recv().await?, receiver)));
-    let request = gateway.api.request("POST", "/digest").header("host", HOST).body(reqwest::Body::wrap_stream(stream));
+    let stream =
+        futures_util::stream::unfold(receiver, async |mut receiver| Some((receiver.recv().await?, receiver)));
+    let request =
+        gateway.api.request("POST", "/digest").header("host", HOST).body(reqwest::Body::wrap_stream(stream));
     let feed = async {
         for (position, piece) in body.chunks(LARGE / 4).enumerate() {
             sender.send(Ok(piece.to_vec())).await.unwrap();
@@ -286,7 +300,8 @@ async fn oversize_body_attack_the_limit_holds_with_and_without_a_length() {
     let send = async |length: usize, in_chunks: bool| {
         let body = bytes(length);
         let body: reqwest::Body = if in_chunks {
-            let pieces: Vec<Result<Vec<u8>, std::io::Error>> = body.chunks(10_000).map(|piece| Ok(piece.to_vec())).collect();
+            let pieces: Vec<Result<Vec<u8>, std::io::Error>> =
+                body.chunks(10_000).map(|piece| Ok(piece.to_vec())).collect();
             reqwest::Body::wrap_stream(futures_util::stream::iter(pieces))
         } else {
             body.into()
@@ -317,15 +332,23 @@ async fn slow_origin_attack_the_api_is_given_up_in_time() {
 #[tokio::test]
 async fn an_api_that_cannot_be_reached_is_502_after_the_retries_that_are_safe() {
     let gateway = Gateway::start().await;
-    assert_eq!(gateway.below("nobody").await.get("/nobody/x").await.expect(502).code(), "UPSTREAM_UNREACHABLE");
+    assert_eq!(
+        gateway.below("nobody").await.get("/nobody/x").await.expect(502).code(),
+        "UPSTREAM_UNREACHABLE"
+    );
     let flaky = gateway.below("flaky").await;
     flaky.get("/flaky/x").await.expect(200);
     assert_eq!(gateway.flaky.connections(), 3);
     let closed = gateway.below("closed").await;
     let mut before = gateway.closed.connections();
-    for (method, body, attempts) in
-        [("GET", "", 3), ("DELETE", "", 3), ("PUT", "", 3), ("PUT", "x", 1), ("POST", "", 1), ("POST", "x", 1)]
-    {
+    for (method, body, attempts) in [
+        ("GET", "", 3),
+        ("DELETE", "", 3),
+        ("PUT", "", 3),
+        ("PUT", "x", 1),
+        ("POST", "", 1),
+        ("POST", "x", 1),
+    ] {
         let request = closed.request(method, "/closed/x").body(body);
         closed.send(request).await.expect(502);
         let now = gateway.closed.connections();

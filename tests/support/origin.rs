@@ -145,7 +145,8 @@ async fn events(State(shared): State<Arc<Shared>>) -> Response {
 
 /// "compressed", as RFC 1952 has it.
 pub const GZIP: [u8; 30] = [
-    31, 139, 8, 0, 0, 0, 0, 0, 0, 3, 75, 206, 207, 45, 40, 74, 45, 46, 78, 77, 1, 0, 30, 75, 86, 151, 10, 0, 0, 0,
+    31, 139, 8, 0, 0, 0, 0, 0, 0, 3, 75, 206, 207, 45, 40, 74, 45, 46, 78, 77, 1, 0, 30, 75, 86, 151, 10, 0,
+    0, 0,
 ];
 
 async fn gzip() -> Response {

@@ -87,6 +87,9 @@ pub async fn drain(request: &web_sys::Request) {
     }
 }
 
+/// What a transform stream does to each chunk.
+type Pass = dyn FnMut(Uint8Array, TransformStreamDefaultController) -> Result<(), JsValue>;
+
 fn bound(
     stream: &ReadableStream,
     limit: u64,
@@ -95,19 +98,14 @@ fn bound(
     let abort = AbortController::new()?;
     let (mut left, request) = (limit, abort.clone());
     let pass = move |chunk: Uint8Array, controller: TransformStreamDefaultController| {
-        match left.checked_sub(chunk.length().into()).filter(|_| !exceeded.get()) {
-            Some(rest) => {
-                left = rest;
-                controller.enqueue_with_chunk(&chunk)
-            }
-            None => {
-                exceeded.set(true);
-                request.abort();
-                Ok(())
-            }
+        if let Some(rest) = left.checked_sub(chunk.length().into()).filter(|_| !exceeded.get()) {
+            left = rest;
+            return controller.enqueue_with_chunk(&chunk);
         }
+        exceeded.set(true);
+        request.abort();
+        Ok(())
     };
-    type Pass = dyn FnMut(Uint8Array, TransformStreamDefaultController) -> Result<(), JsValue>;
     let transformer = Object::new();
     Reflect::set(&transformer, &"transform".into(), &Closure::<Pass>::new(pass).into_js_value())?;
     let bounded = TransformStream::new_with_transformer(&transformer)?;

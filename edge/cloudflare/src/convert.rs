@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use agentidp_edge_core::host::Peer;
-use agentidp_edge_core::{HEADERS_OF_VERIFY, VERIFY_PATH, unreadable};
+use agentidp_edge_core::{HEADERS_OF_VERIFY, unreadable};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use js_sys::{Array, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
@@ -20,13 +20,16 @@ const WEB_SOCKET: &str = "webSocket";
 /// Statuses whose answers have no body (Fetch standard, "null body status").
 const WITHOUT_BODY: [u16; 5] = [101, 103, 204, 205, 304];
 
-/// The request, or the answer to one that HTTP has no words for.
-pub fn request_from_js(request: &web_sys::Request) -> Result<Request<Body>, Response<Vec<u8>>> {
+/// The request, or the answer to one that HTTP has no words for. `is_verify` tells requests of which little is read.
+pub fn request_from_js(
+    request: &web_sys::Request,
+    is_verify: impl Fn(&Uri) -> bool,
+) -> Result<Request<Body>, Response<Vec<u8>>> {
     let uri: Uri = request.url().parse().map_err(|_| unreadable())?;
     let method = Method::from_bytes(request.method().as_bytes()).map_err(|_| unreadable())?;
     let given = request.headers();
     let mut converted = Request::new(Body::Bytes(Vec::new()));
-    if uri.path() == VERIFY_PATH {
+    if is_verify(&uri) {
         for name in HEADERS_OF_VERIFY {
             if let Ok(Some(value)) = given.get(name.as_str()) {
                 append(converted.headers_mut(), name, &value);

@@ -128,11 +128,11 @@ impl Problem {
 
 /// Quotes in parameters become harmless.
 fn challenge_header(parameters: &[(&'static str, String)]) -> Option<HeaderValue> {
-    let mut challenge = format!("Bearer realm=\"{REALM}\"");
-    for (name, value) in parameters {
-        challenge.push_str(&format!(", {name}=\"{}\"", value.replace(['"', '\\'], "'")));
-    }
-    HeaderValue::try_from(challenge).ok()
+    let parameter =
+        |(name, value): &(&str, String)| format!("{name}=\"{}\"", value.replace(['"', '\\'], "'"));
+    let parameters: Vec<String> =
+        std::iter::once(&("realm", REALM.to_owned())).chain(parameters).map(parameter).collect();
+    HeaderValue::try_from(format!("Bearer {}", parameters.join(", "))).ok()
 }
 
 impl From<OriginError> for Problem {

@@ -70,7 +70,9 @@ pub fn towards_origin(
 
 /// The headers of an answer on its way to the client.
 pub fn towards_client(headers: &HeaderMap) -> HeaderMap {
-    end_to_end(headers, |name| is_prefixed(name.as_str(), "x-state-") || is_prefixed(name.as_str(), "x-agent-"))
+    end_to_end(headers, |name| {
+        is_prefixed(name.as_str(), "x-state-") || is_prefixed(name.as_str(), "x-agent-")
+    })
 }
 
 fn is_claim(name: &HeaderName) -> bool {

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use http::header::{AUTHORIZATION, CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri};
 
 use crate::documents::Kind;
 use crate::errors::{Problem, Shape};
@@ -16,6 +16,11 @@ use crate::{agent_did, documents, gateway, headers, health, introspect, proxy, p
 pub const VERIFY_PATH: &str = "/verify";
 /// All that is read of such a request besides its method and target, for hosts on which reading a header costs something.
 pub const HEADERS_OF_VERIFY: [HeaderName; 2] = [AUTHORIZATION, request_id::HEADER];
+
+/// Whether a request is one of those, and not one to the same path of an API behind the gateway.
+pub fn is_verify(node: &Node, uri: &Uri) -> bool {
+    uri.path() == VERIFY_PATH && matches!(gateway::find(node.config.upstreams(), uri), Ok(None))
+}
 
 /// Answers a request. Its URI is absolute.
 pub async fn handle<H: Host>(node: &Rc<Node>, host: &Rc<H>, request: Request<H::Body>) -> Response<H::Body> {

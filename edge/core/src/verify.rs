@@ -32,7 +32,8 @@ pub async fn verify_token<H: Host>(
         }
         Presented::Nothing | Presented::Basic => Err(Problem::unauthenticated()),
     };
-    let upstream = node.config.upstreams().iter().find(|upstream| audience.as_ref() == Some(&upstream.audience));
+    let upstream =
+        node.config.upstreams().iter().find(|upstream| audience.as_ref() == Some(&upstream.audience));
     let accepted = accepted.map_err(|problem| match upstream {
         Some(upstream) => upstream.explain(problem, &scopes),
         None => problem,

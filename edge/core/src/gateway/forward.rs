@@ -95,7 +95,8 @@ fn towards_upstream(
     let peer = asked.extensions.get::<Peer>().copied();
     let mut headers = headers::towards_origin(given, scheme, peer, request_id);
     let own = node.config.issuer().split_once("://").map_or("", |(_, own)| own);
-    let passed = headers.get_all(LOOP).iter().flat_map(|value| value.as_bytes().split(|b| matches!(b, b',' | b';')));
+    let passed =
+        headers.get_all(LOOP).iter().flat_map(|value| value.as_bytes().split(|b| matches!(b, b',' | b';')));
     if passed.into_iter().any(|id| id.trim_ascii() == own.as_bytes()) {
         let message = "the request came back to the edge it had passed";
         return Err(Problem::new(StatusCode::LOOP_DETECTED, "LOOP_DETECTED", "invalid_request", message));

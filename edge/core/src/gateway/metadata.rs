@@ -27,11 +27,12 @@ impl Metadata {
         let own = issuer.parse().ok().and_then(|uri| base_of(&uri)).unwrap_or_default();
         let default_base = place.host().map_or_else(|| own.clone(), |host| format!("https://{host}"));
         // §3.1: between the host and the path of the resource's identifier, if that is an address under which it is reached.
-        let (url, inserted) = inserted(place, audience, &own)
-            .map_or_else(|| (format!("{default_base}{default}"), None), |(base, path)| {
-                (format!("{base}{path}"), Some(path))
-            });
-        let paths = std::iter::once(default.clone()).chain(inserted.filter(|path| *path != default)).collect();
+        let (url, inserted) = inserted(place, audience, &own).map_or_else(
+            || (format!("{default_base}{default}"), None),
+            |(base, path)| (format!("{base}{path}"), Some(path)),
+        );
+        let paths =
+            std::iter::once(default.clone()).chain(inserted.filter(|path| *path != default)).collect();
         let body = json!({
             "resource": audience,
             "authorization_servers": [issuer],

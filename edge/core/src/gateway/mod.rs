@@ -99,11 +99,16 @@ async fn pass<H: Host>(
     let Some(demand) = upstream.rules.find(method, &segments) else {
         let id = request_id.to_str().unwrap_or_default();
         let name = &upstream.name;
-        host.log(Severity::Info, &format!("upstream `{name}`: no rule for the method and path of request {id}"));
-        return Err(upstream.explain(denied("NO_RULE", "no rule allows this method at this path"), &ScopeSet::empty()));
+        host.log(
+            Severity::Info,
+            &format!("upstream `{name}`: no rule for the method and path of request {id}"),
+        );
+        return Err(upstream
+            .explain(denied("NO_RULE", "no rule allows this method at this path"), &ScopeSet::empty()));
     };
     if preflight.is_some() {
-        return forward::forward(node, &**host, upstream, (parts, host.body(Vec::new())), request_id, None).await;
+        return forward::forward(node, &**host, upstream, (parts, host.body(Vec::new())), request_id, None)
+            .await;
     }
     let none = ScopeSet::empty();
     let (scopes, accepted) = match demand {
@@ -176,7 +181,8 @@ impl Upstream {
 impl Cors {
     /// The method that a preflight asks for, if those are passed on (Fetch standard, "CORS-preflight request").
     fn preflight_for(self, request: &request::Parts) -> Option<Method> {
-        if self == Self::Refuse || request.method != Method::OPTIONS || !request.headers.contains_key(ORIGIN) {
+        if self == Self::Refuse || request.method != Method::OPTIONS || !request.headers.contains_key(ORIGIN)
+        {
             return None;
         }
         Method::from_bytes(request.headers.get(ACCESS_CONTROL_REQUEST_METHOD)?.as_bytes()).ok()

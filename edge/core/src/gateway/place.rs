@@ -110,7 +110,9 @@ mod tests {
         for endpoint in &table.endpoints {
             assert!(OWN_PATHS.iter().any(|own| is_below(&endpoint.path, own)), "{}", endpoint.path);
         }
-        for text in ["/api", "/api/v1/x", "/oauth2/x", "/.well-known", "/verify", "/verify/x", "/edge", "/health"] {
+        for text in
+            ["/api", "/api/v1/x", "/oauth2/x", "/.well-known", "/verify", "/verify/x", "/edge", "/health"]
+        {
             assert_eq!(Prefix::try_from(text.to_owned()), Err("is a path of the edge's own"), "{text}");
         }
         for text in ["/verifyX", "/api/v2", "/healthy", "/orders/v1"] {
@@ -127,7 +129,9 @@ mod tests {
             assert!(Host::try_from(text.to_owned()).is_ok(), "{text}");
         }
         let long = "a.".repeat(130);
-        for text in ["", "API.example", "api.example.", ".api", "a..b", "api.example:443", "*.example", "a/b", &long] {
+        for text in
+            ["", "API.example", "api.example.", ".api", "a..b", "api.example:443", "*.example", "a/b", &long]
+        {
             assert!(Host::try_from(text.to_owned()).is_err(), "{text}");
         }
     }
@@ -138,7 +142,9 @@ mod tests {
         for uri in ["https://api.example/x", "https://API.Example:8443/x", "http://api.example:80"] {
             assert_eq!(host(uri).as_deref(), Some("api.example"), "{uri}");
         }
-        for uri in ["https://api.example./x", "https://user@api.example/", "https://api.example:1@evil.example/"] {
+        for uri in
+            ["https://api.example./x", "https://user@api.example/", "https://api.example:1@evil.example/"]
+        {
             assert_eq!(host(uri), None, "{uri}");
         }
     }

@@ -10,7 +10,10 @@ use serde_json::{Value, json};
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[cfg_attr(not(feature = "rego"), expect(dead_code, reason = "read, so that what is written wrongly is named as such"))]
+#[cfg_attr(
+    not(feature = "rego"),
+    expect(dead_code, reason = "read, so that what is written wrongly is named as such")
+)]
 pub struct WrittenPolicy {
     /// Rego sources by name.
     modules: BTreeMap<String, String>,
@@ -53,7 +56,7 @@ pub struct Policy(Condition);
 
 #[cfg(feature = "rego")]
 impl Policy {
-    pub fn new(written: WrittenPolicy) -> Result<Self, String> {
+    pub fn new(written: &WrittenPolicy) -> Result<Self, String> {
         Condition::new(&written.modules, &written.entrypoint).map(Self).map_err(|error| error.to_string())
     }
 
@@ -70,7 +73,7 @@ pub enum Policy {}
 
 #[cfg(not(feature = "rego"))]
 impl Policy {
-    pub fn new(_: WrittenPolicy) -> Result<Self, String> {
+    pub fn new(_: &WrittenPolicy) -> Result<Self, String> {
         Err("this edge was built without Rego".to_owned())
     }
 

@@ -54,8 +54,7 @@ impl TryFrom<String> for Pattern {
 
 fn piece(segment: &str, is_last: bool) -> Result<Piece, &'static str> {
     if let Some(name) = segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
-        let (name, piece) =
-            name.strip_prefix('*').map_or((name, Piece::One), |name| (name, Piece::Rest));
+        let (name, piece) = name.strip_prefix('*').map_or((name, Piece::One), |name| (name, Piece::Rest));
         if piece == Piece::Rest && !is_last {
             return Err("{*name} stands only at the end");
         }
@@ -165,7 +164,8 @@ impl Rules {
     /// out. HEAD is GET without a body.
     pub fn find(&self, method: &Method, segments: &[String]) -> Option<&Demand> {
         let (_, demands) = self.0.iter().find(|(path, _)| path.matches(segments))?;
-        let of = |method: &Method| demands.iter().find(|(named, _)| named == method).map(|(_, demand)| demand);
+        let of =
+            |method: &Method| demands.iter().find(|(named, _)| named == method).map(|(_, demand)| demand);
         of(method).or_else(|| of(&Method::GET).filter(|_| *method == Method::HEAD))
     }
 
@@ -176,7 +176,12 @@ impl Rules {
             Demand::Nothing => None,
             Demand::Scopes(scopes) => Some(scopes),
         });
-        scopes.flat_map(ScopeSet::iter).cloned().collect::<std::collections::BTreeSet<Scope>>().into_iter().collect()
+        scopes
+            .flat_map(ScopeSet::iter)
+            .cloned()
+            .collect::<std::collections::BTreeSet<Scope>>()
+            .into_iter()
+            .collect()
     }
 }
 
@@ -261,7 +266,10 @@ mod tests {
         for (written, problem) in [
             (json!([]), "rules: must not be empty"),
             (json!([{"methods": ["GET"], "path": "/a"}]), "rules[0]: must have scopes, or be public"),
-            (json!([{"methods": ["GET"], "path": "/a", "scopes": ["x"], "public": true}]), "rules[0]: is either"),
+            (
+                json!([{"methods": ["GET"], "path": "/a", "scopes": ["x"], "public": true}]),
+                "rules[0]: is either",
+            ),
             (json!([{"methods": [], "path": "/a", "scopes": []}]), "rules[0].methods: must not be empty"),
             (json!([{"methods": ["get"], "path": "/a", "scopes": []}]), "\"get\" is not a method"),
             (json!([{"methods": ["TRACE"], "path": "/a", "scopes": []}]), "\"TRACE\" is not a method"),

@@ -142,7 +142,10 @@ pub struct Upstream {
 
 impl fmt::Debug for Upstream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Upstream").field("name", &self.name).field("place", &self.place).finish_non_exhaustive()
+        f.debug_struct("Upstream")
+            .field("name", &self.name)
+            .field("place", &self.place)
+            .finish_non_exhaustive()
     }
 }
 
@@ -176,7 +179,7 @@ fn read<T: DeserializeOwned>(value: Value) -> Result<T, String> {
 fn build(written: Written, issuer: &str) -> Result<Upstream, Vec<String>> {
     let mut problems = Vec::new();
     let rules = Rules::new(written.rules, written.r#match.prefix());
-    let policy = written.policy.map(Policy::new).transpose();
+    let policy = written.policy.as_ref().map(Policy::new).transpose();
     if !TIMEOUTS_MS.contains(&written.timeout_ms) {
         problems.push(format!("timeoutMs: must be {} to {}", TIMEOUTS_MS.start(), TIMEOUTS_MS.end()));
     }

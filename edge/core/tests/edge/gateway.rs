@@ -150,7 +150,9 @@ fn public_paths_need_no_token_and_pass_none_on() {
     assert_eq!(edge.send(at(Method::HEAD, "https://api.example/public")).status(), 200);
     assert_eq!(get(&edge, AUDIENCE, "https://api.example/public").status(), 200);
     for heard in edge.host.origin_asked.borrow().iter() {
-        assert!(!heard.headers().contains_key("authorization") && !heard.headers().contains_key("x-agent-id"));
+        assert!(
+            !heard.headers().contains_key("authorization") && !heard.headers().contains_key("x-agent-id")
+        );
     }
     // Even for an edge that knows nothing.
     let cold = Edge::cold_in_front_of(&upstreams());
@@ -176,9 +178,10 @@ fn challenges_point_to_the_metadata_and_name_the_scopes() {
     assert!(challenge.contains("error=\"insufficient_scope\"") && challenge.contains(metadata));
     assert_eq!(challenge.matches("scope=\"agents:write\"").count(), 1);
     let below = edge.send(at(Method::GET, "https://id.example/orders/1"));
-    assert!(header(&below, "www-authenticate").contains(
-        "resource_metadata=\"https://id.example/.well-known/oauth-protected-resource/orders\""
-    ));
+    assert!(
+        header(&below, "www-authenticate")
+            .contains("resource_metadata=\"https://id.example/.well-known/oauth-protected-resource/orders\"")
+    );
 }
 
 #[test]
@@ -208,7 +211,9 @@ fn knowledge_too_old_is_503_and_never_401() {
     assert_eq!((stale.status().as_u16(), header(&stale, "x-state-stale")), (200, "true"));
     let answer = edge.send(with_token(at(Method::POST, "https://api.example/users/admin"), &writer));
     assert_eq!((answer.status().as_u16(), code(&answer).as_str()), (503, "STATE_TOO_OLD"));
-    assert!(!answer.headers().contains_key("www-authenticate") && answer.headers().contains_key("retry-after"));
+    assert!(
+        !answer.headers().contains_key("www-authenticate") && answer.headers().contains_key("retry-after")
+    );
     let cold = Edge::cold_in_front_of(&upstreams());
     let answer = get(&cold, AUDIENCE, "https://api.example/users/1");
     assert_eq!((answer.status().as_u16(), code(&answer).as_str()), (503, "NO_STATE"));
@@ -312,7 +317,8 @@ fn preflights_pass_without_a_token_only_where_that_is_wanted_and_only_for_what_a
     assert_eq!(preflight("https://api.example/things/1", "GET"), 401);
     assert_eq!(asked(&edge).len(), 1);
     // Refusals are for scripts to read in the same places.
-    let readable = |uri: &str| header(&edge.send(at(Method::GET, uri)), "access-control-allow-origin").to_owned();
+    let readable =
+        |uri: &str| header(&edge.send(at(Method::GET, uri)), "access-control-allow-origin").to_owned();
     assert_eq!(readable("https://id.example/orders/1"), "*");
     assert_eq!(readable("https://api.example/users/1"), "");
 }

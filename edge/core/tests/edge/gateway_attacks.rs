@@ -1,7 +1,6 @@
 //! What attackers try at a gateway.
 
 use http::{Method, Uri};
-use serde_json::json;
 
 use crate::gateway::*;
 use crate::support::*;
@@ -91,8 +90,15 @@ fn path_confusion_attack_an_encoded_letter_does_not_lead_around_a_rule() {
 #[test]
 fn prefix_confusion_attack_a_prefix_ends_at_a_slash() {
     let edge = edge();
-    for path in ["/ordersX", "/orders2/1", "/orders-internal", "/Orders/1", "/orders%2f1", "/%6frders/1", "/x/orders/1"]
-    {
+    for path in [
+        "/ordersX",
+        "/orders2/1",
+        "/orders-internal",
+        "/Orders/1",
+        "/orders%2f1",
+        "/%6frders/1",
+        "/x/orders/1",
+    ] {
         get(&edge, ISSUER, &format!("https://id.example{path}"));
     }
     assert!(asked(&edge).iter().all(|uri| uri.starts_with("https://origin.example/")), "{:?}", asked(&edge));
@@ -109,12 +115,19 @@ fn host_confusion_attack_no_header_chooses_the_upstream() {
     edge.send(request);
     assert_eq!(asked(&edge), ["https://origin.example/users/1"]);
     // And other spellings of a host choose none at all.
-    for uri in ["https://api.example./users/1", "https://api.example@evil.example/users/1", "https://evil.example@api.example/"]
-    {
+    for uri in [
+        "https://api.example./users/1",
+        "https://api.example@evil.example/users/1",
+        "https://evil.example@api.example/",
+    ] {
         let answer = get(&edge, AUDIENCE, uri);
         assert_eq!((answer.status().as_u16(), code(&answer).as_str()), (400, "INVALID_HOST"), "{uri}");
     }
-    for uri in ["https://xapi.example/users/1", "https://api.example.evil.example/users/1", "https://example/users/1"] {
+    for uri in [
+        "https://xapi.example/users/1",
+        "https://api.example.evil.example/users/1",
+        "https://example/users/1",
+    ] {
         get(&edge, ISSUER, uri);
         assert_eq!(asked(&edge).last().unwrap(), "https://origin.example/users/1", "{uri}");
     }
@@ -190,7 +203,9 @@ fn server_side_request_forgery_attack_no_target_leaves_the_upstream() {
         let Ok(uri) = format!("https://api.example{path}").parse::<Uri>() else { continue };
         get(&edge, AUDIENCE, &uri.to_string());
     }
-    for path in ["/orders@evil.example", "/orders//evil.example", "/orders/@evil.example", "/orders:80@evil.example"] {
+    for path in
+        ["/orders@evil.example", "/orders//evil.example", "/orders/@evil.example", "/orders:80@evil.example"]
+    {
         get(&edge, ORDERS, &format!("https://id.example{path}"));
     }
     let heard = edge.host.origin_asked.borrow();
@@ -257,6 +272,8 @@ fn two_authorization_headers_attack_neither_counts() {
 
 #[cfg(feature = "rego")]
 mod policies {
+    use serde_json::json;
+
     use super::*;
 
     fn edge_with(policy: &str) -> Edge {
@@ -296,7 +313,11 @@ mod policies {
         ] {
             let edge = edge_with(policy);
             let answer = get(&edge, AUDIENCE, "https://api.example/users/1");
-            assert_eq!((answer.status().as_u16(), code(&answer).as_str()), (403, "DENIED_BY_POLICY"), "{policy}");
+            assert_eq!(
+                (answer.status().as_u16(), code(&answer).as_str()),
+                (403, "DENIED_BY_POLICY"),
+                "{policy}"
+            );
             assert!(asked(&edge).is_empty());
         }
     }

@@ -81,16 +81,28 @@ fn upstreams_that_are_not_right_are_named_with_the_place() {
         (with(0, "match", json!({"hosts": "a.example"})), "unknown variant `hosts`"),
         (with(0, "match", json!({"host": "Api.example:1"})), "[0] match.host: must be a host name"),
         (with(0, "match", json!({"host": "id.example"})), "[0] match.host: is the edge's own host"),
-        (with(1, "match", json!({"pathPrefix": "/api"})), "[1] match.pathPrefix: is a path of the edge's own"),
-        (with(1, "match", json!({"pathPrefix": "/other"})), "rules[0].path: must begin with the upstream's pathPrefix"),
+        (
+            with(1, "match", json!({"pathPrefix": "/api"})),
+            "[1] match.pathPrefix: is a path of the edge's own",
+        ),
+        (
+            with(1, "match", json!({"pathPrefix": "/other"})),
+            "rules[0].path: must begin with the upstream's pathPrefix",
+        ),
         (with(0, "origin", "http://api.example".into()), "[0] origin: must be an https URL"),
         (with(0, "origin", "https://api-origin.example/".into()), "[0] origin: must have no trailing slash"),
         (with(0, "origin", "https://a:b@api-origin.example".into()), "[0] origin: must have no"),
         (with(0, "audience", "api".into()), "[0] audience: must be an absolute URI"),
         (with(0, "audience", "https://a.example/#b".into()), "[0] audience: must be an absolute URI"),
         (with(0, "rules", json!([])), "[0] rules: must not be empty"),
-        (with(0, "rules", json!([{"methods": ["GET"], "path": "x", "scopes": []}])), "[0] rules[0].path: must begin"),
-        (with(0, "rules", json!([{"methods": ["GET"], "path": "/", "scopes": ["a b"]}])), "[0] rules[0].scopes"),
+        (
+            with(0, "rules", json!([{"methods": ["GET"], "path": "x", "scopes": []}])),
+            "[0] rules[0].path: must begin",
+        ),
+        (
+            with(0, "rules", json!([{"methods": ["GET"], "path": "/", "scopes": ["a b"]}])),
+            "[0] rules[0].scopes",
+        ),
         (with(0, "timeoutMs", 5.into()), "[0] timeoutMs: must be 100 to 300000"),
         (with(0, "timeoutMs", "5".into()), "[0] timeoutMs: invalid type"),
         (with(0, "maxBodyBytes", u64::MAX.into()), "[0] maxBodyBytes: must be at most"),
@@ -98,7 +110,10 @@ fn upstreams_that_are_not_right_are_named_with_the_place() {
         (with(0, "retries", Value::from(-1)), "[0] retries: invalid value"),
         (with(0, "stripPrefix", true.into()), "[0] stripPrefix: there is no pathPrefix"),
         (with(0, "cors", "allow".into()), "[0] cors: unknown variant `allow`"),
-        (with(0, "rateLimit", json!({"requests": 1, "seconds": 1, "burst": 1})), "[0] rateLimit: this edge limits no rates"),
+        (
+            with(0, "rateLimit", json!({"requests": 1, "seconds": 1, "burst": 1})),
+            "[0] rateLimit: this edge limits no rates",
+        ),
         (with(0, "rateLimit", json!({"requests": 1})), "[0] rateLimit: missing field"),
         (with(0, "name", "orders".into()), "`orders` and `orders` have the same name"),
         (with(0, "audience", ORDERS.into()), "[0] audience: is an address of this edge outside"),
@@ -107,6 +122,22 @@ fn upstreams_that_are_not_right_are_named_with_the_place() {
         let found = read(&written).expect_err(problem);
         assert!(found.contains(problem), "{problem}: {found}");
     }
+}
+
+/// The configuration on the page about the gateway.
+#[test]
+fn the_documented_example_is_taken_as_it_stands() {
+    let page = include_str!("../../../../docs/gateway.md");
+    let example = page.split("```json\n").nth(1).unwrap().split("```").next().unwrap();
+    let mut upstreams: Value = serde_json::from_str(example).unwrap();
+    if cfg!(not(feature = "rego")) {
+        upstreams[0].as_object_mut().unwrap().remove("policy");
+    }
+    let mut variables = variables();
+    variables.insert("ISSUER", "https://id.example.com".to_owned());
+    variables.insert("UPSTREAMS", upstreams.to_string());
+    let config = Config::from_variables(|name| variables.get(name).cloned()).unwrap();
+    assert_eq!(config.upstreams().len(), 2);
 }
 
 #[test]
