@@ -103,7 +103,8 @@ pub trait Platform: 'static {
     }
 
     /// A body that is given up as soon as it is longer than `limit` bytes: `exceeded` is set, and a request with it is broken
-    /// off, so that no part of the body passes for the whole. Hosts that can look at a body while they pass it on override this; the others read it first.
+    /// off, so that no part of the body passes for the whole. Hosts that can look at a body while they pass it on override
+    /// this; the others read it first.
     fn bound_body(
         &self,
         body: Self::Body,

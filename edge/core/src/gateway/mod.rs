@@ -91,59 +91,90 @@ async fn pass<H: Host>(
     request_id: &HeaderValue,
 ) -> Result<Response<H::Body>, Problem> {
     let (parts, body) = request.into_parts();
-    let segments = path::segments(parts.uri.path()).map_err(|ambiguous| {
-        Problem::new(StatusCode::BAD_REQUEST, "INVALID_PATH", "invalid_request", ambiguous.to_string())
-    })?;
-    let preflight = upstream.cors.preflight_for(&parts);
-    let method = preflight.as_ref().unwrap_or(&parts.method);
-    let Some(demand) = upstream.rules.find(method, &segments) else {
-        let id = request_id.to_str().unwrap_or_default();
-        let name = &upstream.name;
-        host.log(
-            Severity::Info,
-            &format!("upstream `{name}`: no rule for the method and path of request {id}"),
-        );
-        return Err(upstream
-            .explain(denied("NO_RULE", "no rule allows this method at this path"), &ScopeSet::empty()));
+    let decided = decide(node, host, upstream, &parts, request_id).await;
+    // gateway::limit: what passes so far is held against the rate limits of client, organization and upstream here.
+    // usage::count: every decision on an agent's request is counted here.
+    let (accepted, body) = match decided? {
+        Allowed::Agent(accepted) => (Some(accepted), body),
+        Allowed::Anyone => (None, body),
+        Allowed::Preflight => (None, host.body(Vec::new())),
     };
-    if preflight.is_some() {
-        return forward::forward(node, &**host, upstream, (parts, host.body(Vec::new())), request_id, None)
-            .await;
-    }
-    let none = ScopeSet::empty();
-    let (scopes, accepted) = match demand {
-        Demand::Nothing => (&none, None),
-        Demand::Scopes(scopes) => {
-            keep_up(node, host).await;
-            let accepted = authenticate(node, &**host, upstream, &parts, scopes).await;
-            (scopes, Some(accepted.map_err(|problem| upstream.explain(problem, scopes))?))
-        }
-    };
-    if let Some(policy) = &upstream.policy {
-        let input = PolicyInput {
-            upstream: &upstream.name,
-            method: parts.method.as_str(),
-            path: &format!("/{}", segments.join("/")),
-            host: &place::host_of(&parts.uri).unwrap_or_default(),
-            agent: accepted.as_ref().map(Accepted::claims),
-        };
-        let allowed = policy.allows(input).unwrap_or_else(|error| {
-            host.log(Severity::Error, &format!("the policy of upstream `{}` fails: {error}", upstream.name));
-            false
-        });
-        if !allowed {
-            let problem = denied("DENIED_BY_POLICY", "the policy of this API does not allow this request");
-            return Err(upstream.explain(problem, scopes));
-        }
-    }
-    // gateway::limit — the rate limits of organizations, clients and `upstream.rate_limit` are decided here.
-    // usage::count — the decision on this request is counted here.
+    let request = (parts, body);
     let mut answer =
-        forward::forward(node, &**host, upstream, (parts, body), request_id, accepted.as_ref()).await?;
+        forward::forward(node, &**host, upstream, request, request_id, accepted.as_ref()).await?;
     if let Some(accepted) = accepted {
         accepted.mark(answer.headers_mut());
     }
     Ok(answer)
+}
+
+/// Whose request may go on.
+enum Allowed {
+    Agent(Accepted),
+    /// At a public path.
+    Anyone,
+    /// Of a browser, which asks on behalf of a script, and without its token.
+    Preflight,
+}
+
+async fn decide<H: Host>(
+    node: &Rc<Node>,
+    host: &Rc<H>,
+    upstream: &Upstream,
+    request: &request::Parts,
+    request_id: &HeaderValue,
+) -> Result<Allowed, Problem> {
+    let segments = path::segments(request.uri.path()).map_err(|ambiguous| {
+        Problem::new(StatusCode::BAD_REQUEST, "INVALID_PATH", "invalid_request", ambiguous.to_string())
+    })?;
+    let preflight = upstream.cors.preflight_for(request);
+    let method = preflight.as_ref().unwrap_or(&request.method);
+    let Some(demand) = upstream.rules.find(method, &segments) else {
+        let (name, id) = (&upstream.name, request_id.to_str().unwrap_or_default());
+        let line = format!("upstream `{name}`: no rule for the method and path of request {id}");
+        host.log(Severity::Info, &line);
+        let problem = denied("NO_RULE", "no rule allows this method at this path");
+        return Err(upstream.explain(problem, &ScopeSet::empty()));
+    };
+    if preflight.is_some() {
+        return Ok(Allowed::Preflight);
+    }
+    let none = ScopeSet::empty();
+    let (scopes, allowed) = match demand {
+        Demand::Nothing => (&none, Allowed::Anyone),
+        Demand::Scopes(scopes) => {
+            keep_up(node, host).await;
+            let accepted = authenticate(node, &**host, upstream, request, scopes).await;
+            (scopes, Allowed::Agent(accepted.map_err(|problem| upstream.explain(problem, scopes))?))
+        }
+    };
+    if !satisfies_policy(&**host, upstream, request, &segments, &allowed) {
+        let problem = denied("DENIED_BY_POLICY", "the policy of this API does not allow this request");
+        return Err(upstream.explain(problem, scopes));
+    }
+    Ok(allowed)
+}
+
+fn satisfies_policy(
+    host: &impl Host,
+    upstream: &Upstream,
+    request: &request::Parts,
+    segments: &[String],
+    allowed: &Allowed,
+) -> bool {
+    let Some(policy) = &upstream.policy else { return true };
+    let agent = if let Allowed::Agent(accepted) = allowed { Some(accepted.claims()) } else { None };
+    let input = PolicyInput {
+        upstream: &upstream.name,
+        method: request.method.as_str(),
+        path: &format!("/{}", segments.join("/")),
+        host: &place::host_of(&request.uri).unwrap_or_default(),
+        agent,
+    };
+    policy.allows(input).unwrap_or_else(|error| {
+        host.log(Severity::Error, &format!("the policy of upstream `{}` fails: {error}", upstream.name));
+        false
+    })
 }
 
 async fn authenticate<H: Host>(

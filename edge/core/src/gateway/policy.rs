@@ -26,7 +26,7 @@ pub struct WrittenPolicy {
 pub struct PolicyInput<'a> {
     pub upstream: &'a str,
     pub method: &'a str,
-    /// As the client wrote it.
+    /// Decoded, without the query.
     pub path: &'a str,
     pub host: &'a str,
     /// Nobody at a public path.
