@@ -14,6 +14,7 @@
 mod documents;
 mod feed;
 mod gateway;
+mod gateway_bodies;
 mod health;
 mod introspection;
 mod outages;
