@@ -110,6 +110,7 @@ async fn a_request_reaches_the_api_with_who_it_is_and_nothing_forged() {
     assert_eq!(all("x-agent-scopes"), ["agents:read"]);
     assert_eq!(all("x-agent-organization").len(), 1);
     assert_eq!(all("x-request-id"), ["request-1"]);
+    assert_eq!(all("cdn-loop"), [gateway.stack.url().replace("http://", "")]);
     assert_eq!(all("x-forwarded-host"), [format!("{HOST}:99")]);
     assert_eq!((all("x-own"), all("cookie")), (vec!["kept".to_owned()], vec!["a=b".to_owned()]));
     let shown = format!("{:?}", heard.headers);
