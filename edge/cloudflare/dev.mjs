@@ -1,7 +1,7 @@
 // Runs the built worker in workerd on loopback, from the repository's wrangler.toml.
 //
 //   node edge/cloudflare/dev.mjs --port 8787 --origin http://127.0.0.1:8080 --issuer http://127.0.0.1:8787 \
-//     --feed-public-keys '{"keys":[…]}' --edge-name dev --edge-key-file FILE --persist FOLDER
+//     --feed-public-keys '{"keys":[…]}' --edge-name dev --edge-key-file FILE --persist FOLDER [--upstreams-file FILE]
 //
 // Says {"event":"ready","url":…} on standard output when it listens; everything else goes to standard error. Ends on SIGTERM
 // and SIGINT. Asks nothing of anybody but the control plane.
@@ -25,7 +25,7 @@ function fail(message) {
 
 function readArguments() {
   const names = ["port", "origin", "issuer", "feed-public-keys", "edge-name", "edge-key-file", "persist"];
-  const options = Object.fromEntries(names.map((name) => [name, { type: "string" }]));
+  const options = Object.fromEntries([...names, "upstreams-file"].map((name) => [name, { type: "string" }]));
   let values;
   try {
     ({ values } = parseArgs({ options, strict: true }));
@@ -39,11 +39,11 @@ function readArguments() {
   return { ...values, port };
 }
 
-function readKey(file) {
+function readOption(values, name) {
   try {
-    return readFileSync(file, "utf8").trim();
+    return readFileSync(values[name], "utf8").trim();
   } catch (error) {
-    fail(`--edge-key-file cannot be read: ${error.message}`);
+    fail(`--${name} cannot be read: ${error.message}`);
   }
 }
 
@@ -62,7 +62,8 @@ async function describeWorker(values) {
       ORIGIN_URL: values.origin,
       EDGE_NAME: values["edge-name"],
       FEED_PUBLIC_KEYS: values["feed-public-keys"],
-      EDGE_KEY: readKey(values["edge-key-file"]),
+      EDGE_KEY: readOption(values, "edge-key-file"),
+      ...(values["upstreams-file"] && { UPSTREAMS: readOption(values, "upstreams-file") }),
     },
   };
 }

@@ -28,6 +28,7 @@ pub fn authorization_server_metadata(config: &IssuerConfig) -> Value {
     let algorithms: Vec<_> = config.signing_algorithms.iter().map(|algorithm| algorithm.as_str()).collect();
     json!({
         "issuer": issuer,
+        "authorization_endpoint": format!("{issuer}/oauth2/authorize"),
         "token_endpoint": format!("{issuer}/oauth2/token"),
         "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
         "introspection_endpoint": format!("{issuer}/oauth2/introspect"),

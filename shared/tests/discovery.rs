@@ -20,7 +20,14 @@ fn config() -> IssuerConfig {
 #[test]
 fn authorization_server_metadata_has_every_required_member() {
     let document = authorization_server_metadata(&config());
-    for member in ["issuer", "token_endpoint", "jwks_uri", "introspection_endpoint", "revocation_endpoint"] {
+    for member in [
+        "issuer",
+        "authorization_endpoint",
+        "token_endpoint",
+        "jwks_uri",
+        "introspection_endpoint",
+        "revocation_endpoint",
+    ] {
         assert!(document[member].as_str().unwrap().starts_with("https://id.example"), "{member}");
     }
     for member in [

@@ -19,6 +19,7 @@ async fn discovery_names_this_address_and_only_what_is_there() {
     assert_eq!(document["issuer"], base);
     assert_eq!(document["issuer"], claims(&scene.token)["iss"]);
     for (name, path) in [
+        ("authorization_endpoint", "/oauth2/authorize"),
         ("token_endpoint", "/oauth2/token"),
         ("introspection_endpoint", "/oauth2/introspect"),
         ("revocation_endpoint", "/oauth2/revoke"),
@@ -27,6 +28,13 @@ async fn discovery_names_this_address_and_only_what_is_there() {
         assert_eq!(document[name], format!("{base}{path}"));
         assert_ne!(scene.api.get(path).await.status, 404, "{path}");
     }
+    let types = scene
+        .api
+        .get("/oauth2/authorize?response_type=code&redirect_uri=http://127.0.0.1:1/")
+        .await
+        .expect(400);
+    assert_eq!((types.error().as_str(), types.header("location")), ("unsupported_response_type", None));
+    assert_eq!(document["response_types_supported"], json!([]));
     let algorithm = header(&scene.token)["alg"].clone();
     assert!(document["id_token_signing_alg_values_supported"].as_array().unwrap().contains(&algorithm));
     let granted = claims(&scene.token)["scope"].as_str().unwrap().to_owned();

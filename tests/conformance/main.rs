@@ -13,6 +13,8 @@
 
 mod documents;
 mod feed;
+mod gateway;
+mod gateway_bodies;
 mod health;
 mod introspection;
 mod outages;

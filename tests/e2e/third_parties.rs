@@ -3,14 +3,19 @@
 use std::path::PathBuf;
 use std::process::Command;
 
+use agentidp_tests::process::{Folder, Process};
 use agentidp_tests::{Stack, environment};
+use serde_json::json;
 
 /// Runs a client with who it is and where to go; it says what it did, and ends with 0 if all of it held.
 async fn run(program: PathBuf, script: &str) {
-    let stack = Stack::start().await;
+    run_against(Stack::start().await, program, script, &[]).await;
+}
+
+async fn run_against(stack: Stack, program: PathBuf, script: &str, variables: &[(&str, String)]) {
     let platform = stack.platform().await;
     let agent = platform.create_agent(&["agents:read", "tokens:read"]).await;
-    let script = environment::root().join("tests/e2e/clients").join(script);
+    let script = clients().join(script);
     let mut command = Command::new(program);
     command
         .arg(&script)
@@ -19,10 +24,15 @@ async fn run(program: PathBuf, script: &str) {
         .env("CLIENT_SECRET", &agent.secret)
         .env("ORGANIZATION_ID", &platform.organization_id)
         .env("NO_PROXY", "127.0.0.1")
+        .envs(variables.iter().map(|(name, value)| (name, value)))
         .current_dir(environment::root());
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
     println!("{}", String::from_utf8_lossy(&output.stdout));
     assert!(output.status.success(), "{}\n{}", script.display(), String::from_utf8_lossy(&output.stderr));
+}
+
+fn clients() -> PathBuf {
+    environment::root().join("tests/e2e/clients")
 }
 
 #[tokio::test]
@@ -33,6 +43,24 @@ async fn openid_client_discovers_and_gets_introspects_and_revokes_a_token() {
 #[tokio::test]
 async fn jose_verifies_our_tokens_with_the_remote_key_set() {
     run(environment::node(), "jose.mjs").await;
+}
+
+#[tokio::test]
+async fn the_mcp_sdk_finds_its_way_to_a_server_behind_the_gateway() {
+    let folder = Folder::new();
+    let mut command = Command::new(environment::node());
+    command.arg(clients().join("mcp-server.mjs"));
+    let server = Process::start("the MCP server", command, folder.path().join("mcp-server.log"));
+    let (mut url, origin) = (String::new(), server.ready("url"));
+    let stack = Stack::start_in_front_of(|edge| {
+        url = format!("{edge}/mcp");
+        json!([{
+            "name": "mcp", "match": {"pathPrefix": "/mcp"}, "origin": origin, "audience": url,
+            "rules": [{"methods": ["GET", "POST", "DELETE"], "path": "/mcp", "scopes": ["agents:read"]}],
+        }])
+    })
+    .await;
+    run_against(stack, environment::node(), "mcp.mjs", &[("MCP_URL", url)]).await;
 }
 
 #[tokio::test]

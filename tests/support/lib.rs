@@ -20,6 +20,7 @@ pub mod edge;
 pub mod environment;
 pub mod naughty;
 pub mod openapi;
+pub mod origin;
 pub mod process;
 pub mod raw;
 pub mod relay;

@@ -1,5 +1,7 @@
 //! Control plane and edge together, as an operator runs them.
 
+use serde_json::Value;
+
 use crate::process::free_port;
 use crate::relay::{Relay, Wire};
 use crate::{Api, ControlPlane, Edge, Tenant};
@@ -19,6 +21,17 @@ impl Stack {
         let control_plane = ControlPlane::start_behind(format!("http://127.0.0.1:{port}"));
         let relay = Relay::to(&control_plane.url()).await;
         let edge = Edge::start(port, &control_plane, relay.url()).await;
+        Self { edge, control_plane, relay }
+    }
+
+    /// With APIs behind the edge's gateway: `upstreams` writes `UPSTREAMS` for the address that the edge will have.
+    pub async fn start_in_front_of(upstreams: impl FnOnce(&str) -> Value) -> Self {
+        let port = free_port();
+        let url = format!("http://127.0.0.1:{port}");
+        let upstreams = upstreams(&url);
+        let control_plane = ControlPlane::start_behind(url);
+        let relay = Relay::to(&control_plane.url()).await;
+        let edge = Edge::start_in_front_of(port, &control_plane, relay.url(), &upstreams).await;
         Self { edge, control_plane, relay }
     }
 

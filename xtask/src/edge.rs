@@ -46,7 +46,7 @@ impl EdgeBuild {
     }
 }
 
-/// A built worker.
+/// The edge, built for a host.
 #[derive(Debug)]
 pub struct Build {
     /// The wasm file.
@@ -58,6 +58,11 @@ pub struct Build {
 }
 
 impl Build {
+    pub fn measure(wasm: PathBuf) -> Result<Self> {
+        let bytes = fs::read(&wasm).with_context(|| format!("cannot read {}", wasm.display()))?;
+        Ok(Self { raw: bytes.len(), gzip: gzip_size(&bytes)?, wasm })
+    }
+
     /// One line for people.
     pub fn sizes(&self) -> String {
         #[expect(clippy::cast_precision_loss, clippy::as_conversions, reason = "a display of kilobytes")]
@@ -73,7 +78,7 @@ impl Build {
     /// The shipped module stays small.
     pub fn check_size(&self) -> Result<()> {
         if self.gzip > MAX_GZIP {
-            bail!("the worker is too large: {}", self.sizes());
+            bail!("the edge is too large: {}", self.sizes());
         }
         Ok(())
     }
@@ -116,8 +121,7 @@ fn inputs() -> Vec<PathBuf> {
 
 fn measure(build: &Path) -> Result<Build> {
     let wasm = find_wasm(build)?.with_context(|| format!("{} holds no wasm file", build.display()))?;
-    let bytes = fs::read(&wasm)?;
-    Ok(Build { raw: bytes.len(), gzip: gzip_size(&bytes)?, wasm })
+    Build::measure(wasm)
 }
 
 fn find_wasm(folder: &Path) -> Result<Option<PathBuf>> {

@@ -14,6 +14,7 @@ mod ports;
 mod process;
 mod run;
 mod signals;
+mod spin;
 mod test;
 mod tools;
 mod ui;

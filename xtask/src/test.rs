@@ -15,6 +15,9 @@ use crate::{edge, generated, native, paths, run, signals, tools, ui};
 /// One selection for all suites: Cargo then resolves features once, and nothing is compiled twice.
 const PACKAGES: [&str; 5] = ["agentidp-shared", "agentidp-edge-core", "agentidp", "agentidp-tests", "xtask"];
 
+/// What only the components that ship switch on.
+const FEATURES: [&str; 2] = ["--features", "agentidp-edge-core/rego"];
+
 /// What `shared` must build for: the edge's hosts.
 const WASM_TARGETS: [&str; 3] = ["wasm32-unknown-unknown", "wasm32-wasip1", "wasm32-wasip2"];
 
@@ -172,7 +175,7 @@ impl Runner {
         };
         let mut command = run::cargo();
         command.args(["nextest", "run", "--no-fail-fast"]);
-        command.args(PACKAGES.iter().flat_map(|package| ["--package", package]));
+        command.args(PACKAGES.iter().flat_map(|package| ["--package", package])).args(FEATURES);
         command.args(["-E", selection]).args(&self.arguments);
         command
     }
@@ -185,7 +188,21 @@ impl Runner {
         };
         Ok(match suite {
             Suite::Unit => vec![
-                test(&["-p", "agentidp-shared", "-p", "agentidp-edge-core", "-p", "xtask", "--all-targets"]),
+                test(
+                    &[
+                        &[
+                            "-p",
+                            "agentidp-shared",
+                            "-p",
+                            "agentidp-edge-core",
+                            "-p",
+                            "xtask",
+                            "--all-targets",
+                        ],
+                        &FEATURES[..],
+                    ]
+                    .concat(),
+                ),
                 test(&["-p", "agentidp", "--lib", "--bins"]),
             ],
             Suite::Db => vec![test(&["-p", "agentidp", "--test", "*"])],

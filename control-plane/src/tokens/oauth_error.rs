@@ -24,6 +24,7 @@ pub enum OAuthError {
     InvalidClient,
     UnauthorizedClient(Cow<'static, str>),
     UnsupportedGrantType,
+    UnsupportedResponseType,
     InvalidScope(Cow<'static, str>),
     InvalidTarget(Cow<'static, str>),
     InsufficientScope(&'static str),
@@ -57,6 +58,11 @@ impl IntoResponse for OAuthError {
             Self::UnauthorizedClient(description) => {
                 (StatusCode::BAD_REQUEST, "unauthorized_client", description)
             }
+            Self::UnsupportedResponseType => (
+                StatusCode::BAD_REQUEST,
+                "unsupported_response_type",
+                "no response type is supported; use the token endpoint".into(),
+            ),
             Self::UnsupportedGrantType => (
                 StatusCode::BAD_REQUEST,
                 "unsupported_grant_type",

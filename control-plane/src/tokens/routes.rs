@@ -3,11 +3,12 @@
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{introspect, issue, revoke};
+use super::{authorize, introspect, issue, revoke};
 use crate::app::App;
 
 pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
+        .routes(routes!(authorize::authorize))
         .routes(routes!(issue::issue_token))
         .routes(routes!(issue::issue_token_alias))
         .routes(routes!(revoke::revoke_token))

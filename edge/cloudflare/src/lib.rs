@@ -12,7 +12,7 @@ mod region;
 use std::cell::OnceCell;
 use std::rc::Rc;
 
-use agentidp_edge_core::{Config, Node, handle, misconfigured};
+use agentidp_edge_core::{Config, Node, handle, is_verify, misconfigured};
 use http::Response;
 use worker::{Context, Env, console_error, event};
 
@@ -33,11 +33,13 @@ async fn fetch(request: web_sys::Request, env: Env, context: Context) -> worker:
 
 async fn answer(request: &web_sys::Request, env: Env, context: Context) -> Response<Body> {
     let region = region::of(request);
-    let request = match convert::request_from_js(request) {
+    let node = NODE.with(|node| node.get_or_init(|| open_node(&env)).clone());
+    let is_verify = |uri: &_| node.as_ref().is_some_and(|node| is_verify(node, uri));
+    let request = match convert::request_from_js(request, is_verify) {
         Ok(request) => request,
         Err(refused) => return refused.map(Body::Bytes),
     };
-    let Some(node) = NODE.with(|node| node.get_or_init(|| open_node(&env)).clone()) else {
+    let Some(node) = node else {
         return misconfigured(request.uri().path()).map(Body::Bytes);
     };
     let host = Rc::new(Workers::for_request(env, context, region));

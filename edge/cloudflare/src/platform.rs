@@ -1,11 +1,13 @@
 //! The ports, given by the Workers runtime.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::pin::pin;
+use std::rc::Rc;
 use std::time::Duration;
 
 use agentidp_edge_core::host::{
-    BodyError, Host, HubClient, HubUnavailable, OriginError, Platform, Severity, Taken,
+    BodyError, Host, HubClient, HubUnavailable, OriginError, Platform, Severity, Taken, UpgradeError,
 };
 use agentidp_edge_core::knowledge::{FollowingHub, Known};
 use agentidp_shared::jwk::VerificationKey;
@@ -92,6 +94,19 @@ impl Platform for Workers {
         body.read(limit)
     }
 
+    fn is_empty(&self, body: &Body) -> bool {
+        body.is_empty()
+    }
+
+    fn bound_body(
+        &self,
+        body: Body,
+        limit: u64,
+        exceeded: Rc<Cell<bool>>,
+    ) -> impl Future<Output = Result<Body, BodyError>> {
+        std::future::ready(body.bound(limit, exceeded))
+    }
+
     fn fetch_origin(
         &self,
         request: Request<Body>,
@@ -152,6 +167,16 @@ impl Host for Workers {
     ) -> impl Future<Output = bool> {
         crypto::check_signature(key, message, signature)
     }
+
+    fn upgrade(
+        &self,
+        request: Request<Body>,
+        limit_ms: u64,
+    ) -> impl Future<Output = Result<Response<Body>, UpgradeError>> + 'static {
+        // The runtime upgrades by the request's own header.
+        let answer = fetch(request, limit_ms);
+        async { Ok(answer.await?) }
+    }
 }
 
 impl HubClient for Workers {
@@ -180,7 +205,10 @@ async fn fetch(request: Request<Body>, limit_ms: u64) -> Result<Response<Body>, 
     if let Some(body) = body.to_js() {
         init.set_body(&body);
     }
-    let abort = AbortController::new().map_err(unreachable)?;
+    let abort = match &body {
+        Body::Bounded(_, abort) => abort.clone(),
+        _ => AbortController::new().map_err(unreachable)?,
+    };
     init.set_signal(Some(&abort.signal()));
     let global = js_sys::global().unchecked_into::<WorkerGlobalScope>();
     let answer = JsFuture::from(global.fetch_with_str_and_init(&parts.uri.to_string(), &init));

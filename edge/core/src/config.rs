@@ -1,5 +1,6 @@
 //! What an operator must set, checked before anything is answered.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -7,16 +8,18 @@ use agentidp_shared::jwk::{Algorithm, Jwk, JwkSet, KeySet};
 use agentidp_shared::strict::parse_json_object;
 use http::Uri;
 
+use crate::gateway::{Upstream, read_upstreams};
+
 const MAX_NAME_LENGTH: usize = 64;
 /// The control plane accepts no shorter key.
 const MIN_EDGE_KEY_LENGTH: usize = 32;
 
-/// A variable that is missing or makes no sense. Says which, and never its value.
+/// A variable that is missing or makes no sense. Says which, and never a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{variable} {reason}")]
 pub struct ConfigError {
     pub variable: &'static str,
-    pub reason: &'static str,
+    pub reason: Cow<'static, str>,
 }
 
 /// The edge's configuration.
@@ -27,6 +30,7 @@ pub struct Config {
     edge_name: String,
     edge_key: String,
     pinned: KeySet,
+    upstreams: Vec<Upstream>,
 }
 
 impl fmt::Debug for Config {
@@ -40,34 +44,38 @@ impl fmt::Debug for Config {
 }
 
 impl Config {
-    /// Reads `ISSUER`, `ORIGIN_URL`, `EDGE_NAME`, `FEED_PUBLIC_KEYS` and `EDGE_KEY`.
+    /// Reads `ISSUER`, `ORIGIN_URL`, `EDGE_NAME`, `FEED_PUBLIC_KEYS` and `EDGE_KEY`, and `UPSTREAMS` if there are any.
     pub fn from_variables(read: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let given = |variable: &'static str| {
+            read(variable).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+        };
         let required = |variable: &'static str| {
-            read(variable)
-                .map(|value| value.trim().to_owned())
-                .filter(|value| !value.is_empty())
-                .ok_or(ConfigError { variable, reason: "is not set" })
+            given(variable).ok_or(ConfigError { variable, reason: "is not set".into() })
         };
         let url = |variable: &'static str| {
             let url = required(variable)?;
-            check_url(&url).map(|()| url).map_err(|reason| ConfigError { variable, reason })
+            check_url(&url).map(|()| url).map_err(|reason| ConfigError { variable, reason: reason.into() })
         };
         let edge_name = required("EDGE_NAME")?;
         // As the control plane reads its AGENTIDP_EDGE_KEYS.
         let harmless = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
         if edge_name.len() > MAX_NAME_LENGTH || !edge_name.bytes().all(harmless) {
             let reason = "must be at most 64 lower-case letters, digits or hyphens";
-            return Err(ConfigError { variable: "EDGE_NAME", reason });
+            return Err(ConfigError { variable: "EDGE_NAME", reason: reason.into() });
         }
         let edge_key = required("EDGE_KEY")?;
         let printable = |b: u8| b.is_ascii_graphic() && b != b',';
         if edge_key.len() < MIN_EDGE_KEY_LENGTH || !edge_key.bytes().all(printable) {
             let reason = "must be the key the control plane has for this edge: 32 or more printable characters without a comma";
-            return Err(ConfigError { variable: "EDGE_KEY", reason });
+            return Err(ConfigError { variable: "EDGE_KEY", reason: reason.into() });
         }
         let pinned = pinned_keys(&required("FEED_PUBLIC_KEYS")?)
-            .map_err(|reason| ConfigError { variable: "FEED_PUBLIC_KEYS", reason })?;
-        Ok(Self { issuer: url("ISSUER")?, origin: url("ORIGIN_URL")?, edge_name, edge_key, pinned })
+            .map_err(|reason| ConfigError { variable: "FEED_PUBLIC_KEYS", reason: reason.into() })?;
+        let issuer = url("ISSUER")?;
+        let upstreams = given("UPSTREAMS").map_or(Ok(Vec::new()), |text| read_upstreams(&text, &issuer));
+        let upstreams =
+            upstreams.map_err(|reason| ConfigError { variable: "UPSTREAMS", reason: reason.into() })?;
+        Ok(Self { issuer, origin: url("ORIGIN_URL")?, edge_name, edge_key, pinned, upstreams })
     }
 
     /// The public URL of this edge: `iss` of every token it accepts. Without a trailing slash.
@@ -94,10 +102,15 @@ impl Config {
     pub fn pinned(&self) -> &KeySet {
         &self.pinned
     }
+
+    /// The APIs that this edge protects by forwarding to them.
+    pub fn upstreams(&self) -> &[Upstream] {
+        &self.upstreams
+    }
 }
 
 /// An https URL without trailing slash, query or fragment; http on loopback. Client secrets and the edge key pass there.
-fn check_url(text: &str) -> Result<(), &'static str> {
+pub(crate) fn check_url(text: &str) -> Result<(), &'static str> {
     let uri: Uri = text.parse().map_err(|_| "is not a URL")?;
     let host = uri.host().ok_or("is not an absolute URL")?;
     let bare = host.trim_start_matches('[').trim_end_matches(']');

@@ -39,6 +39,8 @@ pub struct Problem {
     error: &'static str,
     message: Cow<'static, str>,
     headers: Vec<(HeaderName, HeaderValue)>,
+    /// The parameters of a Bearer challenge besides the realm, if there is one.
+    challenge: Option<Vec<(&'static str, String)>>,
 }
 
 impl Problem {
@@ -48,7 +50,7 @@ impl Problem {
         error: &'static str,
         message: impl Into<Cow<'static, str>>,
     ) -> Self {
-        Self { status, code, error, message: message.into(), headers: Vec::new() }
+        Self { status, code, error, message: message.into(), headers: Vec::new(), challenge: None }
     }
 
     pub fn invalid_request(message: impl Into<Cow<'static, str>>) -> Self {
@@ -64,6 +66,12 @@ impl Problem {
         let message = "this method is not allowed at this path";
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", "invalid_request", message)
             .header(ALLOW, HeaderValue::from_static(allowed))
+    }
+
+    /// RFC 6750 §3.1: whoever sent no token is told what is asked for, and no error code.
+    pub fn unauthenticated() -> Self {
+        let message = "an access token is required";
+        Self::new(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", "invalid_token", message).challenge(&[])
     }
 
     /// The edge cannot know the answer. Never a 401: a client must not throw a good token away because of us.
@@ -82,20 +90,20 @@ impl Problem {
         self
     }
 
-    /// Adds a Bearer challenge (RFC 6750 §3) with the given parameters. Quotes in them become harmless.
+    /// Adds a Bearer challenge (RFC 6750 §3) with the given parameters, or to the one that is there those it lacks.
     #[must_use]
-    pub fn challenge(self, parameters: &[(&str, &str)]) -> Self {
-        let realm = [("realm", REALM)];
-        let parameters: Vec<String> = realm
-            .iter()
-            .chain(parameters)
-            .map(|(name, value)| format!("{name}=\"{}\"", value.replace(['"', '\\'], "'")))
-            .collect();
-        let challenge = format!("Bearer {}", parameters.join(", "));
-        match HeaderValue::try_from(challenge) {
-            Ok(challenge) => self.header(WWW_AUTHENTICATE, challenge),
-            Err(_) => self,
+    pub fn challenge(mut self, parameters: &[(&'static str, &str)]) -> Self {
+        let challenge = self.challenge.get_or_insert_default();
+        for (name, value) in parameters {
+            if challenge.iter().all(|(given, _)| given != name) {
+                challenge.push((name, (*value).to_owned()));
+            }
         }
+        self
+    }
+
+    pub fn is_challenge(&self) -> bool {
+        self.challenge.is_some()
     }
 
     pub fn into_response(self, shape: Shape) -> Response<Vec<u8>> {
@@ -111,8 +119,20 @@ impl Problem {
         for (name, value) in self.headers {
             headers.append(name, value);
         }
+        if let Some(challenge) = self.challenge.as_deref().and_then(challenge_header) {
+            headers.append(WWW_AUTHENTICATE, challenge);
+        }
         response
     }
+}
+
+/// Quotes in parameters become harmless.
+fn challenge_header(parameters: &[(&'static str, String)]) -> Option<HeaderValue> {
+    let parameter =
+        |(name, value): &(&str, String)| format!("{name}=\"{}\"", value.replace(['"', '\\'], "'"));
+    let parameters: Vec<String> =
+        std::iter::once(&("realm", REALM.to_owned())).chain(parameters).map(parameter).collect();
+    HeaderValue::try_from(format!("Bearer {}", parameters.join(", "))).ok()
 }
 
 impl From<OriginError> for Problem {

@@ -31,13 +31,21 @@ const HOP_BY_HOP: [HeaderName; 9] = [
     UPGRADE,
 ];
 
-/// What a client could only say to pass for someone else, or for somewhere else: identities are the edge's to give, addresses
+/// What a client could only say to pass for someone else, or for another request: identities are the edge's to give, addresses
 /// the platform's, the edge's own name and key nobody's. Spellings with underscores are the same name to some servers.
 const NOT_FOR_CLIENTS: [&str; 4] = ["x-agent-", "x-edge-", "x-forwarded-", "cf-"];
-const NOT_FOR_CLIENTS_EXACTLY: [&str; 5] =
-    ["x-real-ip", "x-client-ip", "true-client-ip", "x-original-url", "x-rewrite-url"];
+const NOT_FOR_CLIENTS_EXACTLY: [&str; 8] = [
+    "x-real-ip",
+    "x-client-ip",
+    "true-client-ip",
+    "x-original-url",
+    "x-rewrite-url",
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+];
 
-/// The headers of a request on its way to the control plane.
+/// The headers of a request on its way to the control plane, or to an API behind the gateway.
 pub fn towards_origin(
     headers: &HeaderMap,
     scheme: &str,
@@ -62,15 +70,23 @@ pub fn towards_origin(
 
 /// The headers of an answer on its way to the client.
 pub fn towards_client(headers: &HeaderMap) -> HeaderMap {
-    end_to_end(headers, |name| name.as_str().starts_with("x-state-"))
+    end_to_end(headers, |name| {
+        is_prefixed(name.as_str(), "x-state-") || is_prefixed(name.as_str(), "x-agent-")
+    })
 }
 
 fn is_claim(name: &HeaderName) -> bool {
     let name = name.as_str();
-    let is =
-        |claim: &str, name: &str| name.bytes().map(|b| if b == b'_' { b'-' } else { b }).eq(claim.bytes());
-    NOT_FOR_CLIENTS.iter().any(|prefix| name.get(..prefix.len()).is_some_and(|start| is(prefix, start)))
-        || NOT_FOR_CLIENTS_EXACTLY.iter().any(|claim| is(claim, name))
+    NOT_FOR_CLIENTS.iter().any(|prefix| is_prefixed(name, prefix))
+        || NOT_FOR_CLIENTS_EXACTLY.iter().any(|claim| is_same(name, claim))
+}
+
+fn is_prefixed(name: &str, prefix: &str) -> bool {
+    name.get(..prefix.len()).is_some_and(|start| is_same(start, prefix))
+}
+
+fn is_same(name: &str, other: &str) -> bool {
+    name.bytes().map(|b| if b == b'_' { b'-' } else { b }).eq(other.bytes())
 }
 
 fn end_to_end(headers: &HeaderMap, is_refused: impl Fn(&HeaderName) -> bool) -> HeaderMap {

@@ -3,8 +3,10 @@
 //! Nothing here is `Send`: the hosts run one request at a time per instance of this code, interleaved at awaits. A value that
 //! came out of one request's calls is never awaited by another request; some hosts forbid it.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::net::IpAddr;
+use std::rc::Rc;
 
 use agentidp_shared::jwk::VerificationKey;
 use http::{Request, Response};
@@ -63,6 +65,15 @@ pub enum Taken {
     Refused,
 }
 
+/// Why a connection was not upgraded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum UpgradeError {
+    #[error("this host passes on no upgraded connections")]
+    Unsupported,
+    #[error(transparent)]
+    Origin(#[from] OriginError),
+}
+
 /// What both halves of an edge, the nodes and their hub, need.
 pub trait Platform: 'static {
     /// A body, perhaps not here yet.
@@ -85,6 +96,24 @@ pub trait Platform: 'static {
         body: Self::Body,
         limit: usize,
     ) -> impl Future<Output = Result<Vec<u8>, BodyError>> + 'static;
+
+    /// Whether a body is known to have no bytes.
+    fn is_empty(&self, _: &Self::Body) -> bool {
+        false
+    }
+
+    /// A body that is given up as soon as it is longer than `limit` bytes: `exceeded` is set, and a request with it is broken
+    /// off, so that no part of the body passes for the whole. Hosts that can look at a body while they pass it on override
+    /// this; the others read it first.
+    fn bound_body(
+        &self,
+        body: Self::Body,
+        limit: u64,
+        _exceeded: Rc<Cell<bool>>,
+    ) -> impl Future<Output = Result<Self::Body, BodyError>> {
+        let read = self.read_body(body, usize::try_from(limit).unwrap_or(usize::MAX));
+        async { read.await.map(|bytes| self.body(bytes)) }
+    }
 
     /// Sends a request with an absolute URI, follows no redirect, and returns when the head of the answer is there or
     /// `limit_ms` milliseconds have passed. Bodies are streamed both ways.
@@ -123,6 +152,16 @@ pub trait Host: Platform + Sized {
         signature: &[u8],
     ) -> impl Future<Output = bool> {
         std::future::ready(key.verify(message, signature))
+    }
+
+    /// Sends a request to upgrade the connection (RFC 9110 §7.8). Of a host that can join the client's connection to the
+    /// origin's, the answer then has status 101 and carries the origin's connection.
+    fn upgrade(
+        &self,
+        _: Request<Self::Body>,
+        _limit_ms: u64,
+    ) -> impl Future<Output = Result<Response<Self::Body>, UpgradeError>> + 'static {
+        std::future::ready(Err(UpgradeError::Unsupported))
     }
 }
 

@@ -1,7 +1,8 @@
 //! The edge on any host: an HTTP request in, an HTTP response out.
 //!
 //! It answers from what it knows (keys, issuer, exceptions; see [`knowledge`]) and never asks the control plane whether a
-//! token is good. What it does not answer itself it forwards. What a host must give is listed in [`host`].
+//! token is good. What it does not answer itself it forwards: to the control plane, or to an API behind its gateway. What a
+//! host must give is listed in [`host`].
 
 mod agent_did;
 mod authorization;
@@ -11,6 +12,7 @@ mod errors;
 mod etag;
 mod feed_client;
 mod form;
+mod gateway;
 mod headers;
 mod health;
 pub mod host;
@@ -45,4 +47,4 @@ mod testing;
 pub use config::{Config, ConfigError};
 pub use errors::{misconfigured, unreadable};
 pub use node::Node;
-pub use router::{HEADERS_OF_VERIFY, VERIFY_PATH, handle};
+pub use router::{HEADERS_OF_VERIFY, VERIFY_PATH, handle, is_verify};

@@ -3,19 +3,24 @@
 use std::rc::Rc;
 
 use http::header::{AUTHORIZATION, CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri};
 
 use crate::documents::Kind;
 use crate::errors::{Problem, Shape};
 use crate::host::Host;
 use crate::knowledge::Source as _;
 use crate::node::Node;
-use crate::{agent_did, documents, headers, health, introspect, proxy, push, request_id, verify};
+use crate::{agent_did, documents, gateway, headers, health, introspect, proxy, push, request_id, verify};
 
 /// The path every request of a protected API causes a request to.
 pub const VERIFY_PATH: &str = "/verify";
 /// All that is read of such a request besides its method and target, for hosts on which reading a header costs something.
 pub const HEADERS_OF_VERIFY: [HeaderName; 2] = [AUTHORIZATION, request_id::HEADER];
+
+/// Whether a request is one of those, and not one to the same path of an API behind the gateway.
+pub fn is_verify(node: &Node, uri: &Uri) -> bool {
+    uri.path() == VERIFY_PATH && matches!(gateway::find(node.config.upstreams(), uri), Ok(None))
+}
 
 /// Answers a request. Its URI is absolute.
 pub async fn handle<H: Host>(node: &Rc<Node>, host: &Rc<H>, request: Request<H::Body>) -> Response<H::Body> {
@@ -31,8 +36,8 @@ pub async fn handle<H: Host>(node: &Rc<Node>, host: &Rc<H>, request: Request<H::
     response
 }
 
-/// An answer of the edge's own, or one that comes from the control plane.
-enum Routed<B> {
+/// An answer of the edge's own, or one that comes from behind it.
+pub enum Routed<B> {
     Own(Response<Vec<u8>>),
     Forwarded(Response<B>),
 }
@@ -43,6 +48,9 @@ async fn route<H: Host>(
     request: Request<H::Body>,
     request_id: &HeaderValue,
 ) -> Result<Routed<H::Body>, Problem> {
+    if let Some(found) = gateway::find(node.config.upstreams(), request.uri())? {
+        return Ok(gateway::serve(node, host, found, request, request_id).await);
+    }
     let path = request.uri().path();
     if path == "/health/live" {
         return health::get_liveness(&request.into_parts().0).map(Routed::Own);

@@ -4,7 +4,7 @@
 use agentidp_shared::claims::{Claims, MAX_URI_LENGTH};
 use agentidp_shared::scopes::ScopeSet;
 use http::header::CACHE_CONTROL;
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, request};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, request};
 
 use crate::authorization::{Presented, presented};
 use crate::errors::Problem;
@@ -25,24 +25,25 @@ pub async fn verify_token<H: Host>(
 ) -> Result<Response<Vec<u8>>, Problem> {
     methods::read_or_post(&request.method)?;
     let (scopes, audience) = demands(request.uri.query().unwrap_or_default())?;
-    let unverified_token = match presented(&request.headers)? {
-        Presented::Bearer(token) => token,
-        Presented::Nothing | Presented::Basic => return Err(unauthenticated()),
+    let accepted = match presented(&request.headers)? {
+        Presented::Bearer(unverified_token) => {
+            let audience = audience.as_deref().map_or(Audience::Own, Audience::This);
+            judge(node, host, unverified_token, audience, &scopes).await.map_err(Problem::from)
+        }
+        Presented::Nothing | Presented::Basic => Err(Problem::unauthenticated()),
     };
-    let audience = audience.as_deref().map_or(Audience::Own, Audience::This);
-    let accepted = judge(node, host, unverified_token, audience, &scopes).await?;
+    let upstream =
+        node.config.upstreams().iter().find(|upstream| audience.as_ref() == Some(&upstream.audience));
+    let accepted = accepted.map_err(|problem| match upstream {
+        Some(upstream) => upstream.explain(problem, &scopes),
+        None => problem,
+    })?;
     let mut response = Response::new(Vec::new());
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     accepted.mark(headers);
     name_agent(headers, accepted.claims());
     Ok(response)
-}
-
-/// RFC 6750 §3.1: whoever sent no token is told what is asked for, and no error code.
-fn unauthenticated() -> Problem {
-    let message = "an access token is required";
-    Problem::new(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", "invalid_token", message).challenge(&[])
 }
 
 /// `scope` and `audience`. Anything else is refused: a misspelt demand that is ignored would let everyone through.
@@ -63,7 +64,7 @@ fn demands(query: &str) -> Result<(ScopeSet, Option<String>), Problem> {
     Ok((scopes, audience.map(str::to_owned)))
 }
 
-fn name_agent(headers: &mut HeaderMap, claims: &Claims) {
+pub fn name_agent(headers: &mut HeaderMap, claims: &Claims) {
     for (name, value) in [
         ("x-agent-id", claims.sub.to_string()),
         ("x-agent-scopes", claims.scopes.to_string()),

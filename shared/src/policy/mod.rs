@@ -4,8 +4,12 @@
 mod table;
 
 #[cfg(feature = "rego")]
+mod condition;
+#[cfg(feature = "rego")]
 mod rego;
 
+#[cfg(feature = "rego")]
+pub use condition::Condition;
 #[cfg(feature = "rego")]
 pub use rego::{PolicyError, RegoPolicy};
 pub use table::{Access, Decision, Denial, Endpoint, EndpointTable, PolicyInput};

@@ -38,6 +38,8 @@ pub struct TestHost {
     pub taken: Cell<Result<Taken, HubUnavailable>>,
     pub origin: RefCell<Box<Origin>>,
     pub origin_asked: RefCell<Vec<Request<Vec<u8>>>>,
+    /// How long each of those had.
+    pub limits_ms: RefCell<Vec<u64>>,
     pub store: RefCell<HashMap<String, String>>,
     pub store_is_down: Cell<bool>,
     pub signatures_checked: Cell<usize>,
@@ -64,6 +66,7 @@ impl TestHost {
             taken: Cell::new(Ok(Taken::Known)),
             origin: RefCell::new(Box::new(|_| Err(OriginError::Unreachable))),
             origin_asked: RefCell::default(),
+            limits_ms: RefCell::default(),
             store: RefCell::default(),
             store_is_down: Cell::new(false),
             signatures_checked: Cell::new(0),
@@ -125,11 +128,16 @@ impl Platform for TestHost {
         ready(if body.len() > limit { Err(BodyError::TooLarge) } else { Ok(body) })
     }
 
+    fn is_empty(&self, body: &Vec<u8>) -> bool {
+        body.is_empty()
+    }
+
     fn fetch_origin(
         &self,
         request: Request<Vec<u8>>,
-        _: u64,
+        limit_ms: u64,
     ) -> impl Future<Output = Result<Answer, OriginError>> + 'static {
+        self.limits_ms.borrow_mut().push(limit_ms);
         let answer = self.origin.borrow()(&request);
         self.origin_asked.borrow_mut().push(request);
         ready(answer)

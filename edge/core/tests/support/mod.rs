@@ -39,7 +39,11 @@ pub fn variables() -> HashMap<&'static str, String> {
 }
 
 pub fn config() -> Config {
-    Config::from_variables(|name| variables().remove(name)).unwrap()
+    config_with(&variables())
+}
+
+fn config_with(variables: &HashMap<&'static str, String>) -> Config {
+    Config::from_variables(|name| variables.get(name).cloned()).unwrap()
 }
 
 /// A node on its host.
@@ -55,12 +59,27 @@ impl Edge {
         Self { node: Rc::new(Node::new(config(), [7; 16])), host: TestHost::new() }
     }
 
+    /// One that knows nothing, with APIs behind its gateway.
+    pub fn cold_in_front_of(upstreams: &Value) -> Self {
+        let mut variables = variables();
+        variables.insert("UPSTREAMS", upstreams.to_string());
+        Self { node: Rc::new(Node::new(config_with(&variables), [7; 16])), host: TestHost::new() }
+    }
+
+    /// One that knows everything as of [`NOW_MS`], with APIs behind its gateway.
+    pub fn in_front_of(upstreams: &Value) -> Self {
+        Self::cold_in_front_of(upstreams).follow(Feed::new())
+    }
+
     /// One that follows `feed`.
     pub fn following(feed: Feed) -> Self {
-        let edge = Self::cold();
-        *edge.host.hub.borrow_mut() = HubIs::Following(feed);
-        assert_eq!(edge.get("/health/ready").status(), 200);
-        edge
+        Self::cold().follow(feed)
+    }
+
+    fn follow(self, feed: Feed) -> Self {
+        *self.host.hub.borrow_mut() = HubIs::Following(feed);
+        assert_eq!(self.get("/health/ready").status(), 200);
+        self
     }
 
     /// One that knows everything as of [`NOW_MS`].
