@@ -1,4 +1,4 @@
-//! The real edge: the built worker in workerd. Another host would be started here, and nothing else would change.
+//! The real edge, on the host that is tested: the built worker in workerd, or the built component in a host with Spin's interfaces.
 
 use std::fs;
 use std::process::Command;
@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::environment::Host;
 use crate::process::Process;
 use crate::{Api, ControlPlane, environment, eventually};
 
@@ -43,6 +44,15 @@ impl Edge {
     }
 
     fn launch(port: u16, control_plane: &ControlPlane, origin: &str, upstreams: &Value) -> Self {
+        let folder = control_plane.folder().path();
+        let command = match environment::edge_host() {
+            Host::Cloudflare => Self::on_cloudflare(port, control_plane, origin, upstreams),
+            Host::Spin => Self::on_spin(port, control_plane, origin, upstreams),
+        };
+        Self { process: Process::start("the edge", command, folder.join("edge.log")), port }
+    }
+
+    fn on_cloudflare(port: u16, control_plane: &ControlPlane, origin: &str, upstreams: &Value) -> Command {
         let mut command = Command::new(environment::node());
         command
             .current_dir(environment::root())
@@ -61,8 +71,41 @@ impl Edge {
             fs::write(&file, upstreams.to_string()).unwrap();
             command.arg("--upstreams-file").arg(file);
         }
-        let log = control_plane.folder().path().join("edge.log");
-        Self { process: Process::start("the edge", command, log), port }
+        command
+    }
+
+    fn on_spin(port: u16, control_plane: &ControlPlane, origin: &str, upstreams: &Value) -> Command {
+        let folder = control_plane.folder().path();
+        // As an operator does who lets the gateway reach an API.
+        let manifest = fs::read_to_string(environment::root().join("spin.toml")).unwrap();
+        let manifest =
+            manifest.replace(r#"["{{ origin_url }}"]"#, r#"["{{ origin_url }}", "http://127.0.0.1:*"]"#);
+        fs::write(folder.join("spin.toml"), manifest).unwrap();
+        let mut command = Command::new(environment::spin_host());
+        command
+            .current_dir(environment::root())
+            .arg("--manifest")
+            .arg(folder.join("spin.toml"))
+            .arg("--component")
+            .arg(environment::spin_component())
+            .args(["--listen", &format!("127.0.0.1:{port}")])
+            .arg("--store")
+            .arg(folder.join("store.sqlite"))
+            .arg("--cache")
+            .arg(environment::spin_cache())
+            .arg("--variable-file")
+            .arg(format!("edge_key={}", control_plane.edge_key_file().display()));
+        let upstreams = if upstreams.is_null() { String::new() } else { upstreams.to_string() };
+        for (name, value) in [
+            ("issuer", control_plane.issuer()),
+            ("origin_url", origin),
+            ("edge_name", control_plane.edge_name()),
+            ("feed_public_keys", &control_plane.feed_public_keys()),
+            ("upstreams", &upstreams),
+        ] {
+            command.args(["--variable", &format!("{name}={value}")]);
+        }
+        command
     }
 
     pub fn url(&self) -> String {

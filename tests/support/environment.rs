@@ -22,6 +22,43 @@ pub fn edge_dev() -> PathBuf {
     path("AGENTIDP_EDGE_DEV", || root().join("edge/cloudflare/dev.mjs"))
 }
 
+/// Where the edge runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Host {
+    Cloudflare,
+    Spin,
+}
+
+/// `AGENTIDP_EDGE_HOST`: the host whose edge is tested, `cloudflare` or `spin`.
+pub fn edge_host() -> Host {
+    match env::var("AGENTIDP_EDGE_HOST").as_deref() {
+        Ok("spin") => Host::Spin,
+        Ok("cloudflare" | "") | Err(_) => Host::Cloudflare,
+        Ok(other) => panic!("AGENTIDP_EDGE_HOST is {other}, not cloudflare or spin"),
+    }
+}
+
+fn required(variable: &str) -> PathBuf {
+    path(variable, || {
+        panic!("{variable} is not set: run these tests with `cargo xtask test`, which builds it")
+    })
+}
+
+/// `AGENTIDP_SPIN_HOST`: what runs the component.
+pub fn spin_host() -> PathBuf {
+    required("AGENTIDP_SPIN_HOST")
+}
+
+/// `AGENTIDP_SPIN_COMPONENT`: the built component.
+pub fn spin_component() -> PathBuf {
+    required("AGENTIDP_SPIN_COMPONENT")
+}
+
+/// `AGENTIDP_SPIN_CACHE`: where compiled code is kept.
+pub fn spin_cache() -> PathBuf {
+    required("AGENTIDP_SPIN_CACHE")
+}
+
 /// `AGENTIDP_NODE`: Node.js.
 pub fn node() -> PathBuf {
     path("AGENTIDP_NODE", || "node".into())

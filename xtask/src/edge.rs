@@ -113,10 +113,19 @@ pub fn build(profile: Profile) -> Result<Build> {
 }
 
 fn inputs() -> Vec<PathBuf> {
-    ["shared/src", "shared/Cargo.toml", "edge", "policies", "Cargo.toml", "Cargo.lock", "package-lock.json"]
-        .iter()
-        .map(|path| paths::root().join(path))
-        .collect()
+    [
+        "shared/src",
+        "shared/Cargo.toml",
+        "edge/core",
+        "edge/cloudflare",
+        "policies",
+        "Cargo.toml",
+        "Cargo.lock",
+        "package-lock.json",
+    ]
+    .iter()
+    .map(|path| paths::root().join(path))
+    .collect()
 }
 
 fn measure(build: &Path) -> Result<Build> {

@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 use serde_json::Value;
 
 use crate::database::Database;
-use crate::{edge, generated, native, paths, run, signals, tools, ui};
+use crate::{edge, generated, native, paths, run, signals, spin, tools, ui};
 
 /// One selection for all suites: Cargo then resolves features once, and nothing is compiled twice.
 const PACKAGES: [&str; 5] = ["agentidp-shared", "agentidp-edge-core", "agentidp", "agentidp-tests", "xtask"];
@@ -28,7 +28,7 @@ enum Suite {
     Unit,
     /// The control plane against PostgreSQL.
     Db,
-    /// The edge's HTTP contract, in workerd.
+    /// The edge's HTTP contract, on each of its hosts.
     Conformance,
     /// What crosses rooms, and third-party clients.
     E2e,
@@ -102,14 +102,33 @@ impl Test {
                 ("AGENTIDP_NODE", tools::node()?),
                 ("AGENTIDP_PYTHON", tools::python()?),
             ]);
-            for (suite, name) in [(Suite::Conformance, "conformance"), (Suite::E2e, "e2e")] {
-                if self.wants(suite) {
-                    table.take(name, || runner.run(suite, &variables))?;
+            if self.wants(Suite::Conformance) {
+                table.take("conformance", || runner.run(Suite::Conformance, &variables))?;
+                if let Some(on_spin) = table.value("edge component", spin_variables)? {
+                    variables.extend(on_spin);
+                    let variables: Vec<_> =
+                        variables.iter().cloned().chain([("AGENTIDP_EDGE_HOST", "spin".into())]).collect();
+                    table.take("conformance (spin)", || runner.run(Suite::Conformance, &variables))?;
                 }
+            }
+            if self.wants(Suite::E2e) {
+                table.take("e2e", || runner.run(Suite::E2e, &variables))?;
             }
         }
         database.stop()
     }
+}
+
+/// Builds the edge for Spin and what runs it.
+fn spin_variables() -> Result<[(&'static str, PathBuf); 3]> {
+    let component = spin::component()?;
+    ui::say(format_args!("  edge component: {}", component.sizes()));
+    component.check_size()?;
+    Ok([
+        ("AGENTIDP_SPIN_HOST", spin::host()?),
+        ("AGENTIDP_SPIN_COMPONENT", component.wasm),
+        ("AGENTIDP_SPIN_CACHE", spin::cache()),
+    ])
 }
 
 /// The shared rules compile for every host, the edge's core for the one it ships to.

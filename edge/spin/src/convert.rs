@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 
 use agentidp_edge_core::host::{BodyError, Peer};
 use agentidp_edge_core::unreadable;
-use futures_util::{Sink, SinkExt as _, StreamExt as _};
+use futures_util::{Sink, SinkExt as _, StreamExt as _, stream};
+use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
 use spin_sdk::http::{Fields, IncomingRequest, OutgoingResponse, ResponseOutparam};
 
@@ -15,7 +16,7 @@ const CLIENT_ADDRESS: &str = "spin-client-addr";
 const PLATFORM_HEADERS: &str = "spin-";
 
 /// The request, or the answer to one that HTTP has no words for.
-pub fn request(given: IncomingRequest) -> Result<Request<Body>, Response<Vec<u8>>> {
+pub async fn request(given: IncomingRequest) -> Result<Request<Body>, Response<Vec<u8>>> {
     let mut converted = Request::new(Body::Bytes(Vec::new()));
     *converted.method_mut() =
         Method::from_bytes(given.method().to_string().as_bytes()).map_err(|_| unreadable())?;
@@ -29,12 +30,28 @@ pub fn request(given: IncomingRequest) -> Result<Request<Body>, Response<Vec<u8>
     for name in own {
         headers.remove(name);
     }
+    let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     *converted.headers_mut() = headers;
     if !matches!(*converted.method(), Method::GET | Method::HEAD) {
-        let stream = given.into_body_stream().map(|chunk| chunk.map_err(|_| BodyError::Broken));
-        *converted.body_mut() = Body::Stream(stream.boxed_local());
+        *converted.body_mut() = body(given, length).await;
     }
     Ok(converted)
+}
+
+/// The platform does not say how a body is framed: whether one without a length is empty shows at its first bytes.
+async fn body(given: IncomingRequest, length: Option<u64>) -> Body {
+    let mut chunks = given.into_body_stream().map(|chunk| chunk.map_err(|_| BodyError::Broken)).boxed_local();
+    match length {
+        Some(0) => Body::Bytes(Vec::new()),
+        Some(_) => Body::Stream { chunks, length },
+        None => match chunks.next().await {
+            None => Body::Bytes(Vec::new()),
+            Some(first) => {
+                let chunks = stream::once(async { first }).chain(chunks).boxed_local();
+                Body::Stream { chunks, length }
+            }
+        },
+    }
 }
 
 /// Sends the answer to its end.
@@ -50,14 +67,19 @@ pub async fn send(response: Response<Body>, out: ResponseOutparam) {
 
 /// Writes a body; whoever reads it may go away before its end.
 pub async fn write<S: Sink<Vec<u8>>>(body: Body, sink: S) {
-    let mut sink = std::pin::pin!(sink);
+    let mut sink = Box::pin(sink);
     match body {
         Body::Bytes(bytes) if bytes.is_empty() => {}
         Body::Bytes(bytes) => {
             let _ = sink.send(bytes).await;
         }
-        Body::Stream(mut stream) => {
-            while let Some(Ok(chunk)) = stream.next().await {
+        Body::Stream { mut chunks, .. } => {
+            while let Some(chunk) = chunks.next().await {
+                let Ok(chunk) = chunk else {
+                    // To drop the sink would be to end the body: part of it must not pass for the whole.
+                    std::mem::forget(sink);
+                    return;
+                };
                 if sink.send(chunk).await.is_err() {
                     return;
                 }

@@ -6,6 +6,7 @@ use std::task::Poll;
 use agentidp_edge_core::host::{BodyError, OriginError};
 use futures_util::future::{Either, LocalBoxFuture, select};
 use futures_util::{FutureExt as _, StreamExt as _};
+use http::header::CONTENT_LENGTH;
 use http::{Method, Request, Response, StatusCode};
 use spin_sdk::http::{IncomingResponse, OutgoingRequest, Scheme};
 use spin_sdk::wit::wasi::http0_2_0::outgoing_handler;
@@ -20,7 +21,11 @@ pub async fn fetch(
     request: Request<Body>,
     limit_ms: u64,
 ) -> (Result<Response<Body>, OriginError>, Option<LocalBoxFuture<'static, ()>>) {
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
+    // The core leaves the framing to its host.
+    if let Some(length) = body.length().filter(|length| *length > 0) {
+        parts.headers.insert(CONTENT_LENGTH, length.into());
+    }
     let outgoing = OutgoingRequest::new(convert::fields(&parts.headers));
     let scheme = if parts.uri.scheme_str() == Some("http") { Scheme::Http } else { Scheme::Https };
     let is_set = outgoing.set_method(&method(&parts.method)).is_ok()
@@ -91,7 +96,7 @@ fn convert_answer(answer: IncomingResponse) -> Result<Response<Body>, OriginErro
         let _whole = &answer;
         chunk.map_err(|_| BodyError::Broken)
     });
-    *converted.body_mut() = Body::Stream(stream.boxed_local());
+    *converted.body_mut() = Body::Stream { chunks: stream.boxed_local(), length: None };
     Ok(converted)
 }
 

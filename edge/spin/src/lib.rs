@@ -31,7 +31,7 @@ async fn answer(request: IncomingRequest, out: ResponseOutparam) {
 }
 
 async fn respond(host: &Rc<Spin>, request: IncomingRequest) -> Response<Body> {
-    let request = match convert::request(request) {
+    let request = match convert::request(request).await {
         Ok(request) => request,
         Err(refused) => return refused.map(Body::Bytes),
     };

@@ -1,6 +1,6 @@
 //! The ports, given by Spin.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::rc::Rc;
 
@@ -83,6 +83,19 @@ impl Platform for Spin {
         limit: usize,
     ) -> impl Future<Output = Result<Vec<u8>, BodyError>> + 'static {
         body.read(limit)
+    }
+
+    fn is_empty(&self, body: &Body) -> bool {
+        body.is_empty()
+    }
+
+    fn bound_body(
+        &self,
+        body: Body,
+        limit: u64,
+        exceeded: Rc<Cell<bool>>,
+    ) -> impl Future<Output = Result<Body, BodyError>> {
+        std::future::ready(body.bound(limit, exceeded))
     }
 
     fn fetch_origin(
