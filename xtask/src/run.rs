@@ -19,6 +19,12 @@ pub fn cargo() -> Command {
     command
 }
 
+/// Builds an example, optimised; returns where it is.
+pub fn cargo_release_example(package: &str, example: &str) -> Result<PathBuf> {
+    run(cargo().args(["build", "--release", "--package", package, "--example", example]))?;
+    Ok(paths::target().join("release/examples").join(example))
+}
+
 /// Any other program, in the checkout.
 pub fn program(name: impl AsRef<std::ffi::OsStr>) -> Command {
     let mut command = Command::new(name);

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 
 use anyhow::{Context, Result};
 
@@ -38,18 +39,31 @@ pub fn host() -> Result<PathBuf> {
         return Ok(kept);
     }
     ui::step("building the Spin host (a WebAssembly compiler: some minutes, once)", || {
-        let target = paths::cache().join("target-spin-host");
-        run::run(
-            run::cargo().current_dir(&folder).env("CARGO_TARGET_DIR", &target).args(["build", "--release"]),
-        )
-        .context("the Spin host does not build")?;
+        run::run(host_cargo().args(["build", "--release"])).context("the Spin host does not build")?;
         fs::create_dir_all(paths::cache().join("bin"))?;
         // Under its name at once or not at all.
         let fresh = kept.with_extension(std::process::id().to_string());
-        fs::copy(target.join("release/agentidp-spin-host"), &fresh).context("cannot keep the Spin host")?;
+        fs::copy(host_target().join("release/agentidp-spin-host"), &fresh)
+            .context("cannot keep the Spin host")?;
         fs::rename(&fresh, &kept)?;
         Ok(kept)
     })
+}
+
+/// The host's own tests.
+pub fn test_host() -> Result<()> {
+    run::run(host_cargo().args(["test", "--release"]))
+}
+
+/// The host is a workspace of its own, and its build output is shared by all checkouts.
+fn host_cargo() -> Command {
+    let mut cargo = run::cargo();
+    cargo.current_dir(paths::root().join("edge/spin/host")).env("CARGO_TARGET_DIR", host_target());
+    cargo
+}
+
+fn host_target() -> PathBuf {
+    paths::cache().join("target-spin-host")
 }
 
 /// Where the host keeps what it compiled.

@@ -10,6 +10,7 @@ use clap::{Args, ValueEnum};
 use serde_json::Value;
 
 use crate::database::Database;
+use crate::host::{Edge, Host};
 use crate::{edge, generated, native, paths, run, signals, spin, tools, ui};
 
 /// One selection for all suites: Cargo then resolves features once, and nothing is compiled twice.
@@ -104,6 +105,7 @@ impl Test {
             ]);
             if self.wants(Suite::Conformance) {
                 table.take("conformance", || runner.run(Suite::Conformance, &variables))?;
+                table.take("spin host", spin::test_host)?;
                 if let Some(on_spin) = table.value("edge component", spin_variables)? {
                     variables.extend(on_spin);
                     let variables: Vec<_> =
@@ -296,7 +298,7 @@ impl Table {
     }
 }
 
-/// Run the benchmarks.
+/// Run the benchmarks: verification, and what it takes an edge to begin, on each of its hosts.
 #[derive(Debug, Args)]
 pub struct Bench {
     /// Given to `cargo bench` as they are.
@@ -306,7 +308,21 @@ pub struct Bench {
 
 impl Bench {
     pub fn run(self) -> Result<()> {
-        run::run(run::cargo().args(["bench", "--package", "agentidp-shared"]).args(self.arguments))
+        run::run(run::cargo().args(["bench", "--package", "agentidp-shared"]).args(self.arguments))?;
+        let million = run::cargo_release_example("agentidp-shared", "million")?;
+        run::run(&mut run::program(&million))?;
+        for host in [Host::Cloudflare, Host::Spin] {
+            let edge = Edge::prepare(host, edge::Profile::Release)?;
+            let mut measure = run::program(tools::node()?);
+            measure.arg("tests/load/start.mjs").arg("--million").arg(&million);
+            measure.args(["--edge", &host.to_string()]);
+            if let Edge::Spin { host, component } = &edge {
+                measure.arg("--spin-host").arg(host).arg("--component").arg(component);
+                measure.arg("--cache").arg(spin::cache());
+            }
+            run::run(&mut measure)?;
+        }
+        Ok(())
     }
 }
 
