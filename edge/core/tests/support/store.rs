@@ -2,8 +2,9 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::future::{Future, ready};
+use std::future::{Future, poll_fn};
 use std::rc::Rc;
+use std::task::Poll;
 
 use agentidp_edge_core::host::{Store, StoreError};
 
@@ -15,6 +16,7 @@ struct Inner {
     values: RefCell<BTreeMap<String, Vec<u8>>>,
     numbers: RefCell<BTreeMap<String, i64>>,
     is_down: Cell<bool>,
+    is_slow: Cell<bool>,
     reads: Cell<usize>,
     writes: Cell<usize>,
 }
@@ -22,6 +24,11 @@ struct Inner {
 impl MemoryStore {
     pub fn set_down(&self, is_down: bool) {
         self.0.is_down.set(is_down);
+    }
+
+    /// Lets others go first before each operation.
+    pub fn set_slow(&self, is_slow: bool) {
+        self.0.is_slow.set(is_slow);
     }
 
     /// How many values were asked for so far.
@@ -37,8 +44,17 @@ impl MemoryStore {
         self.0.values.borrow().get(key).cloned()
     }
 
-    fn using<T>(&self, work: impl FnOnce(&Inner) -> T) -> Result<T, StoreError> {
-        if self.0.is_down.get() { Err(StoreError("down".into())) } else { Ok(work(&self.0)) }
+    fn using<T>(
+        &self,
+        work: impl FnOnce(&Inner) -> T + 'static,
+    ) -> impl Future<Output = Result<T, StoreError>> + 'static {
+        let inner = Rc::clone(&self.0);
+        let mut waits = inner.is_slow.get();
+        let turn = poll_fn(move |_| if std::mem::take(&mut waits) { Poll::Pending } else { Poll::Ready(()) });
+        async move {
+            turn.await;
+            if inner.is_down.get() { Err(StoreError("down".into())) } else { Ok(work(&inner)) }
+        }
     }
 }
 
@@ -47,26 +63,26 @@ impl Store for MemoryStore {
         &self,
         keys: Vec<String>,
     ) -> impl Future<Output = Result<Vec<Option<Vec<u8>>>, StoreError>> + 'static {
-        ready(self.using(|inner| {
+        self.using(move |inner| {
             inner.reads.set(inner.reads.get() + keys.len());
             keys.iter().map(|key| inner.values.borrow().get(key).cloned()).collect()
-        }))
+        })
     }
 
     fn set(&self, entries: Vec<(String, Vec<u8>)>) -> impl Future<Output = Result<(), StoreError>> + 'static {
-        ready(self.using(|inner| {
+        self.using(move |inner| {
             inner.writes.set(inner.writes.get() + entries.len());
             inner.values.borrow_mut().extend(entries);
-        }))
+        })
     }
 
     fn delete(&self, keys: Vec<String>) -> impl Future<Output = Result<(), StoreError>> + 'static {
-        ready(self.using(|inner| {
+        self.using(move |inner| {
             for key in keys {
                 inner.values.borrow_mut().remove(&key);
                 inner.numbers.borrow_mut().remove(&key);
             }
-        }))
+        })
     }
 
     fn swap(
@@ -75,7 +91,7 @@ impl Store for MemoryStore {
         current: Option<Vec<u8>>,
         new: Vec<u8>,
     ) -> impl Future<Output = Result<bool, StoreError>> + 'static {
-        ready(self.using(|inner| {
+        self.using(move |inner| {
             let mut values = inner.values.borrow_mut();
             let holds = current.is_none() || values.get(&key) == current.as_ref();
             if holds {
@@ -83,22 +99,22 @@ impl Store for MemoryStore {
                 values.insert(key, new);
             }
             holds
-        }))
+        })
     }
 
     fn increment(&self, key: String, delta: i64) -> impl Future<Output = Result<i64, StoreError>> + 'static {
-        ready(self.using(|inner| {
+        self.using(move |inner| {
             let mut numbers = inner.numbers.borrow_mut();
             let number = numbers.entry(key).or_default();
             *number += delta;
             *number
-        }))
+        })
     }
 
     fn keys(&self) -> impl Future<Output = Result<Vec<String>, StoreError>> + 'static {
-        ready(self.using(|inner| {
+        self.using(move |inner| {
             let values = inner.values.borrow();
             values.keys().cloned().chain(inner.numbers.borrow().keys().cloned()).collect()
-        }))
+        })
     }
 }
