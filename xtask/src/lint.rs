@@ -37,14 +37,17 @@ pub struct Lint {
 
 impl Lint {
     pub fn run(self) -> Result<()> {
-        tools::rust_targets(&["wasm32-unknown-unknown"])?;
-        let parts: [(&str, &dyn Fn() -> Result<()>); 4] = [
+        tools::rust_targets(&["wasm32-unknown-unknown", "wasm32-wasip2"])?;
+        let parts: [(&str, &dyn Fn() -> Result<()>); 5] = [
             ("formatting", &|| Fmt { check: !self.fix }.run()),
             ("clippy", &|| {
                 self.clippy(&["--workspace", "--exclude", "agentidp-edge-cloudflare", "--all-targets"])
             }),
             ("clippy (worker)", &|| {
                 self.clippy(&["--package", "agentidp-edge-cloudflare", "--target", "wasm32-unknown-unknown"])
+            }),
+            ("clippy (component)", &|| {
+                self.clippy(&["--package", "agentidp-edge-spin", "--target", "wasm32-wasip2"])
             }),
             ("licences and bans", &|| deny(self.install)),
         ];
