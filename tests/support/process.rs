@@ -155,7 +155,15 @@ fn read_lines(output: impl std::io::Read + Send + 'static, log: PathBuf) -> Rece
     receiver
 }
 
-/// A loopback port nobody listens on at the moment.
+/// A loopback port nobody listens on at the moment, and that the system does not give to outgoing connections: one of those
+/// could take it before the program that is to listen there has started.
 pub fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    use std::hash::{BuildHasher as _, Hasher as _};
+    loop {
+        let drawn = std::hash::RandomState::new().build_hasher().finish();
+        let port = 12_000 + u16::try_from(drawn % 20_000).unwrap();
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
