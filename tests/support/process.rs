@@ -1,6 +1,7 @@
 //! Child processes: started, watched, and ended by their own id.
 
 use std::fs::{self, File};
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -158,9 +159,8 @@ fn read_lines(output: impl std::io::Read + Send + 'static, log: PathBuf) -> Rece
 /// A loopback port nobody listens on at the moment, and that the system does not give to outgoing connections: one of those
 /// could take it before the program that is to listen there has started.
 pub fn free_port() -> u16 {
-    use std::hash::{BuildHasher as _, Hasher as _};
     loop {
-        let drawn = std::hash::RandomState::new().build_hasher().finish();
+        let drawn = RandomState::new().build_hasher().finish();
         let port = 12_000 + u16::try_from(drawn % 20_000).unwrap();
         if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
             return port;

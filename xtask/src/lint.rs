@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 use clap::Args;
 
-use crate::{run, signals, tools, ui};
+use crate::{run, signals, spin, tools, ui};
 
 /// Format all Rust code.
 #[derive(Debug, Args)]
@@ -38,7 +38,7 @@ pub struct Lint {
 impl Lint {
     pub fn run(self) -> Result<()> {
         tools::rust_targets(&["wasm32-unknown-unknown", "wasm32-wasip2"])?;
-        let parts: [(&str, &dyn Fn() -> Result<()>); 5] = [
+        let parts: [(&str, &dyn Fn() -> Result<()>); 6] = [
             ("formatting", &|| Fmt { check: !self.fix }.run()),
             ("clippy", &|| {
                 self.clippy(&["--workspace", "--exclude", "agentidp-edge-cloudflare", "--all-targets"])
@@ -49,6 +49,7 @@ impl Lint {
             ("clippy (component)", &|| {
                 self.clippy(&["--package", "agentidp-edge-spin", "--target", "wasm32-wasip2"])
             }),
+            ("clippy (Spin host)", &spin::lint_host),
             ("licences and bans", &|| deny(self.install)),
         ];
         let mut failed = Vec::new();

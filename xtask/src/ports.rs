@@ -1,12 +1,16 @@
 //! Loopback ports: free ones, and a plain word about who holds the others.
 
 use std::fs;
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::net::{Ipv4Addr, TcpListener};
 
 use anyhow::{Context, Result, bail};
 
 /// `wanted` if it is free, any free one when it is 0. `flag` is what the user changes otherwise.
 pub fn choose(wanted: u16, what: &str, flag: &str) -> Result<u16> {
+    if wanted == 0 {
+        return Ok(free());
+    }
     match TcpListener::bind((Ipv4Addr::LOCALHOST, wanted)) {
         Ok(listener) => Ok(listener.local_addr()?.port()),
         Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
@@ -17,6 +21,18 @@ pub fn choose(wanted: u16, what: &str, flag: &str) -> Result<u16> {
         }
         Err(error) => {
             Err(error).with_context(|| format!("port {wanted}, meant for the {what}, cannot be used"))
+        }
+    }
+}
+
+/// A port nobody listens on, and that the system does not give to outgoing connections: one of those could take it before the
+/// program that is to listen there has started.
+fn free() -> u16 {
+    loop {
+        let port =
+            12_000 + u16::try_from(RandomState::new().build_hasher().finish() % 20_000).unwrap_or_default();
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return port;
         }
     }
 }

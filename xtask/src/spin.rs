@@ -55,6 +55,12 @@ pub fn test_host() -> Result<()> {
     run::run(host_cargo().args(["test", "--release"]))
 }
 
+/// As `cargo xtask lint` looks at everything else.
+pub fn lint_host() -> Result<()> {
+    run::run(host_cargo().args(["fmt", "--check"]))?;
+    run::run(host_cargo().args(["clippy", "--release", "--all-targets", "--", "-D", "warnings"]))
+}
+
 /// The host is a workspace of its own, and its build output is shared by all checkouts.
 fn host_cargo() -> Command {
     let mut cargo = run::cargo();

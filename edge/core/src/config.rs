@@ -58,11 +58,8 @@ impl Config {
         };
         let edge_name = required("EDGE_NAME")?;
         // As the control plane reads its AGENTIDP_EDGE_KEYS.
-        let harmless = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-        if edge_name.len() > MAX_NAME_LENGTH || !edge_name.bytes().all(harmless) {
-            let reason = "must be at most 64 lower-case letters, digits or hyphens";
-            return Err(ConfigError { variable: "EDGE_NAME", reason: reason.into() });
-        }
+        check_name(&edge_name)
+            .map_err(|reason| ConfigError { variable: "EDGE_NAME", reason: reason.into() })?;
         let edge_key = required("EDGE_KEY")?;
         let printable = |b: u8| b.is_ascii_graphic() && b != b',';
         if edge_key.len() < MIN_EDGE_KEY_LENGTH || !edge_key.bytes().all(printable) {
@@ -109,15 +106,26 @@ impl Config {
     }
 }
 
+/// What an operator calls something that others name too.
+pub(crate) fn check_name(text: &str) -> Result<(), &'static str> {
+    let harmless = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    let good = (1..=MAX_NAME_LENGTH).contains(&text.len()) && text.bytes().all(harmless);
+    if good { Ok(()) } else { Err("must be 1 to 64 lower-case letters, digits or hyphens") }
+}
+
+/// Whether a URL's host is this machine.
+pub(crate) fn is_loopback(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
 /// An https URL without trailing slash, query or fragment; http on loopback. Client secrets and the edge key pass there.
 pub(crate) fn check_url(text: &str) -> Result<(), &'static str> {
     let uri: Uri = text.parse().map_err(|_| "is not a URL")?;
     let host = uri.host().ok_or("is not an absolute URL")?;
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let loopback = host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
     match uri.scheme_str() {
         Some("https") => {}
-        Some("http") if loopback => {}
+        Some("http") if is_loopback(host) => {}
         _ => return Err("must be an https URL (http only on loopback)"),
     }
     if text.ends_with('/') || text.contains(['?', '#', '@']) {

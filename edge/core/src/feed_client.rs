@@ -14,26 +14,25 @@ const TIME_LIMIT_MS: u64 = 3_000;
 /// A large snapshot takes the control plane a while to put together.
 const SNAPSHOT_TIME_LIMIT_MS: u64 = 14_000;
 /// Most requests in a row.
-pub const MAX_ROUNDS: usize = 32;
+const MAX_ROUNDS: usize = 32;
 
-/// Who asks, and how far it is: the acknowledgement of everything before.
+/// Who asks.
 #[derive(Debug, Clone, Copy)]
 pub struct Asker<'a> {
     pub config: &'a Config,
     /// Which of the edge's nodes, if it has several.
     pub node: Option<&'a str>,
-    pub sequence: u64,
 }
 
 /// What the control plane answered.
-#[derive(Debug)]
-pub enum Answer {
+enum Answer {
     /// A batch, and how it was signed.
     Batch(Batch, String),
     /// The feed does not reach back that far: begin anew.
     Gone,
 }
 
+/// Why the feed could not be followed.
 #[derive(Debug, thiserror::Error)]
 pub enum PullError {
     #[error("{0}")]
@@ -62,17 +61,52 @@ impl PullError {
     }
 }
 
-/// Asks for what came after `after`, or for a snapshot. The signature is checked, and nothing else.
-pub async fn ask<P: Platform>(
+/// Asks until there is nothing new; the last request is also the acknowledgement of everything before it. Begins with a snapshot
+/// if `anew`. `known` tells the sequence that is known, and `accept` takes a batch on top of that, wholly or not at all.
+pub async fn catch_up<P: Platform>(
     platform: &P,
     asker: Asker<'_>,
+    mut anew: bool,
+    known: impl Fn() -> Option<u64>,
+    accept: impl AsyncFn(Batch, String) -> Result<(), PullError>,
+) -> Result<(), PullError> {
+    for _ in 0..MAX_ROUNDS {
+        let sequence = known();
+        let after = sequence.filter(|_| !anew);
+        let Answer::Batch(batch, text) = ask(platform, asker, sequence.unwrap_or(0), after).await? else {
+            anew = true;
+            continue;
+        };
+        let nothing_new = batch.changes.is_empty() && after.is_some();
+        match accept(batch, text).await {
+            Ok(()) if nothing_new => return Ok(()),
+            Ok(()) => anew = false,
+            // What followed does not fit. Either somebody else was faster than the answer, or only a snapshot will do.
+            Err(PullError::Unacceptable(error))
+                if after.is_some()
+                    && (error.is_misfit() || error == Unacceptable::Feed(FeedError::WrongCount)) =>
+            {
+                anew = known() == after;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Asks for what came after `after`, or for a snapshot, and says that `sequence` is known. The signature is checked, and nothing
+/// else.
+async fn ask<P: Platform>(
+    platform: &P,
+    asker: Asker<'_>,
+    sequence: u64,
     after: Option<u64>,
 ) -> Result<Answer, PullError> {
     let (path, limit_ms) = match after {
         Some(after) => (format!("/edge/v1/changes?after={after}&wait=0"), TIME_LIMIT_MS),
         None => ("/edge/v1/snapshot".to_owned(), SNAPSHOT_TIME_LIMIT_MS),
     };
-    let request = request(platform, asker, &path).ok_or(PullError::Request)?;
+    let request = request(platform, asker, sequence, &path).ok_or(PullError::Request)?;
     let (answer, body) = platform.fetch_origin(request, limit_ms).await?.into_parts();
     match answer.status {
         StatusCode::OK => {}
@@ -87,7 +121,12 @@ pub async fn ask<P: Platform>(
     Ok(Answer::Batch(batch, unverified))
 }
 
-fn request<P: Platform>(platform: &P, asker: Asker<'_>, path: &str) -> Option<Request<P::Body>> {
+fn request<P: Platform>(
+    platform: &P,
+    asker: Asker<'_>,
+    sequence: u64,
+    path: &str,
+) -> Option<Request<P::Body>> {
     let config = asker.config;
     let mut key = HeaderValue::try_from(format!("Bearer {}", config.edge_key())).ok()?;
     key.set_sensitive(true);
@@ -96,7 +135,7 @@ fn request<P: Platform>(platform: &P, asker: Asker<'_>, path: &str) -> Option<Re
     *request.uri_mut() = format!("{}{path}", config.origin()).parse().ok()?;
     let headers = request.headers_mut();
     headers.insert(AUTHORIZATION, key);
-    headers.insert(HeaderName::from_static("x-edge-sequence"), asker.sequence.into());
+    headers.insert(HeaderName::from_static("x-edge-sequence"), sequence.into());
     for (name, value) in [
         ("x-edge-name", Some(config.edge_name())),
         ("x-edge-version", Some(env!("CARGO_PKG_VERSION"))),

@@ -6,7 +6,7 @@ use http::header::{
     CONNECTION, CONTENT_LENGTH, EXPECT, FORWARDED, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
     TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, Response};
 
 use crate::host::Peer;
 use crate::request_id;
@@ -68,11 +68,12 @@ pub fn towards_origin(
     passed
 }
 
-/// The headers of an answer on its way to the client.
-pub fn towards_client(headers: &HeaderMap) -> HeaderMap {
-    end_to_end(headers, |name| {
+/// An answer on its way to the client.
+pub fn towards_client<B>(mut answer: Response<B>) -> Response<B> {
+    *answer.headers_mut() = end_to_end(answer.headers(), |name| {
         is_prefixed(name.as_str(), "x-state-") || is_prefixed(name.as_str(), "x-agent-")
-    })
+    });
+    answer
 }
 
 fn is_claim(name: &HeaderName) -> bool {
@@ -118,6 +119,12 @@ mod tests {
         headers
     }
 
+    fn answer_with(lines: &[(&'static str, &'static str)]) -> Response<()> {
+        let mut answer = Response::new(());
+        *answer.headers_mut() = headers(lines);
+        answer
+    }
+
     fn sent(lines: &[(&'static str, &'static str)]) -> HeaderMap {
         let peer = Peer { address: Some("203.0.113.9".parse().unwrap()) };
         towards_origin(&headers(lines), "https", Some(peer), &HeaderValue::from_static("id-1"))
@@ -148,13 +155,14 @@ mod tests {
         let names: Vec<&str> = sent.keys().map(HeaderName::as_str).collect();
         assert_eq!(names, ["x-end-to-end", "accept", "x-request-id", "x-forwarded-for", "x-forwarded-proto"]);
         assert_eq!(sent.get_all("accept").iter().count(), 2);
-        let answer = towards_client(&headers(&[
+        let answer = towards_client(answer_with(&[
             lines[0],
             lines[2],
             lines[14],
             ("set-cookie", "a"),
             ("set-cookie", "b"),
         ]));
+        let answer = answer.headers();
         assert_eq!(answer.len(), 3);
         assert_eq!(answer.get_all("set-cookie").iter().count(), 2);
     }

@@ -214,9 +214,6 @@ pub trait Store: 'static {
         new: Vec<u8>,
     ) -> impl Future<Output = Result<bool, StoreError>> + 'static;
 
-    /// Adds to a number, which is zero if it is not there, and gives the sum. Such a key holds nothing else.
-    fn increment(&self, key: String, delta: i64) -> impl Future<Output = Result<i64, StoreError>> + 'static;
-
     /// Every key there is. Costs as much as that sounds.
     fn keys(&self) -> impl Future<Output = Result<Vec<String>, StoreError>> + 'static;
 }

@@ -8,8 +8,9 @@ use agentidp_shared::feed;
 use agentidp_shared::freshness::{self, Freshness};
 use agentidp_shared::scopes::ScopeSet;
 use agentidp_shared::verify::{self, Authentic, Expectation, Refusal, Unverified};
-use http::{HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 
+use crate::authorization::{Presented, presented};
 use crate::errors::Problem;
 use crate::headers::STATE_STALE;
 use crate::host::Host;
@@ -41,7 +42,7 @@ impl Accepted {
     }
 
     /// What an answer that rests on old knowledge carries.
-    pub fn mark(&self, headers: &mut http::HeaderMap) {
+    pub fn mark(&self, headers: &mut HeaderMap) {
         if self.stale {
             headers.insert(STATE_STALE, HeaderValue::from_static("true"));
         }
@@ -82,6 +83,23 @@ impl From<Rejected> for Problem {
         }
         Self::new(StatusCode::UNAUTHORIZED, "INVALID_TOKEN", error, description.clone())
             .challenge(&[("error", error), ("error_description", &description)])
+    }
+}
+
+/// Judges the token that a request presents as its own (RFC 6750 §2.1).
+pub async fn authenticate<H: Host>(
+    node: &Node,
+    host: &H,
+    headers: &HeaderMap,
+    audience: Audience<'_>,
+    scopes: &ScopeSet,
+) -> Result<Accepted, Problem> {
+    match presented(headers)? {
+        Presented::Bearer(_) if node.knowledge.known().is_none() => Err(Problem::no_state()),
+        Presented::Bearer(unverified_token) => {
+            Ok(judge(node, host, unverified_token, audience, scopes).await?)
+        }
+        Presented::Nothing | Presented::Basic => Err(Problem::unauthenticated()),
     }
 }
 

@@ -25,9 +25,7 @@ pub async fn forward<H: Host>(
     parts.uri = origin::uri(node, target)?;
     parts.headers = headers::towards_origin(&parts.headers, &scheme, peer, request_id);
     let answer = host.fetch_origin(Request::from_parts(parts, body), origin::TIME_LIMIT_MS).await?;
-    let (mut parts, body) = answer.into_parts();
-    parts.headers = headers::towards_client(&parts.headers);
-    Ok(Response::from_parts(parts, body))
+    Ok(headers::towards_client(answer))
 }
 
 /// A token that is known to be bad does not reach the control plane. One that cannot be known does: it asks its database.

@@ -34,7 +34,7 @@ mod tests {
 
     fn id_for(given: &[u8]) -> HeaderValue {
         let headers = HeaderMap::from_iter([(HEADER, HeaderValue::from_bytes(given).unwrap())]);
-        of(&headers, &*TestHost::new())
+        of(&headers, &*<TestHost>::new())
     }
 
     #[test]
@@ -49,7 +49,7 @@ mod tests {
 
     #[test]
     fn a_request_without_an_id_gets_one_of_its_own() {
-        let host = TestHost::new();
+        let host = <TestHost>::new();
         let (one, other) = (of(&HeaderMap::new(), &*host), of(&HeaderMap::new(), &*host));
         assert_ne!(one, other);
     }

@@ -6,11 +6,10 @@ use agentidp_shared::scopes::ScopeSet;
 use http::header::CACHE_CONTROL;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, request};
 
-use crate::authorization::{Presented, presented};
 use crate::errors::Problem;
 use crate::form::Parameters;
 use crate::host::Host;
-use crate::judge::{Audience, judge};
+use crate::judge::{Audience, authenticate};
 use crate::methods;
 use crate::node::Node;
 
@@ -25,13 +24,8 @@ pub async fn verify_token<H: Host>(
 ) -> Result<Response<Vec<u8>>, Problem> {
     methods::read_or_post(&request.method)?;
     let (scopes, audience) = demands(request.uri.query().unwrap_or_default())?;
-    let accepted = match presented(&request.headers)? {
-        Presented::Bearer(unverified_token) => {
-            let audience = audience.as_deref().map_or(Audience::Own, Audience::This);
-            judge(node, host, unverified_token, audience, &scopes).await.map_err(Problem::from)
-        }
-        Presented::Nothing | Presented::Basic => Err(Problem::unauthenticated()),
-    };
+    let demanded = audience.as_deref().map_or(Audience::Own, Audience::This);
+    let accepted = authenticate(node, host, &request.headers, demanded, &scopes).await;
     let upstream =
         node.config.upstreams().iter().find(|upstream| audience.as_ref() == Some(&upstream.audience));
     let accepted = accepted.map_err(|problem| match upstream {

@@ -11,7 +11,7 @@ use spin_sdk::wit::wasi::keyvalue::store::{Bucket, Error, open};
 const LABEL: &str = "default";
 
 #[derive(Debug, Default)]
-pub struct KeyValue(());
+pub struct KeyValue;
 
 /// Opened anew each time: an open store may answer from what it has read before.
 fn using<T>(work: impl FnOnce(&Bucket) -> Result<T, Error>) -> Result<T, StoreError> {
@@ -63,10 +63,6 @@ impl Store for KeyValue {
                 Err(CasError::StoreError(error)) => Err(error),
             }
         }))
-    }
-
-    fn increment(&self, key: String, delta: i64) -> impl Future<Output = Result<i64, StoreError>> + 'static {
-        ready(using(|bucket| atomics::increment(bucket, &key, delta)))
     }
 
     fn keys(&self) -> impl Future<Output = Result<Vec<String>, StoreError>> + 'static {

@@ -99,7 +99,7 @@ impl Log {
             match change.clone() {
                 Change::Keys { jwks } => reference.keys = jwks,
                 Change::Issuer { issuer } => reference.token_ttl_seconds = issuer.token_ttl_seconds,
-                Change::Policy { .. } | Change::RateLimits { .. } | Change::Tier { .. } => {}
+                Change::Policy { .. } => {}
                 Change::TokenRevoked { jti, expires_at } => {
                     reference.exceptions.revoke_token(jti, expires_at);
                 }

@@ -47,7 +47,7 @@ pub async fn forward<H: Host>(
     if is_websocket(&parts.method, &given) {
         headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
         let answer = host.upgrade(build(headers, body), left(host)).await.map_err(not_upgraded)?;
-        return Ok(towards_client(answer));
+        return Ok(headers::towards_client(answer));
     }
 
     let is_empty = host.is_empty(&body);
@@ -63,7 +63,7 @@ pub async fn forward<H: Host>(
         let body = body.take().unwrap_or_else(|| host.body(Vec::new()));
         match host.fetch_origin(build(headers.clone(), body), left(host)).await {
             _ if exceeded.get() => return Err(BodyError::TooLarge.into()),
-            Ok(answer) => return Ok(towards_client(answer)),
+            Ok(answer) => return Ok(headers::towards_client(answer)),
             Err(OriginError::Unreachable) if retries > 0 && left(host) > 0 => retries -= 1,
             Err(error) => return Err(no_answer(error)),
         }
@@ -120,12 +120,6 @@ fn towards_upstream(
         }
     }
     Ok(headers)
-}
-
-fn towards_client<B>(answer: Response<B>) -> Response<B> {
-    let (mut parts, body) = answer.into_parts();
-    parts.headers = headers::towards_client(&parts.headers);
-    Response::from_parts(parts, body)
 }
 
 /// The length of the body, if the request says it and nothing else.

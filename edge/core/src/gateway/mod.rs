@@ -20,10 +20,9 @@ use http::header::{
 };
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, request};
 
-use crate::authorization::{Presented, presented};
 use crate::errors::{Problem, Shape};
 use crate::host::{Host, Severity};
-use crate::judge::{Accepted, Audience, judge};
+use crate::judge::{Accepted, Audience, authenticate};
 use crate::knowledge::Source as _;
 use crate::node::Node;
 use crate::router::Routed;
@@ -91,10 +90,7 @@ async fn pass<H: Host>(
     request_id: &HeaderValue,
 ) -> Result<Response<H::Body>, Problem> {
     let (parts, body) = request.into_parts();
-    let decided = decide(node, host, upstream, &parts, request_id).await;
-    // gateway::limit: what passes so far is held against the rate limits of client, organization and upstream here.
-    // usage::count: every decision on an agent's request is counted here.
-    let (accepted, body) = match decided? {
+    let (accepted, body) = match decide(node, host, upstream, &parts, request_id).await? {
         Allowed::Agent(accepted) => (Some(accepted), body),
         Allowed::Anyone => (None, body),
         Allowed::Preflight => (None, host.body(Vec::new())),
@@ -144,7 +140,8 @@ async fn decide<H: Host>(
         Demand::Nothing => (&none, Allowed::Anyone),
         Demand::Scopes(scopes) => {
             H::Source::keep_up(node, host).await;
-            let accepted = authenticate(node, &**host, upstream, request, scopes).await;
+            let audience = Audience::This(&upstream.audience);
+            let accepted = authenticate(node, &**host, &request.headers, audience, scopes).await;
             (scopes, Allowed::Agent(accepted.map_err(|problem| upstream.explain(problem, scopes))?))
         }
     };
@@ -175,23 +172,6 @@ fn satisfies_policy(
         host.log(Severity::Error, &format!("the policy of upstream `{}` fails: {error}", upstream.name));
         false
     })
-}
-
-async fn authenticate<H: Host>(
-    node: &Node,
-    host: &H,
-    upstream: &Upstream,
-    request: &request::Parts,
-    scopes: &ScopeSet,
-) -> Result<Accepted, Problem> {
-    let unverified_token = match presented(&request.headers)? {
-        Presented::Bearer(token) => token,
-        Presented::Nothing | Presented::Basic => return Err(Problem::unauthenticated()),
-    };
-    if node.knowledge.known().is_none() {
-        return Err(Problem::no_state());
-    }
-    Ok(judge(node, host, unverified_token, Audience::This(&upstream.audience), scopes).await?)
 }
 
 fn denied(code: &'static str, message: &'static str) -> Problem {

@@ -1,6 +1,6 @@
 //! The rules of an upstream: which methods at which paths ask for which scopes. What no rule names is denied.
 
-use agentidp_shared::scopes::{Scope, ScopeSet};
+use agentidp_shared::scopes::ScopeSet;
 use http::Method;
 use serde::Deserialize;
 
@@ -25,8 +25,8 @@ pub struct WrittenRule {
     public: bool,
 }
 
-/// Of one position of a path. The order is that of precedence.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+/// Of one position of a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Piece {
     /// Exactly this segment.
     Literal(String),
@@ -176,12 +176,7 @@ impl Rules {
             Demand::Nothing => None,
             Demand::Scopes(scopes) => Some(scopes),
         });
-        scopes
-            .flat_map(ScopeSet::iter)
-            .cloned()
-            .collect::<std::collections::BTreeSet<Scope>>()
-            .into_iter()
-            .collect()
+        scopes.flat_map(ScopeSet::iter).cloned().collect()
     }
 }
 

@@ -1,10 +1,8 @@
 //! `UPSTREAMS`: the APIs behind this edge, as an operator writes them, read strictly.
 
 use std::fmt;
-use std::net::IpAddr;
 
 use agentidp_shared::claims::MAX_URI_LENGTH;
-use agentidp_shared::rate_limit::RateLimit;
 use agentidp_shared::strict::parse_json;
 use http::Uri;
 use http::uri::Authority;
@@ -16,9 +14,9 @@ use super::metadata::Metadata;
 use super::place::{Place, host_of, is_below};
 use super::policy::{Policy, WrittenPolicy};
 use super::rules::{Rules, WrittenRule};
+use crate::config::{check_name, check_url, is_loopback};
 
 const MAX_UPSTREAMS: usize = 64;
-const MAX_NAME_LENGTH: usize = 64;
 const TIMEOUTS_MS: std::ops::RangeInclusive<u64> = 100..=300_000;
 const MAX_RETRIES: u8 = 5;
 /// Most that may be set. Bodies are streamed, so this is no question of memory.
@@ -40,7 +38,6 @@ struct Written {
     max_body_bytes: u64,
     #[serde(default)]
     retries: u8,
-    rate_limit: Option<RateLimit>,
     #[serde(default)]
     strip_prefix: bool,
     #[serde(default)]
@@ -76,9 +73,7 @@ impl TryFrom<String> for Name {
     type Error = &'static str;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        let harmless = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-        let good = (1..=MAX_NAME_LENGTH).contains(&text.len()) && text.bytes().all(harmless);
-        if good { Ok(Self(text)) } else { Err("must be 1 to 64 lower-case letters, digits or hyphens") }
+        check_name(&text).map(|()| Self(text))
     }
 }
 
@@ -94,7 +89,7 @@ impl TryFrom<String> for Origin {
     type Error = &'static str;
 
     fn try_from(url: String) -> Result<Self, Self::Error> {
-        crate::config::check_url(&url)?;
+        check_url(&url)?;
         let uri: Uri = url.parse().map_err(|_| "is not a URL")?;
         host_of(&uri).ok_or("must have no trailing dot in its host")?;
         let authority = uri.into_parts().authority.ok_or("is not an absolute URL")?;
@@ -189,9 +184,6 @@ fn build(written: Written, issuer: &str) -> Result<Upstream, Vec<String>> {
     if written.retries > MAX_RETRIES {
         problems.push(format!("retries: must be at most {MAX_RETRIES}"));
     }
-    if written.rate_limit.is_some() {
-        problems.push("rateLimit: this edge limits no rates".to_owned());
-    }
     if written.strip_prefix && written.r#match.prefix().is_none() {
         problems.push("stripPrefix: there is no pathPrefix to strip".to_owned());
     }
@@ -240,11 +232,6 @@ fn own_address_problems(place: &Place, origin: &Origin, audience: &str, issuer: 
         problems.push("audience: is an address of this edge outside the upstream's pathPrefix".to_owned());
     }
     problems
-}
-
-fn is_loopback(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// What two upstreams may not have in common, and origins that are upstreams again.

@@ -1,22 +1,11 @@
 //! Asking the control plane for what came after what is known.
 
-use agentidp_shared::feed::FeedError;
-
 use super::{FIRST_PAUSE_MS, Hub, LONGEST_PAUSE_MS};
-use crate::feed_client::{self, Answer, Asker, MAX_ROUNDS, PullError};
+use crate::feed_client::{self, Asker, PullError};
 use crate::host::HubHost;
-use crate::knowledge::Unacceptable;
-
-/// What one request brought.
-enum Round {
-    News,
-    NothingNew,
-    Gone,
-}
 
 impl<H: HubHost> Hub<H> {
-    /// Asks until there is nothing new, and notes when; after a failure, that there should be a pause. The last request is
-    /// also the acknowledgement of everything before it.
+    /// Catches up, and notes when; after a failure, that there should be a pause.
     pub(super) async fn pull(&self) {
         let outcome = self.catch_up().await;
         let now_ms = self.host.now_ms();
@@ -35,35 +24,10 @@ impl<H: HubHost> Hub<H> {
     }
 
     async fn catch_up(&self) -> Result<(), PullError> {
-        let mut anew = self.memory.borrow().chain.is_long();
-        for _ in 0..MAX_ROUNDS {
-            let after = self.known().filter(|_| !anew).map(|known| known.sequence);
-            match self.round(after).await {
-                Ok(Round::NothingNew) => return Ok(()),
-                Ok(Round::News) => anew = false,
-                Ok(Round::Gone) => anew = true,
-                // What followed does not fit. Either a push was faster than the answer, or only a snapshot will do.
-                Err(PullError::Unacceptable(error))
-                    if after.is_some()
-                        && (error.is_misfit() || error == Unacceptable::Feed(FeedError::WrongCount)) =>
-                {
-                    anew = self.known().map(|known| known.sequence) == after;
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
-    }
-
-    async fn round(&self, after: Option<u64>) -> Result<Round, PullError> {
-        let sequence = self.known().map_or(0, |known| known.sequence);
-        let asker = Asker { config: &self.config, node: Some(&self.region), sequence };
-        let (batch, text) = match feed_client::ask(&*self.host, asker, after).await? {
-            Answer::Batch(batch, text) => (batch, text),
-            Answer::Gone => return Ok(Round::Gone),
-        };
-        let round = if batch.changes.is_empty() && after.is_some() { Round::NothingNew } else { Round::News };
-        self.accept(batch, &text)?;
-        Ok(round)
+        let asker = Asker { config: &self.config, node: Some(&self.region) };
+        let anew = self.memory.borrow().chain.is_long();
+        let known = || self.known().map(|known| known.sequence);
+        let accept = async |batch, text: String| Ok(self.accept(batch, &text)?);
+        feed_client::catch_up(&*self.host, asker, anew, known, accept).await
     }
 }

@@ -13,6 +13,7 @@ use crate::node::Node;
 /// The key under which the shared store holds what a cold node can begin with.
 pub const SNAPSHOT_KEY: &str = "snapshot";
 
+/// Holds everything, and asks the hub for news.
 #[derive(Debug)]
 pub struct FollowingHub;
 

@@ -13,6 +13,7 @@ use crate::node::Node;
 #[error("what concerns the token could not be read")]
 pub struct NotKnown;
 
+/// How nodes of the host `H` come by what they know.
 pub trait Source<H> {
     /// Before every request: sees to it that the node keeps up.
     fn keep_up(node: &Rc<Node>, host: &Rc<H>) -> impl Future<Output = ()>;

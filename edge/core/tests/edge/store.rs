@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use agentidp_edge_core::host::Store as _;
+use agentidp_edge_core::knowledge::ReadingStore;
 use agentidp_edge_core::{Node, handle};
 use agentidp_shared::exceptions::{Standing, SubjectException};
 use agentidp_shared::feed::Change;
@@ -14,24 +15,23 @@ use crate::support::*;
 
 /// An edge in front of a control plane that answers from `feed`.
 struct Stored {
-    host: Rc<StoreTestHost>,
+    host: Rc<TestHost<ReadingStore>>,
     feed: Rc<std::cell::RefCell<Feed>>,
 }
 
 impl Stored {
     fn new() -> Self {
         let feed = Rc::new(std::cell::RefCell::new(Feed::new()));
-        let host = Rc::new(StoreTestHost { platform: TestHost::new(), store: MemoryStore::default() });
-        let stored = Self { host, feed };
+        let stored = Self { host: TestHost::new(), feed };
         stored.connect();
         stored
     }
 
     /// The control plane is there.
     fn connect(&self) {
-        let (feed, platform) = (Rc::clone(&self.feed), Rc::downgrade(&self.host.platform));
-        self.host.platform.answer_with(move |request| {
-            let now_ms = platform.upgrade().unwrap().now_ms.get();
+        let (feed, host) = (Rc::clone(&self.feed), Rc::downgrade(&self.host));
+        self.host.answer_with(move |request| {
+            let now_ms = host.upgrade().unwrap().now_ms.get();
             let after = match request.uri().path() {
                 "/edge/v1/snapshot" => 0,
                 "/edge/v1/changes" => {
@@ -45,7 +45,7 @@ impl Stored {
     }
 
     fn disconnect(&self) {
-        self.host.platform.answer_with(|_| Err(agentidp_edge_core::host::OriginError::Unreachable));
+        self.host.answer_with(|_| Err(agentidp_edge_core::host::OriginError::Unreachable));
     }
 
     fn change(&self, change: Change) {
@@ -55,7 +55,7 @@ impl Stored {
     /// One request, by an instance of its own, to the end of its background work.
     fn send(&self, request: Request<Vec<u8>>) -> Answer {
         let answer = self.send_only(request);
-        self.host.platform.run_background();
+        self.host.run_background();
         answer
     }
 
@@ -75,7 +75,7 @@ impl Stored {
     }
 
     fn asked(&self) -> usize {
-        self.host.platform.origin_asked.borrow().len()
+        self.host.origin_asked.borrow().len()
     }
 }
 
@@ -102,10 +102,10 @@ fn without_control_plane_and_store_nothing_can_be_known() {
     edge.disconnect();
     assert_eq!(edge.verify(&token()), 503);
     edge.connect();
-    edge.host.platform.pass(1_000);
-    edge.host.store.set_down(true);
+    edge.host.pass(1_000);
+    edge.host.instances.set_down(true);
     assert_eq!(edge.verify(&token()), 503);
-    edge.host.store.set_down(false);
+    edge.host.instances.set_down(false);
     assert_eq!(edge.verify(&token()), 200);
     // What was known is known to the next instance, whether or not the control plane is there.
     edge.disconnect();
@@ -117,9 +117,9 @@ fn news_is_asked_for_in_the_background_and_counts_for_the_next_request() {
     let edge = Stored::new();
     assert_eq!(edge.verify(&token()), 200);
     edge.change(Feed::revocation(TOKEN_ID));
-    edge.host.platform.pass(1_000);
+    edge.host.pass(1_000);
     assert_eq!(edge.verify(&token()), 200);
-    edge.host.platform.pass(1_500);
+    edge.host.pass(1_500);
     assert_eq!(edge.verify(&token()), 200);
     assert_eq!(edge.verify(&token()), 401);
 }
@@ -128,12 +128,12 @@ fn news_is_asked_for_in_the_background_and_counts_for_the_next_request() {
 fn only_one_of_many_instances_asks() {
     let edge = Stored::new();
     assert_eq!(edge.verify(&token()), 200);
-    edge.host.platform.pass(2_500);
+    edge.host.pass(2_500);
     let asked = edge.asked();
     for _ in 0..20 {
         edge.send_only(with_token(request(Method::GET, "/verify"), &token()));
     }
-    edge.host.platform.run_background();
+    edge.host.run_background();
     assert_eq!(edge.asked(), asked + 1);
 }
 
@@ -142,7 +142,7 @@ fn an_edge_that_was_idle_asks_before_it_answers() {
     let edge = Stored::new();
     assert_eq!(edge.verify(&token()), 200);
     edge.change(Feed::revocation(TOKEN_ID));
-    edge.host.platform.pass(30_000);
+    edge.host.pass(30_000);
     assert_eq!(edge.verify(&token()), 401);
 }
 
@@ -172,22 +172,22 @@ fn every_kind_of_exception_is_found_among_many() {
         edge.change(Feed::revocation(&uuid::Uuid::from_u128(number).to_string()));
     }
     assert_eq!(edge.verify(&token()), 200);
-    let reads = edge.host.store.reads();
+    let reads = edge.host.instances.reads();
     assert_eq!(edge.verify(&token()), 200);
-    assert!(edge.host.store.reads() - reads <= 8, "{}", edge.host.store.reads() - reads);
+    assert!(edge.host.instances.reads() - reads <= 8, "{}", edge.host.instances.reads() - reads);
     for (bad, good) in [
         (Feed::agent(AGENT, Standing::Suspended), Feed::agent(AGENT, Standing::Active)),
         (organization(Standing::Suspended), organization(Standing::Active)),
     ] {
         edge.change(bad);
-        edge.host.platform.pass(30_000);
+        edge.host.pass(30_000);
         assert_eq!(edge.verify(&token()), 401);
         edge.change(good);
-        edge.host.platform.pass(30_000);
+        edge.host.pass(30_000);
         assert_eq!(edge.verify(&token()), 200);
     }
     edge.change(Feed::revocation(TOKEN_ID));
-    edge.host.platform.pass(30_000);
+    edge.host.pass(30_000);
     assert_eq!(edge.verify(&token()), 401);
 }
 
@@ -198,11 +198,11 @@ fn old_knowledge_is_told_from_new() {
     let writer = writer_token();
     assert_eq!((edge.verify(&token()), edge.verify(&writer)), (200, 200));
     edge.disconnect();
-    edge.host.platform.pass(59_000);
+    edge.host.pass(59_000);
     assert_eq!((edge.verify(&token()), edge.verify(&writer)), (200, 200));
-    edge.host.platform.pass(2_000);
+    edge.host.pass(2_000);
     assert_eq!((edge.verify(&token()), edge.verify(&writer)), (200, 503));
-    edge.host.platform.pass(24 * 60 * 60 * 1_000);
+    edge.host.pass(24 * 60 * 60 * 1_000);
     assert_eq!(edge.verify(&token()), 503);
 }
 
@@ -235,7 +235,7 @@ fn lost_update_attack_news_brought_at_once_is_never_half_there() {
         edge.change(Feed::revocation(TOKEN_ID));
         edge.change(Feed::agent(AGENT, Standing::Active));
         let both = edge.feed.borrow().after(before, NOW_MS + 1);
-        edge.host.store.set_slow(true);
+        edge.host.instances.set_slow(true);
         let push = |batch: String| {
             let mut request = request(Method::POST, "/edge/v1/push");
             *request.body_mut() = batch.into_bytes();
@@ -254,14 +254,14 @@ fn lost_update_attack_news_brought_at_once_is_never_half_there() {
                 assert_eq!(answer.status(), 204, "{seed}");
                 drop(running.remove(turn));
             }
-            edge.host.store.set_slow(false);
+            edge.host.instances.set_slow(false);
             let answer = edge.send_only(request(Method::GET, "/health/ready"));
-            edge.host.store.set_slow(true);
+            edge.host.instances.set_slow(true);
             let sequence: u64 = header(&answer, "x-state-seq").parse().unwrap();
             assert!(sequence >= seen, "{seed}: {sequence} after {seen}");
             seen = sequence;
         }
-        edge.host.store.set_slow(false);
+        edge.host.instances.set_slow(false);
         assert_eq!(seen, edge.feed.borrow().head(), "{seed}");
         assert_eq!(edge.verify(&token()), 401, "{seed}");
     }
@@ -273,12 +273,12 @@ fn a_store_that_loses_a_shard_is_filled_anew_and_nothing_is_believed_until_then(
     edge.change(Feed::revocation(TOKEN_ID));
     assert_eq!(edge.verify(&token()), 401);
     let shards = |edge: &Stored| {
-        let keys = edge.host.store.keys().now_or_never().unwrap().unwrap();
+        let keys = edge.host.instances.keys().now_or_never().unwrap().unwrap();
         keys.into_iter().filter(|key| key.starts_with("shard/")).collect::<Vec<_>>()
     };
-    edge.host.store.delete(shards(&edge)).now_or_never().unwrap().unwrap();
+    edge.host.instances.delete(shards(&edge)).now_or_never().unwrap().unwrap();
     assert_eq!(edge.verify(&token()), 503);
-    edge.host.platform.pass(1_000);
+    edge.host.pass(1_000);
     assert_eq!(edge.verify(&token()), 401);
 }
 
@@ -288,10 +288,10 @@ fn what_is_no_longer_in_use_is_cleared_away() {
     assert_eq!(edge.verify(&token()), 200);
     for number in 0..200 {
         edge.change(Feed::agent(AGENT, if number % 2 == 0 { Standing::Suspended } else { Standing::Active }));
-        edge.host.platform.pass(11_000);
+        edge.host.pass(11_000);
         edge.verify(&token());
     }
-    let keys = edge.host.store.keys().now_or_never().unwrap().unwrap();
+    let keys = edge.host.instances.keys().now_or_never().unwrap().unwrap();
     assert!(keys.len() < 16, "{keys:?}");
 }
 
@@ -300,8 +300,8 @@ fn garbage_in_the_store_is_not_believed() {
     let edge = Stored::new();
     for garbage in ["", "{}", "null", "[1]"] {
         assert_eq!(edge.verify(&token()), 200);
-        edge.host.store.set(vec![("head".into(), garbage.into())]).now_or_never().unwrap().unwrap();
-        edge.host.platform.pass(1_000);
+        edge.host.instances.set(vec![("head".into(), garbage.into())]).now_or_never().unwrap().unwrap();
+        edge.host.pass(1_000);
     }
     assert_eq!(edge.verify(&token()), 200);
 }

@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::future::{Future, ready};
+use std::marker::PhantomData;
 use std::rc::Rc;
 
 use agentidp_edge_core::host::{
@@ -30,7 +31,8 @@ pub enum HubIs {
     Giving(Vec<String>),
 }
 
-pub struct TestHost {
+/// Its nodes live on, or, with another `S`, for one request.
+pub struct TestHost<S = FollowingHub> {
     pub now_ms: Cell<u64>,
     pub hub: RefCell<HubIs>,
     pub hub_asked: RefCell<Vec<Option<Known>>>,
@@ -46,17 +48,20 @@ pub struct TestHost {
     pub log: RefCell<Vec<String>>,
     /// The hub's own storage.
     pub kept: RefCell<Vec<String>>,
+    /// What instances that live for one request share.
+    pub instances: MemoryStore,
+    source: PhantomData<S>,
     background: RefCell<Vec<LocalBoxFuture<'static, ()>>>,
     drawn: Cell<u8>,
 }
 
-impl std::fmt::Debug for TestHost {
+impl<S> std::fmt::Debug for TestHost<S> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("TestHost")
     }
 }
 
-impl TestHost {
+impl<S> TestHost<S> {
     pub fn new() -> Rc<Self> {
         Rc::new(Self {
             now_ms: Cell::new(NOW_MS),
@@ -72,6 +77,8 @@ impl TestHost {
             signatures_checked: Cell::new(0),
             log: RefCell::default(),
             kept: RefCell::default(),
+            instances: MemoryStore::default(),
+            source: PhantomData,
             background: RefCell::default(),
             drawn: Cell::new(0),
         })
@@ -100,7 +107,7 @@ impl TestHost {
     }
 }
 
-impl Platform for TestHost {
+impl<S: 'static> Platform for TestHost<S> {
     type Body = Vec<u8>;
 
     fn now_ms(&self) -> u64 {
@@ -208,74 +215,14 @@ impl HubHost for TestHost {
     }
 }
 
-/// The same host, whose instances live for one request.
-#[derive(Debug)]
-pub struct StoreTestHost {
-    pub platform: Rc<TestHost>,
-    pub store: MemoryStore,
-}
-
-impl Platform for StoreTestHost {
-    type Body = Vec<u8>;
-
-    fn now_ms(&self) -> u64 {
-        self.platform.now_ms()
-    }
-
-    fn fill_random(&self, bytes: &mut [u8]) {
-        self.platform.fill_random(bytes);
-    }
-
-    fn log(&self, severity: Severity, line: &str) {
-        self.platform.log(severity, line);
-    }
-
-    fn body(&self, bytes: Vec<u8>) -> Vec<u8> {
-        bytes
-    }
-
-    fn read_body(
-        &self,
-        body: Vec<u8>,
-        limit: usize,
-    ) -> impl Future<Output = Result<Vec<u8>, BodyError>> + 'static {
-        self.platform.read_body(body, limit)
-    }
-
-    fn fetch_origin(
-        &self,
-        request: Request<Vec<u8>>,
-        limit_ms: u64,
-    ) -> impl Future<Output = Result<Answer, OriginError>> + 'static {
-        self.platform.fetch_origin(request, limit_ms)
-    }
-
-    fn recall(&self, key: &str) -> impl Future<Output = Option<String>> + 'static {
-        self.platform.recall(key)
-    }
-
-    fn remember(
-        &self,
-        key: &str,
-        value: String,
-        ttl_seconds: Option<u64>,
-    ) -> impl Future<Output = ()> + 'static {
-        self.platform.remember(key, value, ttl_seconds)
-    }
-
-    fn run_in_background(&self, work: impl Future<Output = ()> + 'static) {
-        self.platform.run_in_background(work);
-    }
-}
-
-impl Host for StoreTestHost {
+impl Host for TestHost<ReadingStore> {
     type Source = ReadingStore;
 }
 
-impl StoreHost for StoreTestHost {
+impl StoreHost for TestHost<ReadingStore> {
     type Store = MemoryStore;
 
     fn store(&self) -> &MemoryStore {
-        &self.store
+        &self.instances
     }
 }

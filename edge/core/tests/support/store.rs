@@ -14,7 +14,6 @@ pub struct MemoryStore(Rc<Inner>);
 #[derive(Debug, Default)]
 struct Inner {
     values: RefCell<BTreeMap<String, Vec<u8>>>,
-    numbers: RefCell<BTreeMap<String, i64>>,
     is_down: Cell<bool>,
     is_slow: Cell<bool>,
     reads: Cell<usize>,
@@ -80,7 +79,6 @@ impl Store for MemoryStore {
         self.using(move |inner| {
             for key in keys {
                 inner.values.borrow_mut().remove(&key);
-                inner.numbers.borrow_mut().remove(&key);
             }
         })
     }
@@ -102,19 +100,7 @@ impl Store for MemoryStore {
         })
     }
 
-    fn increment(&self, key: String, delta: i64) -> impl Future<Output = Result<i64, StoreError>> + 'static {
-        self.using(move |inner| {
-            let mut numbers = inner.numbers.borrow_mut();
-            let number = numbers.entry(key).or_default();
-            *number += delta;
-            *number
-        })
-    }
-
     fn keys(&self) -> impl Future<Output = Result<Vec<String>, StoreError>> + 'static {
-        self.using(move |inner| {
-            let values = inner.values.borrow();
-            values.keys().cloned().chain(inner.numbers.borrow().keys().cloned()).collect()
-        })
+        self.using(move |inner| inner.values.borrow().keys().cloned().collect())
     }
 }

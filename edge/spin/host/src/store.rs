@@ -1,4 +1,4 @@
-//! The key-value stores, as Spin's own provider keeps them: in SQLite.
+//! The key-value stores, as Spin's own provider keeps them: in `SQLite`.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -7,7 +7,7 @@ use agentidp_shared::feed::{Batch, Change};
 use agentidp_shared::verify::LEEWAY_SECONDS;
 
 use super::head::Head;
-use super::shards::{self, Exceptions, Shards, is_exception};
+use super::shards::{self, Exceptions, Shards};
 use super::{HEAD_KEY, read};
 use crate::feed_client::PullError;
 use crate::host::{Store as _, StoreError, StoreHost};
@@ -66,7 +66,7 @@ impl<H: StoreHost> Writing<'_, H> {
     /// The head that follows by `batch`, its shards written.
     async fn follow(&mut self, before: Option<&Head>, batch: &Batch) -> Result<Head, StoreError> {
         let (exceptions, common): (Vec<Change>, Vec<Change>) =
-            expand(batch.changes.clone()).partition(is_exception);
+            expand(batch.changes.clone()).partition(|change| change.expires_at().is_some());
         let now_ms = self.host.now_ms();
         let (mut shards, mut discarded) = match before {
             Some(head) if !batch.is_snapshot() => (head.shards.clone(), head.discarded.clone()),

@@ -16,7 +16,7 @@ pub struct Head {
     pub sequence: u64,
     /// Unix milliseconds.
     pub issued_at: u64,
-    /// Keys, issuer and limits; the endpoint table is nothing an edge reads.
+    /// Keys and issuer; the endpoint table is nothing an edge reads.
     pub common: Vec<Change>,
     pub shards: Shards,
     /// Shards that are no longer in use, and since when (Unix milliseconds): somebody may still be reading them.

@@ -15,8 +15,8 @@ use agentidp_shared::feed::{Batch, Change};
 pub use head::Head;
 
 use super::contact::{Contact, Due};
-use super::{NotKnown, Source, Unacceptable};
-use crate::feed_client::{self, Answer, Asker, MAX_ROUNDS, PullError};
+use super::{NotKnown, Source};
+use crate::feed_client::{self, Asker, PullError};
 use crate::host::{Host, HubUnavailable, Severity, Store as _, StoreError, StoreHost, Taken};
 use crate::node::Node;
 
@@ -24,6 +24,7 @@ const HEAD_KEY: &str = "head";
 /// When somebody last asked for news, so that not everybody does.
 const CONTACT_KEY: &str = "contact";
 
+/// Reads what a request needs, and forgets it.
 #[derive(Debug)]
 pub struct ReadingStore;
 
@@ -191,32 +192,8 @@ async fn renew<H: StoreHost>(node: &Node, host: &H) {
 }
 
 async fn catch_up<H: StoreHost>(node: &Node, host: &H) -> Result<(), PullError> {
-    let mut anew = false;
-    for _ in 0..MAX_ROUNDS {
-        let sequence = node.knowledge.known().map(|known| known.sequence);
-        let after = sequence.filter(|_| !anew);
-        let asker = Asker { config: &node.config, node: None, sequence: sequence.unwrap_or(0) };
-        let batch = match feed_client::ask(host, asker, after).await? {
-            Answer::Batch(batch, _) => batch,
-            Answer::Gone => {
-                anew = true;
-                continue;
-            }
-        };
-        let nothing_new = batch.changes.is_empty() && after.is_some();
-        match accept::accept(node, host, batch).await {
-            Ok(()) if nothing_new => return Ok(()),
-            Ok(()) => anew = false,
-            Err(PullError::Unacceptable(error))
-                if after.is_some()
-                    && (error.is_misfit()
-                        || error == Unacceptable::Feed(agentidp_shared::feed::FeedError::WrongCount)) =>
-            {
-                // Either somebody else was faster, or only a snapshot will do.
-                anew = node.knowledge.known().map(|known| known.sequence) == after;
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
+    let asker = Asker { config: &node.config, node: None };
+    let known = || node.knowledge.known().map(|known| known.sequence);
+    let accept = async |batch, _| accept::accept(node, host, batch).await;
+    feed_client::catch_up(host, asker, false, known, accept).await
 }

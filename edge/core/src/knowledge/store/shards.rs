@@ -61,20 +61,6 @@ pub fn write(exceptions: &Exceptions) -> Option<Vec<u8>> {
     serde_json::to_vec(&exceptions.values().collect::<Vec<_>>()).ok()
 }
 
-/// What everyone must know is in the head; what concerns one token, agent or organization is in a shard.
-pub fn is_exception(change: &Change) -> bool {
-    match change {
-        Change::TokenRevoked { .. }
-        | Change::Agent { .. }
-        | Change::Organization { .. }
-        | Change::TokensRevoked { .. }
-        | Change::Tier { .. } => true,
-        Change::Keys { .. } | Change::Issuer { .. } | Change::Policy { .. } | Change::RateLimits { .. } => {
-            false
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
