@@ -56,7 +56,11 @@ async fn body(given: IncomingRequest, length: Option<u64>) -> Body {
 
 /// Sends the answer to its end.
 pub async fn send(response: Response<Body>, out: ResponseOutparam) {
-    let (parts, body) = response.into_parts();
+    let (mut parts, body) = response.into_parts();
+    // Of our own answers the length is known, and other hosts say it.
+    if let Some(length) = body.length().filter(|length| *length > 0) {
+        parts.headers.insert(CONTENT_LENGTH, length.into());
+    }
     let answer = OutgoingResponse::new(fields(&parts.headers));
     // Every status of the `http` crate is one of HTTP.
     let _ = answer.set_status_code(parts.status.as_u16());
