@@ -13,7 +13,9 @@ use crate::exceptions::SubjectException;
 use crate::ids::{AgentId, InstanceId, OrganizationId, TokenId};
 use crate::jwk::{Algorithm, JwkSet, KeySet};
 use crate::policy::EndpointTable;
+use crate::rate_limit::RateLimits;
 use crate::strict::{decode_base64url, encode_base64url, parse_json};
+use crate::tier::Tier;
 use crate::verify::{Refusal, find_key};
 
 /// The JOSE `typ` of a batch; keeps a batch from ever passing as a token and the other way round.
@@ -35,6 +37,14 @@ pub enum Change {
     },
     Policy {
         endpoints: EndpointTable,
+    },
+    RateLimits {
+        limits: RateLimits,
+    },
+    /// Of an organization whose tier is, or was, not the free one.
+    Tier {
+        organization_id: OrganizationId,
+        tier: Tier,
     },
     /// `expires_at`: Unix seconds when the token expires.
     TokenRevoked {
@@ -63,6 +73,8 @@ impl Change {
             Self::Keys { .. } => "keys".into(),
             Self::Issuer { .. } => "issuer".into(),
             Self::Policy { .. } => "policy".into(),
+            Self::RateLimits { .. } => "rate-limits".into(),
+            Self::Tier { organization_id, .. } => key_of_tier(*organization_id),
             Self::TokenRevoked { jti, .. } => key_of_token(*jti),
             Self::TokensRevoked { expires_at, .. } => format!("tokens/{expires_at}"),
             Self::Agent { agent_id, .. } => key_of_agent(*agent_id),
@@ -79,11 +91,22 @@ impl Change {
         }
     }
 
-    /// Unix seconds after which the change has no effect; `None` if it always has. So it tells exceptions, which concern some
-    /// tokens for a while, from what every edge must always know.
+    /// Whether it concerns every token, and not only those of one subject.
+    pub fn concerns_all(&self) -> bool {
+        matches!(
+            self,
+            Self::Keys { .. } | Self::Issuer { .. } | Self::Policy { .. } | Self::RateLimits { .. }
+        )
+    }
+
+    /// Unix seconds after which the change has no effect; `None` if it always has.
     pub fn expires_at(&self) -> Option<u64> {
         match self {
-            Self::Keys { .. } | Self::Issuer { .. } | Self::Policy { .. } => None,
+            Self::Keys { .. }
+            | Self::Issuer { .. }
+            | Self::Policy { .. }
+            | Self::RateLimits { .. }
+            | Self::Tier { .. } => None,
             Self::TokenRevoked { expires_at, .. } | Self::TokensRevoked { expires_at, .. } => {
                 Some(*expires_at)
             }
@@ -109,10 +132,19 @@ pub fn key_of_organization(organization: OrganizationId) -> String {
     format!("organization/{organization}")
 }
 
+/// The [key](Change::key) of an organization's tier.
+pub fn key_of_tier(organization: OrganizationId) -> String {
+    format!("tier/{organization}")
+}
+
 /// The [keys](Change::key) of all changes that could concern a token with these claims.
 pub fn keys_concerning(claims: &Claims) -> Vec<String> {
-    let mut keys =
-        vec![key_of_token(claims.jti), key_of_agent(claims.sub), key_of_organization(claims.organization_id)];
+    let mut keys = vec![
+        key_of_token(claims.jti),
+        key_of_agent(claims.sub),
+        key_of_organization(claims.organization_id),
+        key_of_tier(claims.organization_id),
+    ];
     if claims.client_id != claims.sub {
         keys.push(key_of_agent(claims.client_id));
     }

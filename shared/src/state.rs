@@ -3,10 +3,12 @@
 use crate::discovery::IssuerConfig;
 use crate::exceptions::Exceptions;
 use crate::feed::{Batch, Change, FeedError};
-use crate::hashing::SeededHasher;
-use crate::ids::InstanceId;
+use crate::hashing::{SeededHasher, SeededMap};
+use crate::ids::{InstanceId, OrganizationId};
 use crate::jwk::KeySet;
 use crate::policy::EndpointTable;
+use crate::rate_limit::{RateLimit, RateLimits};
+use crate::tier::Tier;
 use crate::verify::LEEWAY_SECONDS;
 
 /// How far ahead of our clock a batch may be signed, in milliseconds.
@@ -26,6 +28,9 @@ pub struct State {
     pub issuer: IssuerConfig,
     pub endpoints: EndpointTable,
     pub exceptions: Exceptions,
+    pub limits: RateLimits,
+    /// Of organizations whose tier is not the free one.
+    tiers: SeededMap<OrganizationId, Tier>,
 }
 
 impl State {
@@ -49,6 +54,7 @@ impl State {
             return Err(FeedError::Gap { known: 0, from: batch.from });
         }
         let (mut keys, mut issuer, mut endpoints) = (None, None, EndpointTable::default());
+        let (mut limits, mut tiers) = (RateLimits::default(), SeededMap::with_hasher(hasher));
         let mut exceptions = Exceptions::new(hasher);
         exceptions.reserve_tokens(batch.changes.iter().map(Change::token_count).sum());
         for change in batch.changes {
@@ -56,6 +62,8 @@ impl State {
                 Change::Keys { jwks } => keys = Some(KeySet::from_jwks(&jwks).map_err(FeedError::Key)?),
                 Change::Issuer { issuer: config } => issuer = Some(config),
                 Change::Policy { endpoints: table } => endpoints = table,
+                Change::RateLimits { limits: given } => limits = given,
+                Change::Tier { organization_id, tier } => set_tier(&mut tiers, organization_id, tier),
                 exception => record_exception(&mut exceptions, exception),
             }
         }
@@ -69,6 +77,8 @@ impl State {
             issuer: issuer.ok_or(FeedError::Incomplete)?,
             endpoints,
             exceptions,
+            limits,
+            tiers,
         })
     }
 
@@ -125,6 +135,8 @@ impl State {
                 Change::Keys { .. } => {}
                 Change::Issuer { issuer } => self.issuer = issuer,
                 Change::Policy { endpoints } => self.endpoints = endpoints,
+                Change::RateLimits { limits } => self.limits = limits,
+                Change::Tier { organization_id, tier } => set_tier(&mut self.tiers, organization_id, tier),
                 exception => record_exception(&mut self.exceptions, exception),
             }
         }
@@ -134,9 +146,17 @@ impl State {
         Ok(())
     }
 
-    /// Adds an exception that was accepted before and kept elsewhere; anything else changes nothing.
-    pub fn recall(&mut self, exception: Change) {
-        record_exception(&mut self.exceptions, exception);
+    /// Adds what concerns one subject and was accepted before and kept elsewhere; anything else changes nothing.
+    pub fn recall(&mut self, change: Change) {
+        match change {
+            Change::Tier { organization_id, tier } => set_tier(&mut self.tiers, organization_id, tier),
+            exception => record_exception(&mut self.exceptions, exception),
+        }
+    }
+
+    /// What all clients of an organization together may ask.
+    pub fn limit_of(&self, organization: OrganizationId) -> Option<RateLimit> {
+        self.limits.of_organization(self.tiers.get(&organization).copied().unwrap_or_default())
     }
 
     pub fn instance(&self) -> InstanceId {
@@ -191,6 +211,18 @@ fn record_exception(exceptions: &mut Exceptions, change: Change) {
         Change::Organization { organization_id, exception } => {
             exceptions.set_organization(organization_id, exception);
         }
-        Change::Keys { .. } | Change::Issuer { .. } | Change::Policy { .. } => {}
+        Change::Keys { .. }
+        | Change::Issuer { .. }
+        | Change::Policy { .. }
+        | Change::RateLimits { .. }
+        | Change::Tier { .. } => {}
+    }
+}
+
+fn set_tier(tiers: &mut SeededMap<OrganizationId, Tier>, organization: OrganizationId, tier: Tier) {
+    if tier == Tier::default() {
+        tiers.remove(&organization);
+    } else {
+        tiers.insert(organization, tier);
     }
 }

@@ -115,6 +115,10 @@ fn launch(port: u16, metrics_port: u16, issuer: &str, folder: &Folder, database:
         .args(["--issuer", issuer])
         .env("DATABASE_URL", database.url())
         .env("AGENTIDP_LOG_FORMAT", "json");
+    // Tests ask faster than anyone should.
+    for caller in ["ADDRESS", "CLIENT", "FREE", "PRO", "ENTERPRISE"] {
+        command.env(format!("AGENTIDP_RATE_LIMIT_{caller}"), "100000/1");
+    }
     if issuer != format!("http://127.0.0.1:{port}") {
         command.args(["--edge-push-url", &format!("{issuer}/edge/v1/push")]);
     }

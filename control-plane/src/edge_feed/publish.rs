@@ -3,7 +3,6 @@
 use agentidp_shared::discovery::IssuerConfig;
 use agentidp_shared::exceptions::{Standing, SubjectException};
 use agentidp_shared::feed::Change;
-use agentidp_shared::freshness::FreshnessLimits;
 use agentidp_shared::ids::AgentId;
 use agentidp_shared::jwk::Algorithm;
 use agentidp_shared::verify::LEEWAY_SECONDS;
@@ -50,7 +49,7 @@ pub fn issuer_config(app: &App) -> IssuerConfig {
         scopes_supported: app.policy.table().scopes,
         signing_algorithms,
         token_ttl_seconds: u64::from(app.config.token_ttl_seconds),
-        freshness: FreshnessLimits::default(),
+        freshness: app.config.freshness,
     }
 }
 
@@ -62,7 +61,10 @@ pub async fn publish_configuration(app: &App) -> Result<(), sqlx::Error> {
 
     let mut tx = app.db.system().await?;
     store::lock(&mut tx).await?;
-    for change in [Change::Keys { jwks }, Change::Issuer { issuer }, Change::Policy { endpoints: table }] {
+    let limits = Change::RateLimits { limits: app.config.rate_limits };
+    let changes =
+        [Change::Keys { jwks }, Change::Issuer { issuer }, Change::Policy { endpoints: table }, limits];
+    for change in changes.into_iter().chain(store::unpublished_tiers(&mut tx).await?) {
         let wanted = serde_json::to_value(&change).map_err(|error| sqlx::Error::Encode(error.into()))?;
         if store::latest(&mut tx, &change.key()).await? != Some(wanted) {
             append(&mut tx, &change).await?;

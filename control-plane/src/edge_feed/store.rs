@@ -1,10 +1,13 @@
 //! SQL of the edge feed. It speaks of all organizations at once; only the control plane itself and its edges read it.
 
 use agentidp_shared::feed::Change;
+use agentidp_shared::ids::OrganizationId;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
 use crate::infra::clock::from_unix_seconds;
+use crate::infra::db;
+use crate::organizations;
 
 /// The one sequencer of the deployment ("feed" in ASCII).
 const SEQUENCER_LOCK: i64 = 0x6665_6564;
@@ -56,6 +59,24 @@ pub(super) async fn latest(
     )
     .fetch_optional(tx)
     .await
+}
+
+/// The tiers of organizations that no change has told of, where they are not the free one.
+pub(super) async fn unpublished_tiers(tx: &mut PgConnection) -> Result<Vec<Change>, sqlx::Error> {
+    sqlx::query!(
+        "select id, tier from organizations
+         where tier <> 'free'
+           and not exists (select 1 from edge_feed where key = 'tier/' || organizations.id)
+           and not exists (select 1 from edge_feed_pending where key = 'tier/' || organizations.id)"
+    )
+    .fetch_all(tx)
+    .await?
+    .into_iter()
+    .map(|row| {
+        let tier: organizations::Tier = db::decode(&row.tier)?;
+        Ok(Change::Tier { organization_id: OrganizationId::new(row.id), tier: tier.into() })
+    })
+    .collect()
 }
 
 /// Takes the sequencer's lock until the transaction ends; false if another process has it.

@@ -10,7 +10,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use agentidp_shared::freshness::FreshnessLimits;
 use agentidp_shared::jwk::Algorithm;
+use agentidp_shared::rate_limit::RateLimits;
 
 use self::reader::Reader;
 pub use self::secret::Secret;
@@ -63,6 +65,10 @@ pub struct Config {
     pub signing_algorithm: Algorithm,
     pub edge_keys: Vec<EdgeKey>,
     pub edge_push_urls: Vec<String>,
+    /// How old what an edge knows may be.
+    pub freshness: FreshnessLimits,
+    /// How many requests the edges let through.
+    pub rate_limits: RateLimits,
     /// Ed25519 private key, PKCS#8 DER.
     pub feed_key_pkcs8: Secret<Vec<u8>>,
     pub policy_dir: Option<PathBuf>,
@@ -118,6 +124,25 @@ pub const VARIABLES: &[(&str, &str, &str)] = &[
         "push endpoints of edges (https://edge/edge/v1/push), separated by commas",
     ),
     (
+        "AGENTIDP_MAX_STALENESS_SECONDS",
+        "60",
+        "up to this age of what an edge knows everything is as usual, 5 to 3600",
+    ),
+    (
+        "AGENTIDP_STALE_IF_ERROR_SECONDS",
+        "86400",
+        "up to this age edges still take tokens that can only read, AGENTIDP_MAX_STALENESS_SECONDS to 604800",
+    ),
+    (
+        "AGENTIDP_RATE_LIMIT_ADDRESS",
+        "100/1:200",
+        "requests without a good token from one address at the edge: REQUESTS/SECONDS:BURST, or off",
+    ),
+    ("AGENTIDP_RATE_LIMIT_CLIENT", "200/1:400", "requests of one client at the edge"),
+    ("AGENTIDP_RATE_LIMIT_FREE", "500/1:1000", "requests of one organization of the free tier at the edge"),
+    ("AGENTIDP_RATE_LIMIT_PRO", "5000/1:10000", "the same of the pro tier"),
+    ("AGENTIDP_RATE_LIMIT_ENTERPRISE", "50000/1:100000", "the same of the enterprise tier"),
+    (
         "AGENTIDP_POLICY_DIR",
         "built in",
         "folder with authz.rego and data/scopes.json, reloaded when they change",
@@ -167,6 +192,8 @@ impl Config {
             signing_algorithm: reader.parsed("AGENTIDP_SIGNING_ALGORITHM", "ES256", "ES256, EdDSA or RS256"),
             edge_keys: reader.edge_keys(),
             edge_push_urls: reader.push_urls(environment),
+            freshness: reader.freshness(),
+            rate_limits: reader.rate_limits(),
             feed_key_pkcs8: reader.feed_key(),
             policy_dir: reader.text("AGENTIDP_POLICY_DIR").map(PathBuf::from),
             trusted_proxies: reader.networks("AGENTIDP_TRUSTED_PROXIES"),
@@ -277,6 +304,8 @@ mod tests {
         assert_eq!(config.issuer, "https://id.example");
         assert_eq!(config.token_ttl_seconds, 3_600);
         assert_eq!(config.signing_algorithm, Algorithm::ES256);
+        assert_eq!(config.freshness, FreshnessLimits::default());
+        assert_eq!(config.rate_limits.client, "200/1:400".parse().ok());
         assert_eq!(config.log_format, LogFormat::Json);
     }
 
@@ -294,6 +323,10 @@ mod tests {
             ("AGENTIDP_SIGNING_ALGORITHM", "HS256"),
             ("AGENTIDP_EDGE_KEYS", "edge:short"),
             ("AGENTIDP_EDGE_PUSH_URLS", "http://edge/edge/v1/push"),
+            ("AGENTIDP_MAX_STALENESS_SECONDS", "4"),
+            ("AGENTIDP_STALE_IF_ERROR_SECONDS", "1"),
+            ("AGENTIDP_RATE_LIMIT_ADDRESS", "none"),
+            ("AGENTIDP_RATE_LIMIT_CLIENT", "0/1"),
             ("AGENTIDP_TRUSTED_PROXIES", "everyone"),
             ("AGENTIDP_TLS_REDIRECT", "yes"),
             ("AGENTIDP_LOG", "a=b=c"),

@@ -140,7 +140,7 @@ async fn create(
         tier: request.tier.unwrap_or(Tier::Free),
         is_system: false,
     };
-    store::insert(&mut tx, id, &new, app.now()).await.map_err(|error| match constraint_name(&error) {
+    super::insert(&mut tx, id, &new, app.now()).await.map_err(|error| match constraint_name(&error) {
         Some("organizations_slug_unique") => {
             ApiError::conflict("SLUG_TAKEN", "an organization has this slug")
         }

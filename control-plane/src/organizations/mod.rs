@@ -14,10 +14,13 @@ pub use members::{add_member, refuse_last_owner, remove_member};
 pub use model::{Organization, OrganizationStatus, Tier};
 pub use routes::routes;
 
+use agentidp_shared::feed::Change;
 use agentidp_shared::ids::OrganizationId;
 use sqlx::PgConnection;
+use time::OffsetDateTime;
 
 use crate::app::App;
+use crate::edge_feed;
 
 /// The system organization, created if there is none yet.
 pub async fn ensure_system(tx: &mut PgConnection, app: &App) -> Result<OrganizationId, sqlx::Error> {
@@ -25,7 +28,7 @@ pub async fn ensure_system(tx: &mut PgConnection, app: &App) -> Result<Organizat
         return Ok(existing);
     }
     let id = OrganizationId::new(app.new_id());
-    store::insert(tx, id, &store::NewOrganization::system(), app.now()).await?;
+    insert(tx, id, &store::NewOrganization::system(), app.now()).await?;
     Ok(id)
 }
 
@@ -35,6 +38,21 @@ pub async fn agent_limit(
     organization: OrganizationId,
 ) -> Result<Option<i64>, sqlx::Error> {
     Ok(tier(tx, organization).await?.agent_limit())
+}
+
+/// Creates an organization, and tells every edge of its tier.
+async fn insert(
+    tx: &mut PgConnection,
+    id: OrganizationId,
+    new: &store::NewOrganization,
+    now: OffsetDateTime,
+) -> Result<(), sqlx::Error> {
+    store::insert(tx, id, new, now).await?;
+    if new.tier != Tier::Free {
+        let change = Change::Tier { organization_id: id, tier: new.tier.into() };
+        edge_feed::append(tx, &change).await?;
+    }
+    Ok(())
 }
 
 pub async fn tier(tx: &mut PgConnection, organization: OrganizationId) -> Result<Tier, sqlx::Error> {

@@ -44,6 +44,16 @@ impl Tier {
     }
 }
 
+impl From<Tier> for agentidp_shared::tier::Tier {
+    fn from(tier: Tier) -> Self {
+        match tier {
+            Tier::Free => Self::Free,
+            Tier::Pro => Self::Pro,
+            Tier::Enterprise => Self::Enterprise,
+        }
+    }
+}
+
 impl std::str::FromStr for Tier {
     type Err = UnknownValue;
 

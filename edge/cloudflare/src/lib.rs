@@ -6,6 +6,7 @@ mod body;
 mod convert;
 mod crypto;
 mod hub;
+mod limiter;
 mod platform;
 mod region;
 

@@ -7,10 +7,13 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use agentidp_edge_core::host::{
-    BodyError, Host, HubClient, HubUnavailable, OriginError, Platform, Severity, Taken, UpgradeError,
+    BodyError, Host, HubClient, HubUnavailable, LeaseClient, OriginError, Platform, Severity,
+    ShardUnavailable, Taken, UpgradeError,
 };
 use agentidp_edge_core::knowledge::{FollowingHub, Known};
+use agentidp_edge_core::limits::{LeaseRequest, Leasing};
 use agentidp_shared::jwk::VerificationKey;
+use agentidp_shared::rate_limit;
 use futures_util::future::{Either, select};
 use http::{Request, Response};
 use wasm_bindgen::JsCast as _;
@@ -20,7 +23,7 @@ use worker::{Context, Date, Delay, Env, SqlStorage, console_error, console_log, 
 
 use crate::body::Body;
 use crate::region::Region;
-use crate::{convert, crypto, hub};
+use crate::{convert, crypto, hub, limiter};
 
 /// The KV namespace's binding.
 const STORE: &str = "STORE";
@@ -158,6 +161,7 @@ impl Platform for Workers {
 
 impl Host for Workers {
     type Source = FollowingHub;
+    type Meters = Leasing;
 
     fn check_signature(
         &self,
@@ -176,6 +180,16 @@ impl Host for Workers {
         // The runtime upgrades by the request's own header.
         let answer = fetch(request, limit_ms);
         async { Ok(answer.await?) }
+    }
+}
+
+impl LeaseClient for Workers {
+    fn lease(
+        &self,
+        shard: u8,
+        request: LeaseRequest,
+    ) -> impl Future<Output = Result<rate_limit::Taken, ShardUnavailable>> + 'static {
+        limiter::lease(&self.env, shard, &request)
     }
 }
 

@@ -106,6 +106,11 @@ impl Problem {
         self.challenge.is_some()
     }
 
+    /// Whether whoever asked did not say who it is, or not truly.
+    pub fn is_unauthenticated(&self) -> bool {
+        self.status == StatusCode::UNAUTHORIZED
+    }
+
     pub fn into_response(self, shape: Shape) -> Response<Vec<u8>> {
         let body = match shape {
             Shape::OAuth => json!({ "error": self.error, "error_description": self.message }),

@@ -9,9 +9,11 @@ use std::net::IpAddr;
 use std::rc::Rc;
 
 use agentidp_shared::jwk::VerificationKey;
+use agentidp_shared::rate_limit;
 use http::{Request, Response};
 
 use crate::knowledge::{Known, Source};
+use crate::limits::{LeaseRequest, Meters};
 
 /// How much an operator should care about a line of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -143,6 +145,8 @@ pub trait Platform: 'static {
 pub trait Host: Platform + Sized {
     /// How nodes of this host come by what they know.
     type Source: Source<Self>;
+    /// How they count requests together.
+    type Meters: Meters<Self>;
 
     /// Checks a JWS signature (RFC 7518 §3). Hosts with faster cryptography of their own override it.
     fn check_signature(
@@ -176,6 +180,22 @@ pub trait HubClient: Platform {
 
     /// Gives a pushed batch to the region's hub.
     fn hand_over(&self, batch: String) -> impl Future<Output = Result<Taken, HubUnavailable>> + 'static;
+}
+
+/// The shard that keeps a rate limit's meter could not be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the shard could not be asked")]
+pub struct ShardUnavailable;
+
+/// A host whose nodes lease what they may let through ([`Leasing`](crate::limits::Leasing)).
+pub trait LeaseClient: Platform {
+    /// Asks the [`Shard`](crate::limits::Shard) with this number, the same for all nodes of the edge wherever they are. Gives up
+    /// within a fraction of a second.
+    fn lease(
+        &self,
+        shard: u8,
+        request: LeaseRequest,
+    ) -> impl Future<Output = Result<rate_limit::Taken, ShardUnavailable>> + 'static;
 }
 
 /// A host whose instances live for one request ([`ReadingStore`](crate::knowledge::ReadingStore)).

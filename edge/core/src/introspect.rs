@@ -14,6 +14,7 @@ use crate::errors::{Problem, REALM};
 use crate::form::{Parameters, percent_encode};
 use crate::host::Host;
 use crate::judge::{Accepted, Audience, Rejected, judge};
+use crate::limits;
 use crate::methods;
 use crate::node::Node;
 use crate::origin;
@@ -43,10 +44,12 @@ pub async fn introspect_token<H: Host>(
     methods::only_post(&request.method)?;
     let body = host.read_body(body, MAX_BODY_BYTES).await?;
     let form = Parameters::from_body(&request.headers, &body)?;
-    let requester = match requester(node, host, &request, request_id, &form).await? {
-        Requester::Known(accepted) => accepted,
-        Requester::Answered(answer) => return Ok(answer),
+    let requester = match requester(node, host, &request, request_id, &form).await {
+        Ok(Requester::Known(accepted)) => accepted,
+        Ok(Requester::Answered(answer)) => return Ok(answer),
+        Err(problem) => return Err(limits::count_refusal(node, host, &request, problem).await),
     };
+    let standing = limits::admit_token(node, host, requester.claims(), None).await?;
     let organization: OrganizationId = requester.claims().organization_id;
     let unverified_token = form.get("token").ok_or_else(|| Problem::invalid_request("token is required"))?;
 
@@ -69,6 +72,7 @@ pub async fn introspect_token<H: Host>(
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     requester.mark(headers);
+    standing.mark(headers);
     if let Some(token) = &active {
         token.mark(headers);
     }
@@ -99,7 +103,10 @@ async fn requester<H: Host>(
             Ok(Requester::Known(accepted))
         }
         Presented::Nothing if !in_form => Err(client_unknown()),
-        Presented::Basic | Presented::Nothing => exchange(node, host, request, request_id, form).await,
+        Presented::Basic | Presented::Nothing => {
+            limits::admit_address(node, host, request, None).await?;
+            exchange(node, host, request, request_id, form).await
+        }
     }
 }
 

@@ -20,6 +20,7 @@ pub mod hub;
 mod introspect;
 mod judge;
 pub mod knowledge;
+pub mod limits;
 mod methods;
 mod node;
 mod origin;

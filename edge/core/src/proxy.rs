@@ -7,9 +7,9 @@ use crate::authorization::{Presented, presented};
 use crate::errors::Problem;
 use crate::headers;
 use crate::host::{Host, Peer};
-use crate::judge::{Audience, Rejected, judge};
+use crate::judge::{Accepted, Audience, Rejected, judge};
 use crate::node::Node;
-use crate::origin;
+use crate::{limits, origin};
 
 pub async fn forward<H: Host>(
     node: &Node,
@@ -18,21 +18,33 @@ pub async fn forward<H: Host>(
     request_id: &HeaderValue,
 ) -> Result<Response<H::Body>, Problem> {
     let (mut parts, body) = request.into_parts();
-    refuse_bad_token(node, host, &parts.headers).await?;
+    let standing = match good_token(node, host, &parts.headers).await {
+        Ok(Some(accepted)) => limits::admit_token(node, host, accepted.claims(), None).await?,
+        Ok(None) => limits::admit_address(node, host, &parts, None).await?,
+        Err(problem) => return Err(limits::count_refusal(node, host, &parts, problem).await),
+    };
     let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
     let scheme = parts.uri.scheme_str().unwrap_or("https").to_owned();
     let peer = parts.extensions.get::<Peer>().copied();
     parts.uri = origin::uri(node, target)?;
     parts.headers = headers::towards_origin(&parts.headers, &scheme, peer, request_id);
     let answer = host.fetch_origin(Request::from_parts(parts, body), origin::TIME_LIMIT_MS).await?;
-    Ok(headers::towards_client(answer))
+    let mut answer = headers::towards_client(answer);
+    standing.mark(answer.headers_mut());
+    Ok(answer)
 }
 
-/// A token that is known to be bad does not reach the control plane. One that cannot be known does: it asks its database.
-async fn refuse_bad_token<H: Host>(node: &Node, host: &H, headers: &http::HeaderMap) -> Result<(), Problem> {
-    let Presented::Bearer(unverified_token) = presented(headers)? else { return Ok(()) };
+/// The request's token, if it has one that is known to be good. One that is known to be bad does not reach the control plane. One
+/// that cannot be known does: it asks its database.
+async fn good_token<H: Host>(
+    node: &Node,
+    host: &H,
+    headers: &http::HeaderMap,
+) -> Result<Option<Accepted>, Problem> {
+    let Presented::Bearer(unverified_token) = presented(headers)? else { return Ok(None) };
     match judge(node, host, unverified_token, Audience::Own, &ScopeSet::empty()).await {
-        Err(Rejected::Bad(refusal)) => Err(Rejected::Bad(refusal).into()),
-        Ok(_) | Err(Rejected::Unknown) => Ok(()),
+        Ok(accepted) => Ok(Some(accepted)),
+        Err(Rejected::Unknown) => Ok(None),
+        Err(rejected @ Rejected::Bad(_)) => Err(rejected.into()),
     }
 }

@@ -10,6 +10,7 @@ use crate::errors::Problem;
 use crate::form::Parameters;
 use crate::host::Host;
 use crate::judge::{Audience, authenticate};
+use crate::limits;
 use crate::methods;
 use crate::node::Node;
 
@@ -32,10 +33,12 @@ pub async fn verify_token<H: Host>(
         Some(upstream) => upstream.explain(problem, &scopes),
         None => problem,
     })?;
+    let standing = limits::admit_token(node, host, accepted.claims(), None).await?;
     let mut response = Response::new(Vec::new());
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     accepted.mark(headers);
+    standing.mark(headers);
     name_agent(headers, accepted.claims());
     Ok(response)
 }

@@ -6,6 +6,7 @@ use agentidp_shared::exceptions::{Standing, SubjectException};
 use agentidp_shared::feed::{Batch, Change, open};
 use agentidp_shared::scopes::ScopeSet;
 use agentidp_shared::state::State;
+use agentidp_shared::tier::Tier;
 use agentidp_shared::verify::LEEWAY_SECONDS;
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -35,6 +36,10 @@ enum Step {
     },
     RotateKeys {
         number: u8,
+    },
+    SetTier {
+        organization: u128,
+        tier: Tier,
     },
     /// The issuer signs a batch; it goes to the pool of everything ever on the wire.
     SignChanges {
@@ -76,6 +81,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0..ORGANIZATIONS, standing())
             .prop_map(|(organization, standing)| Step::SetOrganization { organization, standing }),
         1 => (1_u8..40).prop_map(|number| Step::RotateKeys { number }),
+        1 => (0..ORGANIZATIONS, prop_oneof![Just(Tier::Free), Just(Tier::Pro)])
+            .prop_map(|(organization, tier)| Step::SetTier { organization, tier }),
         2 => (1_u64..20).prop_map(|from| Step::SignChanges { from }),
         6 => Just(Step::SignNews),
         2 => Just(Step::SignSnapshot),
@@ -164,6 +171,10 @@ impl World {
                 self.log.changes.push(Change::Organization { organization_id, exception });
             }
             Step::RotateKeys { number } => self.log.changes.push(keys(number)),
+            Step::SetTier { organization, tier } => {
+                let organization_id = Uuid::from_u128(200 + organization).into();
+                self.log.changes.push(Change::Tier { organization_id, tier });
+            }
             Step::SignChanges { from } => {
                 self.pool.push(self.log.changes_after(from.min(self.log.head()), self.issuer_ms));
             }
@@ -231,6 +242,12 @@ impl World {
         let reference = self.log.reference(self.node.sequence());
         assert_eq!(self.node.keys.to_jwks(), reference.keys);
         assert_eq!(self.node.issuer.token_ttl_seconds, reference.token_ttl_seconds);
+        assert_eq!(self.node.limits, reference.limits);
+        for number in 0..ORGANIZATIONS {
+            let id = Uuid::from_u128(200 + number);
+            let tier = reference.tiers.get(&id).copied().unwrap_or_default();
+            assert_eq!(self.node.limit_of(id.into()), reference.limits.of_organization(tier));
+        }
 
         let now = self.node.trusted_now_ms(self.node_clock_ms()) / 1_000;
         let from_snapshot = self.node_from_snapshot();

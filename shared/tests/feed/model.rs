@@ -1,12 +1,15 @@
 //! An issuer that keeps its whole log, so that what a node should know at any sequence can be worked out afresh.
 
+use std::collections::BTreeMap;
+
 use agentidp_shared::discovery::IssuerConfig;
 use agentidp_shared::exceptions::Exceptions;
 use agentidp_shared::feed::{self, BATCH_LIFETIME_MS, Batch, Change};
 use agentidp_shared::freshness::FreshnessLimits;
 use agentidp_shared::ids::InstanceId;
 use agentidp_shared::jwk::{Algorithm, JwkSet, KeySet};
-use agentidp_shared::policy::EndpointTable;
+use agentidp_shared::rate_limit::RateLimits;
+use agentidp_shared::tier::Tier;
 use agentidp_shared::verify::LEEWAY_SECONDS;
 use uuid::Uuid;
 
@@ -58,8 +61,10 @@ pub struct Log {
 
 impl Log {
     pub fn new() -> Self {
-        let policy = Change::Policy { endpoints: EndpointTable::default() };
-        Self { instance: instance(1), changes: vec![keys(1), issuer(3_600), policy] }
+        let limit = |text: &str| Some(text.parse().unwrap());
+        let limits = RateLimits { free: limit("1/1"), pro: limit("2/1"), ..RateLimits::default() };
+        let limits = Change::RateLimits { limits };
+        Self { instance: instance(1), changes: vec![keys(1), issuer(3_600), limits] }
     }
 
     pub fn head(&self) -> u64 {
@@ -94,12 +99,18 @@ impl Log {
             keys: JwkSet::default(),
             token_ttl_seconds: 0,
             exceptions: Exceptions::new(hasher()),
+            limits: RateLimits::default(),
+            tiers: BTreeMap::new(),
         };
         for change in last_of_each(&self.changes[..usize::try_from(sequence).unwrap()]) {
             match change.clone() {
                 Change::Keys { jwks } => reference.keys = jwks,
                 Change::Issuer { issuer } => reference.token_ttl_seconds = issuer.token_ttl_seconds,
                 Change::Policy { .. } => {}
+                Change::RateLimits { limits } => reference.limits = limits,
+                Change::Tier { organization_id, tier } => {
+                    reference.tiers.insert(organization_id.as_uuid(), tier);
+                }
                 Change::TokenRevoked { jti, expires_at } => {
                     reference.exceptions.revoke_token(jti, expires_at);
                 }
@@ -123,6 +134,8 @@ pub struct Reference {
     pub keys: JwkSet,
     pub token_ttl_seconds: u64,
     pub exceptions: Exceptions,
+    pub limits: RateLimits,
+    pub tiers: BTreeMap<Uuid, Tier>,
 }
 
 fn last_of_each(changes: &[Change]) -> impl Iterator<Item = &Change> {

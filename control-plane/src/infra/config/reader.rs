@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use agentidp_shared::freshness::FreshnessLimits;
+use agentidp_shared::rate_limit::{InvalidLimit, RateLimit, RateLimits};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
@@ -199,6 +201,38 @@ impl Reader {
             }
         }
         urls
+    }
+
+    pub(super) fn freshness(&mut self) -> FreshnessLimits {
+        let max_staleness = self.number("AGENTIDP_MAX_STALENESS_SECONDS", 60, 5, 3_600);
+        let stale_if_error = self.number("AGENTIDP_STALE_IF_ERROR_SECONDS", 86_400, max_staleness, 604_800);
+        FreshnessLimits {
+            max_staleness_ms: u64::from(max_staleness) * 1_000,
+            stale_if_error_ms: u64::from(stale_if_error) * 1_000,
+        }
+    }
+
+    pub(super) fn rate_limits(&mut self) -> RateLimits {
+        RateLimits {
+            address: self.rate_limit("AGENTIDP_RATE_LIMIT_ADDRESS", "100/1:200"),
+            client: self.rate_limit("AGENTIDP_RATE_LIMIT_CLIENT", "200/1:400"),
+            free: self.rate_limit("AGENTIDP_RATE_LIMIT_FREE", "500/1:1000"),
+            pro: self.rate_limit("AGENTIDP_RATE_LIMIT_PRO", "5000/1:10000"),
+            enterprise: self.rate_limit("AGENTIDP_RATE_LIMIT_ENTERPRISE", "50000/1:100000"),
+        }
+    }
+
+    fn rate_limit(&mut self, name: &str, default: &str) -> Option<RateLimit> {
+        let text = self.text(name).unwrap_or_else(|| default.to_owned());
+        if text == "off" {
+            return None;
+        }
+        let limit = text.parse();
+        if let Err(error) = limit {
+            let error: InvalidLimit = error;
+            self.problem(name, &format!("must be off, or written like 200/1:400; {error}"));
+        }
+        limit.ok()
     }
 
     pub(super) fn networks(&mut self, name: &str) -> Vec<Network> {

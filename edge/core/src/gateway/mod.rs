@@ -24,6 +24,7 @@ use crate::errors::{Problem, Shape};
 use crate::host::{Host, Severity};
 use crate::judge::{Accepted, Audience, authenticate};
 use crate::knowledge::Source as _;
+use crate::limits;
 use crate::node::Node;
 use crate::router::Routed;
 
@@ -90,7 +91,16 @@ async fn pass<H: Host>(
     request_id: &HeaderValue,
 ) -> Result<Response<H::Body>, Problem> {
     let (parts, body) = request.into_parts();
-    let (accepted, body) = match decide(node, host, upstream, &parts, request_id).await? {
+    let allowed = match decide(node, host, upstream, &parts, request_id).await {
+        Ok(allowed) => allowed,
+        Err(problem) => return Err(limits::count_refusal(node, &**host, &parts, problem).await),
+    };
+    let limit = upstream.rate_limit.map(|limit| (upstream.name.as_str(), limit));
+    let standing = match &allowed {
+        Allowed::Agent(accepted) => limits::admit_token(node, &**host, accepted.claims(), limit).await?,
+        Allowed::Anyone | Allowed::Preflight => limits::admit_address(node, &**host, &parts, limit).await?,
+    };
+    let (accepted, body) = match allowed {
         Allowed::Agent(accepted) => (Some(accepted), body),
         Allowed::Anyone => (None, body),
         Allowed::Preflight => (None, host.body(Vec::new())),
@@ -101,6 +111,7 @@ async fn pass<H: Host>(
     if let Some(accepted) = accepted {
         accepted.mark(answer.headers_mut());
     }
+    standing.mark(answer.headers_mut());
     Ok(answer)
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use agentidp_shared::claims::MAX_URI_LENGTH;
+use agentidp_shared::rate_limit::RateLimit;
 use agentidp_shared::strict::parse_json;
 use http::Uri;
 use http::uri::Authority;
@@ -38,6 +39,7 @@ struct Written {
     max_body_bytes: u64,
     #[serde(default)]
     retries: u8,
+    rate_limit: Option<RateLimit>,
     #[serde(default)]
     strip_prefix: bool,
     #[serde(default)]
@@ -129,6 +131,8 @@ pub struct Upstream {
     pub max_body_bytes: u64,
     /// How often a request that may be repeated is, if the API cannot be reached.
     pub retries: u8,
+    /// Of one client at this API, or of one address at its public paths.
+    pub rate_limit: Option<RateLimit>,
     pub strip_prefix: bool,
     pub forward_token: bool,
     pub cors: Cors,
@@ -203,6 +207,7 @@ fn build(written: Written, issuer: &str) -> Result<Upstream, Vec<String>> {
         timeout_ms: written.timeout_ms,
         max_body_bytes: written.max_body_bytes,
         retries: written.retries,
+        rate_limit: written.rate_limit,
         strip_prefix: written.strip_prefix,
         forward_token: written.forward_token,
         cors: written.cors,

@@ -110,7 +110,10 @@ fn upstreams_that_are_not_right_are_named_with_the_place() {
         (with(0, "retries", Value::from(-1)), "[0] retries: invalid value"),
         (with(0, "stripPrefix", true.into()), "[0] stripPrefix: there is no pathPrefix"),
         (with(0, "cors", "allow".into()), "[0] cors: unknown variant `allow`"),
-        (with(0, "rateLimit", json!({"requests": 1, "seconds": 1, "burst": 1})), "unknown field `rateLimit`"),
+        (
+            with(0, "rateLimit", json!({"requests": 0, "seconds": 1})),
+            "[0] rateLimit: must be 1 to 1000000 requests",
+        ),
         (with(0, "name", "orders".into()), "`orders` and `orders` have the same name"),
         (with(0, "audience", ORDERS.into()), "[0] audience: is an address of this edge outside"),
         (with(1, "audience", AUDIENCE.into()), "`api` and `orders` have the same audience"),

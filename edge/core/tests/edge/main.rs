@@ -21,6 +21,7 @@ mod hub;
 mod hub_restart;
 mod introspection;
 mod keeping_up;
+mod limits;
 mod proxy;
 mod push;
 mod store;

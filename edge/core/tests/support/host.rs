@@ -7,11 +7,13 @@ use std::marker::PhantomData;
 use std::rc::Rc;
 
 use agentidp_edge_core::host::{
-    BodyError, Host, HubClient, HubHost, HubUnavailable, OriginError, Platform, Severity, StorageError,
-    StoreHost, Taken,
+    BodyError, Host, HubClient, HubHost, HubUnavailable, LeaseClient, OriginError, Platform, Severity,
+    ShardUnavailable, StorageError, StoreHost, Taken,
 };
 use agentidp_edge_core::knowledge::{FollowingHub, Known, ReadingStore};
+use agentidp_edge_core::limits::{Counting, LeaseRequest, Leasing, Shard};
 use agentidp_shared::jwk::VerificationKey;
+use agentidp_shared::rate_limit;
 use futures_util::FutureExt as _;
 use futures_util::future::LocalBoxFuture;
 use http::{Request, Response};
@@ -48,6 +50,9 @@ pub struct TestHost<S = FollowingHub> {
     pub log: RefCell<Vec<String>>,
     /// The hub's own storage.
     pub kept: RefCell<Vec<String>>,
+    /// The rate limits' one shard; `None` when it cannot be reached.
+    pub shard: RefCell<Option<Shard>>,
+    pub leases_asked: Cell<usize>,
     /// What instances that live for one request share.
     pub instances: MemoryStore,
     source: PhantomData<S>,
@@ -77,6 +82,8 @@ impl<S> TestHost<S> {
             signatures_checked: Cell::new(0),
             log: RefCell::default(),
             kept: RefCell::default(),
+            shard: RefCell::new(Some(Shard::new([1; 16]))),
+            leases_asked: Cell::new(0),
             instances: MemoryStore::default(),
             source: PhantomData,
             background: RefCell::default(),
@@ -169,6 +176,7 @@ impl<S: 'static> Platform for TestHost<S> {
 
 impl Host for TestHost {
     type Source = FollowingHub;
+    type Meters = Leasing;
 
     fn check_signature(
         &self,
@@ -201,6 +209,18 @@ impl HubClient for TestHost {
     }
 }
 
+impl LeaseClient for TestHost {
+    fn lease(
+        &self,
+        _: u8,
+        request: LeaseRequest,
+    ) -> impl Future<Output = Result<rate_limit::Taken, ShardUnavailable>> + 'static {
+        self.leases_asked.set(self.leases_asked.get() + 1);
+        let given = self.shard.borrow_mut().as_mut().map(|shard| shard.lease(request, self.now_ms.get()));
+        ready(given.ok_or(ShardUnavailable))
+    }
+}
+
 impl HubHost for TestHost {
     fn kept(&self) -> Result<Vec<String>, StorageError> {
         Ok(self.kept.borrow().clone())
@@ -217,6 +237,7 @@ impl HubHost for TestHost {
 
 impl Host for TestHost<ReadingStore> {
     type Source = ReadingStore;
+    type Meters = Counting;
 }
 
 impl StoreHost for TestHost<ReadingStore> {

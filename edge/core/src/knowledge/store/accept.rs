@@ -65,8 +65,8 @@ struct Writing<'a, H> {
 impl<H: StoreHost> Writing<'_, H> {
     /// The head that follows by `batch`, its shards written.
     async fn follow(&mut self, before: Option<&Head>, batch: &Batch) -> Result<Head, StoreError> {
-        let (exceptions, common): (Vec<Change>, Vec<Change>) =
-            expand(batch.changes.clone()).partition(|change| change.expires_at().is_some());
+        let (common, exceptions): (Vec<Change>, Vec<Change>) =
+            expand(batch.changes.clone()).partition(Change::concerns_all);
         let now_ms = self.host.now_ms();
         let (mut shards, mut discarded) = match before {
             Some(head) if !batch.is_snapshot() => (head.shards.clone(), head.discarded.clone()),
