@@ -7,16 +7,9 @@
 // and SIGINT. Asks nothing of anybody but the control plane.
 
 import { readFileSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 
-process.env.WRANGLER_SEND_METRICS = "false";
-process.env.CLOUDFLARE_CF_FETCH_ENABLED = "false";
-process.env.WRANGLER_LOG = "error";
-
-const HOST = "127.0.0.1";
-const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
+import { HOST, describeWorker, runWorkers } from "./local.mjs";
 
 function fail(message) {
   process.stderr.write(`${message}\n`);
@@ -47,49 +40,6 @@ function readOption(values, name) {
   }
 }
 
-/** The worker as wrangler.toml describes it, with the values of this run. */
-async function describeWorker(values) {
-  const { unstable_getMiniflareWorkerOptions: options } = await import("wrangler");
-  const { workerOptions, main } = options(join(ROOT, "wrangler.toml"));
-  return {
-    ...workerOptions,
-    modules: true,
-    scriptPath: main,
-    modulesRoot: dirname(main),
-    bindings: {
-      ...workerOptions.bindings,
-      ISSUER: values.issuer,
-      ORIGIN_URL: values.origin,
-      EDGE_NAME: values["edge-name"],
-      FEED_PUBLIC_KEYS: values["feed-public-keys"],
-      EDGE_KEY: readOption(values, "edge-key-file"),
-      ...(values["upstreams-file"] && { UPSTREAMS: readOption(values, "upstreams-file") }),
-    },
-  };
-}
-
-async function start(values) {
-  const { Log, LogLevel, Miniflare } = await import("miniflare");
-  class ErrorLog extends Log {
-    log(message) {
-      process.stderr.write(`${message}\n`);
-    }
-  }
-  const persist = resolve(values.persist);
-  return new Miniflare({
-    host: HOST,
-    port: values.port,
-    cf: false,
-    log: new ErrorLog(LogLevel.WARN),
-    handleRuntimeStdio(stdout, stderr) {
-      for (const stream of [stdout, stderr]) stream.pipe(process.stderr, { end: false });
-    },
-    kvPersist: join(persist, "kv"),
-    durableObjectsPersist: join(persist, "hub"),
-    workers: [await describeWorker(values)],
-  });
-}
-
 const values = readArguments();
 let miniflare;
 let ending = false;
@@ -103,7 +53,15 @@ for (const signal of ["SIGTERM", "SIGINT"]) {
 }
 
 try {
-  miniflare = await start(values);
+  const worker = await describeWorker({
+    ISSUER: values.issuer,
+    ORIGIN_URL: values.origin,
+    EDGE_NAME: values["edge-name"],
+    FEED_PUBLIC_KEYS: values["feed-public-keys"],
+    EDGE_KEY: readOption(values, "edge-key-file"),
+    ...(values["upstreams-file"] && { UPSTREAMS: readOption(values, "upstreams-file") }),
+  });
+  miniflare = await runWorkers({ port: values.port, persist: values.persist, workers: [worker] });
   await miniflare.ready;
   const url = `http://${HOST}:${values.port}`;
   const answer = await fetch(`${url}/health/live`);

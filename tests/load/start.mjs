@@ -1,57 +1,27 @@
 // What it takes an edge to begin: from its process's start to the first verdict, memory, and the time of a verdict, by how many
 // tokens are revoked. Run by `cargo xtask bench`, which builds what it needs:
 //
-//   node tests/load/start.mjs --million PROGRAM --edge cloudflare|spin [--spin-host PROGRAM --component FILE --cache FOLDER]
+//   node tests/load/start.mjs --feed PROGRAM --edge cloudflare|spin [--spin-host PROGRAM --component FILE --cache FOLDER]
 //
 // The feed comes from here, signed as a control plane would sign it; the edge is the one that ships.
 
-import { execFileSync, spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:http";
+import { spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { Agent, get } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 
-const KEY = "the-key-of-an-edge-that-is-only-measured";
+import { NAME, feed, freePort, spinCommand, startOrigin, values, writeKey } from "./ground.mjs";
+
 const COUNTS = [0, 10_000, 100_000, 1_000_000];
 const REQUESTS = 2_000;
 
-const options = Object.fromEntries(
-  ["million", "edge", "spin-host", "component", "cache"].map((name) => [name, { type: "string" }]),
-);
-const { values } = parseArgs({ options, strict: true });
-const million = (...args) =>
-  execFileSync(values.million, args.map(String), { maxBuffer: 1 << 28, encoding: "latin1" }).trim();
-
-function listen(handler) {
-  const server = createServer(handler);
-  return new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(server)));
-}
-
-async function freePort() {
-  const server = await listen(() => {});
-  const { port } = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
 function command({ port, origin, issuer, folder }) {
-  const keyFile = join(folder, "key");
-  writeFileSync(keyFile, KEY);
-  if (values.edge === "cloudflare") {
-    return [
-      process.execPath, "edge/cloudflare/dev.mjs", "--port", port, "--origin", origin, "--issuer", issuer,
-      "--feed-public-keys", million("keys"), "--edge-name", "measured", "--edge-key-file", keyFile,
-      "--persist", join(folder, "edge"),
-    ];
-  }
-  const variables = { issuer, origin_url: origin, edge_name: "measured", feed_public_keys: million("keys") };
+  if (values.edge === "spin") return spinCommand({ port, origin, issuer, folder });
   return [
-    values["spin-host"], "--manifest", "spin.toml", "--component", values.component,
-    "--listen", `127.0.0.1:${port}`, "--store", join(folder, "store.sqlite"), "--cache", values.cache,
-    "--max-memory-mib", "1024", "--variable-file", `edge_key=${keyFile}`,
-    ...Object.entries(variables).flatMap(([name, value]) => ["--variable", `${name}=${value}`]),
+    process.execPath, "edge/cloudflare/dev.mjs", "--port", port, "--origin", origin, "--issuer", issuer,
+    "--feed-public-keys", feed("keys"), "--edge-name", NAME, "--edge-key-file", writeKey(folder),
+    "--persist", join(folder, "edge"),
   ];
 }
 
@@ -90,15 +60,10 @@ async function measure(count) {
   const folder = mkdtempSync(join(tmpdir(), "agentidp-start-"));
   const port = await freePort();
   const issuer = `http://127.0.0.1:${port}`;
-  const snapshot = million("snapshot", issuer, count);
-  const origin = await listen((request, answer) => {
-    const isSnapshot = request.url === "/edge/v1/snapshot";
-    if (!isSnapshot && !request.url.startsWith("/edge/v1/changes")) return answer.writeHead(404).end();
-    answer.writeHead(200, { "content-type": "application/jose" });
-    answer.end(isSnapshot ? snapshot : million("nothing-new", count + 2));
-  });
-  const [program, ...args] = command({ port, origin: `http://127.0.0.1:${origin.address().port}`, issuer, folder });
-  const token = million("token", issuer);
+  const snapshot = feed("snapshot", issuer, count);
+  const origin = await startOrigin(snapshot, count + 3);
+  const [program, ...args] = command({ port, origin: origin.url, issuer, folder });
+  const token = feed("token", issuer);
   const started = performance.now();
   const edge = spawn(program, args.map(String), { stdio: ["ignore", "ignore", "inherit"] });
   try {
@@ -125,8 +90,7 @@ async function measure(count) {
   } finally {
     edge.kill("SIGTERM");
     await new Promise((resolve) => edge.once("exit", resolve));
-    origin.closeAllConnections();
-    origin.close();
+    origin.stop();
     rmSync(folder, { recursive: true, force: true });
   }
 }

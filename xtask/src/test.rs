@@ -309,12 +309,12 @@ pub struct Bench {
 impl Bench {
     pub fn run(self) -> Result<()> {
         run::run(run::cargo().args(["bench", "--package", "agentidp-shared"]).args(self.arguments))?;
-        let million = run::cargo_release_example("agentidp-shared", "million")?;
-        run::run(&mut run::program(&million))?;
+        let feed = run::cargo_release_example("agentidp-shared", "feed")?;
+        run::run(&mut run::program(&feed))?;
         for host in [Host::Cloudflare, Host::Spin] {
             let edge = Edge::prepare(host, edge::Profile::Release)?;
             let mut measure = run::program(tools::node()?);
-            measure.arg("tests/load/start.mjs").arg("--million").arg(&million);
+            measure.arg("tests/load/start.mjs").arg("--feed").arg(&feed);
             measure.args(["--edge", &host.to_string()]);
             if let Edge::Spin { host, component } = &edge {
                 measure.arg("--spin-host").arg(host).arg("--component").arg(component);

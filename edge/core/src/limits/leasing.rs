@@ -20,8 +20,9 @@ use crate::node::Node;
 const VALID_FOR_MS: u64 = 1_000;
 /// A lease spent within this time was too small; one not spent in twice this time was too large.
 const SPENT_WITHIN_MS: u64 = 100;
-/// A lease is at most this part of a second's requests, and of a burst.
+/// A lease is at most this part of a second's requests, and of a burst, and at least that part.
 const LARGEST_PART: u32 = 100;
+const SMALLEST_PART: u32 = 1_000;
 /// Who has been told that nothing is left does not ask again for so long.
 const REFUSED_FOR_MS: u64 = 20;
 /// A question that has not been answered by then never will be: its request is gone.
@@ -213,8 +214,8 @@ impl Leases {
 
 impl Lease {
     fn resize(&mut self, limit: RateLimit, now_ms: u64) {
-        let per_second = limit.requests() / limit.seconds();
-        let largest = (per_second.min(limit.burst()) / LARGEST_PART).max(1);
+        let whole = (limit.requests() / limit.seconds()).min(limit.burst());
+        let part = |part: u32| (whole / part).max(1);
         let spent_in = now_ms.abs_diff(self.leased_at);
         let size = if spent_in < SPENT_WITHIN_MS {
             self.size.saturating_mul(2)
@@ -223,7 +224,7 @@ impl Lease {
         } else {
             self.size
         };
-        self.size = size.clamp(1, largest);
+        self.size = size.clamp(part(SMALLEST_PART), part(LARGEST_PART));
     }
 
     fn is_in_use(&self, now_ms: u64) -> bool {
@@ -307,7 +308,7 @@ mod tests {
         for minute in 1..10 {
             ask(&mut node, &mut shard, &bucket, NOW_MS + minute * 60_000);
         }
-        assert_eq!(node.held["client/1"].size, 1);
+        assert_eq!(node.held["client/1"].size, 10);
     }
 
     #[test]

@@ -207,7 +207,8 @@ fn on_a_store(feed: &Feed) -> (Rc<TestHost<ReadingStore>>, impl Fn(&str, &str) -
 fn instances_count_together_in_their_store() {
     let limits = RateLimits { client: limit("3/60:3"), free: limit("1/60:1"), ..RateLimits::default() };
     let tier = Change::Tier { organization_id: ORGANIZATION.parse().unwrap(), tier: Tier::Pro };
-    let (host, ask) = on_a_store(&limited(limits).with(tier));
+    let feed = limited(limits).with(tier);
+    let (host, ask) = on_a_store(&feed);
     assert_eq!([0; 5].map(|_| ask(&token(), "/verify")), [200, 200, 200, 429, 429]);
     host.pass(20_000);
     assert_eq!([0; 2].map(|_| ask(&token(), "/verify")), [200, 429]);

@@ -1,5 +1,5 @@
-//! A million revoked tokens. Without arguments: what they do to the time of one verification. With: the pieces of a feed, for
-//! measuring an edge that knows them (tests/load/start.mjs). `cargo xtask bench` runs both.
+//! The pieces of a feed, for measuring an edge that follows it (tests/load). Without arguments: what a million revoked tokens do to
+//! the time of one verification.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -18,6 +18,7 @@ use agentidp_shared::freshness::FreshnessLimits;
 use agentidp_shared::hashing::SeededHasher;
 use agentidp_shared::ids::TokenId;
 use agentidp_shared::jwk::{Jwk, JwkSet, KeySet};
+use agentidp_shared::rate_limit::{RateLimit, RateLimits};
 use agentidp_shared::scopes::ScopeSet;
 use agentidp_shared::state::State;
 use agentidp_shared::strict::encode_base64url;
@@ -35,10 +36,13 @@ fn main() {
     match arguments.as_slice() {
         ["keys"] => println!("{}", json!({ "keys": [jwk(&key)] })),
         ["token", issuer] => println!("{}", token(&key, issuer, now)),
-        ["snapshot", issuer, count] => println!("{}", snapshot(&key, issuer, count.parse().unwrap(), now)),
+        ["snapshot", issuer, count] => println!("{}", snapshot(&key, issuer, count.parse().unwrap(), None, now)),
+        ["snapshot", issuer, count, limit] => {
+            println!("{}", snapshot(&key, issuer, count.parse().unwrap(), limit.parse().ok(), now));
+        }
         ["nothing-new", sequence] => println!("{}", nothing_new(&key, sequence.parse().unwrap(), now)),
         [] => measure(&key, now),
-        _ => println!("million [keys | token ISSUER | snapshot ISSUER COUNT | nothing-new SEQUENCE]"),
+        _ => println!("feed [keys | token ISSUER | snapshot ISSUER COUNT [LIMIT OF A CLIENT] | nothing-new SEQUENCE]"),
     }
 }
 
@@ -56,7 +60,7 @@ fn measure(key: &SigningKey, now: u64) {
     let keys = KeySet::from_jwks(&JwkSet { keys: vec![jwk(key)] }).unwrap();
     println!("  revoked   snapshot MiB   taken ms   remembered token ns   new token µs (EdDSA)");
     for count in [0, 10_000, 100_000, 1_000_000] {
-        let snapshot = snapshot(key, ISSUER, count, now);
+        let snapshot = snapshot(key, ISSUER, count, None, now);
         let started = Instant::now();
         let batch = feed::open(&snapshot, &keys).unwrap();
         let state = State::from_snapshot(batch, now * 1_000, SeededHasher::new([3; 16])).unwrap();
@@ -92,7 +96,13 @@ fn time(mut call: impl FnMut() -> bool) -> u128 {
     started.elapsed().as_nanos() / u128::from(calls)
 }
 
-fn snapshot(key: &SigningKey, issuer: &str, count: u32, now: u64) -> String {
+fn snapshot(
+    key: &SigningKey,
+    issuer: &str,
+    count: u32,
+    client: Option<RateLimit>,
+    now: u64,
+) -> String {
     let issuer = IssuerConfig {
         issuer: issuer.into(),
         scopes_supported: Vec::new(),
@@ -104,9 +114,10 @@ fn snapshot(key: &SigningKey, issuer: &str, count: u32, now: u64) -> String {
         let jti = TokenId::new(Uuid::from_u128(u128::from(number) << 96 | u128::from(number)));
         Change::TokenRevoked { jti, expires_at: now + 60 + u64::from(number) % LIFE }
     });
-    let common = [Change::Keys { jwks: JwkSet { keys: vec![jwk(key)] } }, Change::Issuer { issuer }];
+    let limits = Change::RateLimits { limits: RateLimits { client, ..RateLimits::default() } };
+    let common = [Change::Keys { jwks: JwkSet { keys: vec![jwk(key)] } }, Change::Issuer { issuer }, limits];
     let changes = compact(common.into_iter().chain(revoked));
-    seal(key, 0, u64::from(count) + 2, changes, now)
+    seal(key, 0, u64::from(count) + 3, changes, now)
 }
 
 fn nothing_new(key: &SigningKey, sequence: u64, now: u64) -> String {
