@@ -36,13 +36,17 @@ fn main() {
     match arguments.as_slice() {
         ["keys"] => println!("{}", json!({ "keys": [jwk(&key)] })),
         ["token", issuer] => println!("{}", token(&key, issuer, now)),
-        ["snapshot", issuer, count] => println!("{}", snapshot(&key, issuer, count.parse().unwrap(), None, now)),
+        ["snapshot", issuer, count] => {
+            println!("{}", snapshot(&key, issuer, count.parse().unwrap(), None, now))
+        }
         ["snapshot", issuer, count, limit] => {
             println!("{}", snapshot(&key, issuer, count.parse().unwrap(), limit.parse().ok(), now));
         }
         ["nothing-new", sequence] => println!("{}", nothing_new(&key, sequence.parse().unwrap(), now)),
         [] => measure(&key, now),
-        _ => println!("feed [keys | token ISSUER | snapshot ISSUER COUNT [LIMIT OF A CLIENT] | nothing-new SEQUENCE]"),
+        _ => println!(
+            "feed [keys | token ISSUER | snapshot ISSUER COUNT [LIMIT OF A CLIENT] | nothing-new SEQUENCE]"
+        ),
     }
 }
 
@@ -96,13 +100,7 @@ fn time(mut call: impl FnMut() -> bool) -> u128 {
     started.elapsed().as_nanos() / u128::from(calls)
 }
 
-fn snapshot(
-    key: &SigningKey,
-    issuer: &str,
-    count: u32,
-    client: Option<RateLimit>,
-    now: u64,
-) -> String {
+fn snapshot(key: &SigningKey, issuer: &str, count: u32, client: Option<RateLimit>, now: u64) -> String {
     let issuer = IssuerConfig {
         issuer: issuer.into(),
         scopes_supported: Vec::new(),

@@ -8,6 +8,7 @@ mod fingerprint;
 mod generated;
 mod host;
 mod lint;
+mod measure;
 mod native;
 mod paths;
 mod ports;
@@ -39,7 +40,8 @@ enum Task {
     Dev(dev::Dev),
     Demo(demo::Demo),
     Test(test::Test),
-    Bench(test::Bench),
+    Bench(measure::Bench),
+    Limits(measure::Limits),
     Fmt(lint::Fmt),
     Lint(lint::Lint),
     Openapi(generated::Openapi),
@@ -53,6 +55,7 @@ fn main() -> ExitCode {
         Task::Demo(demo) => demo.run(),
         Task::Test(test) => test.run(),
         Task::Bench(bench) => bench.run(),
+        Task::Limits(limits) => limits.run(),
         Task::Fmt(fmt) => fmt.run(),
         Task::Lint(lint) => lint.run(),
         Task::Openapi(openapi) => openapi.run(),

@@ -10,7 +10,6 @@ use clap::{Args, ValueEnum};
 use serde_json::Value;
 
 use crate::database::Database;
-use crate::host::{Edge, Host};
 use crate::{edge, generated, native, paths, run, signals, spin, tools, ui};
 
 /// One selection for all suites: Cargo then resolves features once, and nothing is compiled twice.
@@ -295,34 +294,6 @@ impl Table {
         }
         let total = self.rows.iter().map(|(_, took, _)| *took).sum();
         ui::say(format_args!("  {:<26} {:<7} {:>12}", "", "", ui::human(total)));
-    }
-}
-
-/// Run the benchmarks: verification, and what it takes an edge to begin, on each of its hosts.
-#[derive(Debug, Args)]
-pub struct Bench {
-    /// Given to `cargo bench` as they are.
-    #[arg(last = true)]
-    arguments: Vec<String>,
-}
-
-impl Bench {
-    pub fn run(self) -> Result<()> {
-        run::run(run::cargo().args(["bench", "--package", "agentidp-shared"]).args(self.arguments))?;
-        let feed = run::cargo_release_example("agentidp-shared", "feed")?;
-        run::run(&mut run::program(&feed))?;
-        for host in [Host::Cloudflare, Host::Spin] {
-            let edge = Edge::prepare(host, edge::Profile::Release)?;
-            let mut measure = run::program(tools::node()?);
-            measure.arg("tests/load/start.mjs").arg("--feed").arg(&feed);
-            measure.args(["--edge", &host.to_string()]);
-            if let Edge::Spin { host, component } = &edge {
-                measure.arg("--spin-host").arg(host).arg("--component").arg(component);
-                measure.arg("--cache").arg(spin::cache());
-            }
-            run::run(&mut measure)?;
-        }
-        Ok(())
     }
 }
 

@@ -1,0 +1,55 @@
+//! `cargo xtask bench` and `cargo xtask limits`: what is measured, and not tested.
+
+use std::path::Path;
+
+use anyhow::Result;
+use clap::Args;
+
+use crate::host::{Edge, Host};
+use crate::{edge, run, spin, tools};
+
+/// Run the benchmarks: verification, and what it takes an edge to begin, on each of its hosts.
+#[derive(Debug, Args)]
+pub struct Bench {
+    /// Given to `cargo bench` as they are.
+    #[arg(last = true)]
+    arguments: Vec<String>,
+}
+
+impl Bench {
+    pub fn run(self) -> Result<()> {
+        run::run(run::cargo().args(["bench", "--package", "agentidp-shared"]).args(self.arguments))?;
+        let feed = run::cargo_release_example("agentidp-shared", "feed")?;
+        run::run(&mut run::program(&feed))?;
+        [Host::Cloudflare, Host::Spin].into_iter().try_for_each(|host| load("start", host, &feed))
+    }
+}
+
+/// Measure how exactly rate limits hold under load from fifty nodes at once, and what counting costs.
+#[derive(Debug, Args)]
+pub struct Limits {
+    /// Where the edge runs; both, one after the other, unless said.
+    #[arg(long, value_enum)]
+    edge: Option<Host>,
+}
+
+impl Limits {
+    pub fn run(self) -> Result<()> {
+        let feed = run::cargo_release_example("agentidp-shared", "feed")?;
+        let hosts = self.edge.map_or(vec![Host::Cloudflare, Host::Spin], |host| vec![host]);
+        hosts.into_iter().try_for_each(|host| load("limits", host, &feed))
+    }
+}
+
+/// Runs one of tests/load against the edge that ships, with the program that makes it a feed.
+fn load(name: &str, host: Host, feed: &Path) -> Result<()> {
+    let edge = Edge::prepare(host, edge::Profile::Release)?;
+    let mut measure = run::program(tools::node()?);
+    measure.arg(format!("tests/load/{name}.mjs")).arg("--feed").arg(feed);
+    measure.args(["--edge", &host.to_string()]);
+    if let Edge::Spin { host, component } = &edge {
+        measure.arg("--spin-host").arg(host).arg("--component").arg(component);
+        measure.arg("--cache").arg(spin::cache());
+    }
+    run::run(&mut measure)
+}
