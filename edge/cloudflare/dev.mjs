@@ -2,6 +2,7 @@
 //
 //   node edge/cloudflare/dev.mjs --port 8787 --origin http://127.0.0.1:8080 --issuer http://127.0.0.1:8787 \
 //     --feed-public-keys '{"keys":[…]}' --edge-name dev --edge-key-file FILE --persist FOLDER [--upstreams-file FILE]
+//     [--around MODULE]
 //
 // Says {"event":"ready","url":…} on standard output when it listens; everything else goes to standard error. Ends on SIGTERM
 // and SIGINT. Asks nothing of anybody but the control plane.
@@ -18,7 +19,7 @@ function fail(message) {
 
 function readArguments() {
   const names = ["port", "origin", "issuer", "feed-public-keys", "edge-name", "edge-key-file", "persist"];
-  const options = Object.fromEntries([...names, "upstreams-file"].map((name) => [name, { type: "string" }]));
+  const options = Object.fromEntries([...names, "upstreams-file", "around"].map((name) => [name, { type: "string" }]));
   let values;
   try {
     ({ values } = parseArgs({ options, strict: true }));
@@ -53,14 +54,15 @@ for (const signal of ["SIGTERM", "SIGINT"]) {
 }
 
 try {
-  const worker = await describeWorker({
+  const variables = {
     ISSUER: values.issuer,
     ORIGIN_URL: values.origin,
     EDGE_NAME: values["edge-name"],
     FEED_PUBLIC_KEYS: values["feed-public-keys"],
     EDGE_KEY: readOption(values, "edge-key-file"),
     ...(values["upstreams-file"] && { UPSTREAMS: readOption(values, "upstreams-file") }),
-  });
+  };
+  const worker = await describeWorker(variables, values.around);
   miniflare = await runWorkers({ port: values.port, persist: values.persist, workers: [worker] });
   await miniflare.ready;
   const url = `http://${HOST}:${values.port}`;

@@ -10,15 +10,23 @@ process.env.WRANGLER_LOG = "error";
 export const HOST = "127.0.0.1";
 const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 
-/** The worker as wrangler.toml describes it, with other values of its variables. */
-export async function describeWorker(bindings) {
+/**
+ * The worker as wrangler.toml describes it, with other values of its variables. `around` is another module to run in its place,
+ * which imports the built one.
+ */
+export async function describeWorker(bindings, around) {
   const { unstable_getMiniflareWorkerOptions: options } = await import("wrangler");
   const { workerOptions, main } = options(join(ROOT, "wrangler.toml"));
+  const script = around ? resolve(around) : main;
   return {
     ...workerOptions,
     modules: true,
-    scriptPath: main,
-    modulesRoot: dirname(main),
+    modulesRules: [
+      { type: "ESModule", include: ["**/*.js", "**/*.mjs"] },
+      { type: "CompiledWasm", include: ["**/*.wasm"] },
+    ],
+    scriptPath: script,
+    modulesRoot: around ? ROOT : dirname(main),
     bindings: { ...workerOptions.bindings, ...bindings },
   };
 }

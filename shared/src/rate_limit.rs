@@ -14,6 +14,8 @@ use crate::tier::Tier;
 
 const NANOSECONDS_PER_SECOND: u64 = 1_000_000_000;
 const NANOSECONDS_PER_MILLISECOND: u64 = 1_000_000;
+/// Clocks of those who use one meter differ by no more. A meter further ahead is of a clock that has been set right since.
+const CLOCK_DIFFERENCE: u64 = 60 * NANOSECONDS_PER_SECOND;
 /// Most requests in a limit, and in a burst of it. At one second the time between two is then a microsecond.
 pub const MAX_REQUESTS: u32 = 1_000_000;
 /// Longest window of a limit, in seconds.
@@ -152,14 +154,16 @@ impl Meter {
         let now = now_ms.saturating_mul(NANOSECONDS_PER_MILLISECOND);
         let interval = limit.interval();
         let ahead = u64::from(limit.burst).saturating_mul(interval);
+        let full = now.saturating_add(ahead);
         // Further ahead than a limit allows is a meter whose limit was larger, or whose clock was ahead.
-        let paid_off = self.0.clamp(now, now.saturating_add(ahead));
-        let available = now.saturating_add(ahead).saturating_sub(paid_off) / interval;
+        let paid_off =
+            if self.0 > full.saturating_add(CLOCK_DIFFERENCE) { now } else { self.0.clamp(now, full) };
+        let available = (full - paid_off) / interval;
         let granted = u64::from(wanted).min(available);
         let paid_off = paid_off.saturating_add(granted.saturating_mul(interval));
         self.0 = paid_off;
         // One more fits as soon as all of it would be paid off no later than `ahead` from then.
-        let wait = paid_off.saturating_add(interval).saturating_sub(now.saturating_add(ahead));
+        let wait = paid_off.saturating_add(interval).saturating_sub(full);
         let count = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
         Taken {
             granted: count(granted),
@@ -204,9 +208,12 @@ mod tests {
     }
 
     #[test]
-    fn a_meter_whose_clock_was_ahead_is_full_for_one_burst_and_no_longer() {
+    fn a_meter_whose_clock_was_ahead_is_full_for_one_burst_or_new() {
         let (mut meter, limit) = (Meter::default(), limit("10/1"));
         meter.take(limit, 10, NOW_MS + 86_400_000);
+        assert_eq!(meter.take(limit, 10, NOW_MS).granted, 10);
+        let mut meter = Meter::default();
+        meter.take(limit, 10, NOW_MS + 50_000);
         assert_eq!(meter.take(limit, 1, NOW_MS), Taken { granted: 0, remaining: 0, retry_after_ms: 100 });
         assert_eq!(meter.take(limit, 1, NOW_MS + 100).granted, 1);
     }

@@ -17,27 +17,36 @@ pub struct ControlPlane {
     port: u16,
     metrics_port: u16,
     issuer: String,
+    settings: Settings,
     folder: Folder,
     pub database: Database,
 }
+
+/// Variables of the environment, over what tests usually set.
+pub type Settings = Vec<(&'static str, String)>;
 
 impl ControlPlane {
     /// One without an edge: it is its own issuer.
     pub fn start() -> Self {
         let port = free_port();
-        Self::start_at(port, format!("http://127.0.0.1:{port}"))
+        Self::start_at(port, format!("http://127.0.0.1:{port}"), Settings::new())
     }
 
     /// One whose public address is `issuer`, an edge that will be started later.
     pub fn start_behind(issuer: String) -> Self {
-        Self::start_at(free_port(), issuer)
+        Self::start_behind_with(issuer, Settings::new())
     }
 
-    fn start_at(port: u16, issuer: String) -> Self {
+    /// The same with some settings.
+    pub fn start_behind_with(issuer: String, settings: Settings) -> Self {
+        Self::start_at(free_port(), issuer, settings)
+    }
+
+    fn start_at(port: u16, issuer: String, settings: Settings) -> Self {
         let (folder, database) = (Folder::new(), Database::create());
         let metrics_port = free_port();
-        let process = launch(port, metrics_port, &issuer, &folder, &database);
-        Self { process, port, metrics_port, issuer, folder, database }
+        let process = launch(port, metrics_port, &issuer, &settings, &folder, &database);
+        Self { process, port, metrics_port, issuer, settings, folder, database }
     }
 
     pub fn url(&self) -> String {
@@ -99,11 +108,19 @@ impl ControlPlane {
     /// Starts it again over the same database, at the same address, with nothing done in between.
     pub fn start_again(&mut self) {
         self.process.stop();
-        self.process = launch(self.port, self.metrics_port, &self.issuer, &self.folder, &self.database);
+        self.process =
+            launch(self.port, self.metrics_port, &self.issuer, &self.settings, &self.folder, &self.database);
     }
 }
 
-fn launch(port: u16, metrics_port: u16, issuer: &str, folder: &Folder, database: &Database) -> Process {
+fn launch(
+    port: u16,
+    metrics_port: u16,
+    issuer: &str,
+    settings: &Settings,
+    folder: &Folder,
+    database: &Database,
+) -> Process {
     let mut command = Command::new(environment::agentidp());
     command
         .current_dir(folder.path())
@@ -119,7 +136,9 @@ fn launch(port: u16, metrics_port: u16, issuer: &str, folder: &Folder, database:
     for caller in ["ADDRESS", "CLIENT", "FREE", "PRO", "ENTERPRISE"] {
         command.env(format!("AGENTIDP_RATE_LIMIT_{caller}"), "100000/1");
     }
-    if issuer != format!("http://127.0.0.1:{port}") {
+    command.envs(settings.iter().map(|(name, value)| (name, value)));
+    let pushes = settings.iter().any(|(name, _)| *name == "AGENTIDP_EDGE_PUSH_URLS");
+    if issuer != format!("http://127.0.0.1:{port}") && !pushes {
         command.args(["--edge-push-url", &format!("{issuer}/edge/v1/push")]);
     }
     Process::start("the control plane", command, folder.path().join("control-plane.log"))

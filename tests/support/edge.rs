@@ -43,13 +43,39 @@ impl Edge {
         Self::launch(port, control_plane, origin, &Value::Null)
     }
 
+    /// Starts one in whose platform faults can be set, without waiting for knowledge.
+    pub fn start_faulty(port: u16, control_plane: &ControlPlane, origin: &str) -> Self {
+        let mut command = Self::command(port, control_plane, origin, &Value::Null);
+        match environment::edge_host() {
+            Host::Cloudflare => {
+                command.arg("--around").arg(environment::root().join("tests/fault/worker.mjs"))
+            }
+            Host::Spin => command.args(["--faults", "127.0.0.1:0"]),
+        };
+        let log = control_plane.folder().path().join("edge.log");
+        Self { process: Process::start("the edge", command, log), port }
+    }
+
+    /// Sets faults in the platform; which there are is for the host to say.
+    pub async fn set_faults(&self, faults: &Value) {
+        let at = match self.process.ready["faultsUrl"].as_str() {
+            Some(url) => format!("{url}/"),
+            None => format!("{}/.faults", self.url()),
+        };
+        Api::new(&at).json("PUT", "", faults).await.expect(204);
+    }
+
     fn launch(port: u16, control_plane: &ControlPlane, origin: &str, upstreams: &Value) -> Self {
-        let folder = control_plane.folder().path();
-        let command = match environment::edge_host() {
+        let command = Self::command(port, control_plane, origin, upstreams);
+        let log = control_plane.folder().path().join("edge.log");
+        Self { process: Process::start("the edge", command, log), port }
+    }
+
+    fn command(port: u16, control_plane: &ControlPlane, origin: &str, upstreams: &Value) -> Command {
+        match environment::edge_host() {
             Host::Cloudflare => Self::on_cloudflare(port, control_plane, origin, upstreams),
             Host::Spin => Self::on_spin(port, control_plane, origin, upstreams),
-        };
-        Self { process: Process::start("the edge", command, folder.join("edge.log")), port }
+        }
     }
 
     fn on_cloudflare(port: u16, control_plane: &ControlPlane, origin: &str, upstreams: &Value) -> Command {

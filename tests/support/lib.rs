@@ -18,6 +18,7 @@ pub mod control_plane;
 pub mod database;
 pub mod edge;
 pub mod environment;
+pub mod meddler;
 pub mod naughty;
 pub mod openapi;
 pub mod origin;

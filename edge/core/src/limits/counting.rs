@@ -44,8 +44,10 @@ async fn take<H: StoreHost>(host: &H, bucket: &Bucket) -> Result<Taken, StoreErr
         let mut meters: BTreeMap<String, Meter> =
             before.as_deref().and_then(|bytes| serde_json::from_slice(bytes).ok()).unwrap_or_default();
         meters.retain(|_, meter| !meter.is_idle(now_ms));
-        let taken = meters.entry(name.clone()).or_default().take(bucket.limit, 1, now_ms);
-        if taken.granted == 0 {
+        let meter = meters.entry(name.clone()).or_default();
+        let unused = *meter;
+        let taken = meter.take(bucket.limit, 1, now_ms);
+        if *meter == unused {
             return Ok(taken);
         }
         while meters.len() > MAX_METERS

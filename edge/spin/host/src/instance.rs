@@ -10,6 +10,7 @@ use wasmtime_wasi_http::{
     Error as HttpError, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView,
 };
 
+use crate::faults::{Clock, Faults};
 use crate::manifest::{App, default_port};
 use crate::store::Database;
 use bindings::fermyon::spin::variables;
@@ -32,6 +33,7 @@ pub struct Shared {
     pub app: App,
     pub database: Database,
     pub max_memory: usize,
+    pub faults: Arc<Faults>,
 }
 
 pub struct Instance {
@@ -57,7 +59,10 @@ impl Instance {
         Self {
             shared: Arc::clone(shared),
             table: ResourceTable::new(),
-            wasi: WasiCtx::builder().inherit_stderr().build(),
+            wasi: WasiCtx::builder()
+                .inherit_stderr()
+                .wall_clock(Clock(Arc::clone(&shared.faults)))
+                .build(),
             http: WasiHttpCtx::new(),
             hooks: Hooks(Arc::clone(shared)),
         }
@@ -146,6 +151,9 @@ impl store::Host for Instance {
     fn open(&mut self, label: String) -> Result<Result<Resource<Bucket>, store::Error>> {
         if !self.shared.app.stores.contains(&label) {
             return Ok(Err(store::Error::AccessDenied));
+        }
+        if self.shared.faults.store_is_down() {
+            return Ok(Err(store::Error::Other("the store is down".to_owned())));
         }
         Ok(Ok(self.table.push(Bucket(label))?))
     }

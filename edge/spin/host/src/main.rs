@@ -3,6 +3,7 @@
 //! It is not Spin. What it has of Spin is what the edge uses: HTTP triggers (`wasi:http` 0.2), variables, the key-value store with
 //! its atomic operations, and the rules of the manifest about all three.
 
+mod faults;
 mod instance;
 mod manifest;
 mod serve;
@@ -11,12 +12,14 @@ mod store;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result, anyhow};
 use clap::Parser;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::faults::Faults;
 use crate::instance::Shared;
 use crate::manifest::App;
 use crate::serve::Server;
@@ -46,6 +49,9 @@ struct Arguments {
     /// The component, if it is not where the manifest says.
     #[arg(long)]
     component: Option<PathBuf>,
+    /// Where faults are set, for tests; see `faults.rs`.
+    #[arg(long)]
+    faults: Option<SocketAddr>,
     /// Most memory of one instance.
     #[arg(long, default_value_t = 128)]
     max_memory_mib: usize,
@@ -67,7 +73,8 @@ async fn main() -> Result<()> {
     let app = App::read(&arguments.manifest, &variables)?;
     let component = arguments.component.unwrap_or_else(|| app.source.clone());
     let database = Database::open(arguments.store.as_deref()).context("the store cannot be opened")?;
-    let shared = Shared { app, database, max_memory: arguments.max_memory_mib << 20 };
+    let faults = Arc::new(Faults::default());
+    let shared = Shared { app, database, max_memory: arguments.max_memory_mib << 20, faults: Arc::clone(&faults) };
     let server = Server::new(&component, &arguments.cache, shared)
         .map_err(|error| anyhow!("{} cannot be run: {error:?}", component.display()))?;
 
@@ -77,7 +84,11 @@ async fn main() -> Result<()> {
         .await
         .with_context(|| format!("cannot listen at {}", arguments.listen))?;
     let url = format!("http://{}", listener.local_addr()?);
-    println!("{}", serde_json::json!({ "event": "ready", "url": url }));
+    let faults_url = match arguments.faults {
+        Some(address) => Some(faults::listen(address, faults).await?),
+        None => None,
+    };
+    println!("{}", serde_json::json!({ "event": "ready", "url": url, "faultsUrl": faults_url }));
     let end = async {
         tokio::select! {
             _ = terminate.recv() => {}
