@@ -19,25 +19,49 @@ pub struct ControlPlane {
     issuer: String,
     folder: Folder,
     pub database: Database,
+    /// Besides the one at the issuer's address.
+    other_edges: Vec<OtherEdge>,
+}
+
+/// An edge that this control plane lets in by a name and a key of its own, and pushes to.
+#[derive(Debug, Clone)]
+pub struct OtherEdge {
+    pub name: &'static str,
+    pub url: String,
+    key: String,
+}
+
+impl OtherEdge {
+    pub fn new(name: &'static str, url: String) -> Self {
+        Self { name, url, key: format!("{}{}{}", crate::unique(), crate::unique(), crate::unique()) }
+    }
 }
 
 impl ControlPlane {
     /// One without an edge: it is its own issuer.
     pub fn start() -> Self {
         let port = free_port();
-        Self::start_at(port, format!("http://127.0.0.1:{port}"))
+        Self::start_at(port, format!("http://127.0.0.1:{port}"), Vec::new())
     }
 
     /// One whose public address is `issuer`, an edge that will be started later.
     pub fn start_behind(issuer: String) -> Self {
-        Self::start_at(free_port(), issuer)
+        Self::start_at(free_port(), issuer, Vec::new())
     }
 
-    fn start_at(port: u16, issuer: String) -> Self {
+    /// One with other edges besides.
+    pub fn start_behind_several(issuer: String, other_edges: Vec<OtherEdge>) -> Self {
+        Self::start_at(free_port(), issuer, other_edges)
+    }
+
+    fn start_at(port: u16, issuer: String, other_edges: Vec<OtherEdge>) -> Self {
         let (folder, database) = (Folder::new(), Database::create());
         let metrics_port = free_port();
-        let process = launch(port, metrics_port, &issuer, &folder, &database);
-        Self { process, port, metrics_port, issuer, folder, database }
+        for edge in &other_edges {
+            std::fs::write(key_file_of(edge.name, &folder), &edge.key).unwrap();
+        }
+        let process = launch(port, metrics_port, &issuer, &folder, &database, &other_edges);
+        Self { process, port, metrics_port, issuer, folder, database, other_edges }
     }
 
     pub fn url(&self) -> String {
@@ -66,6 +90,11 @@ impl ControlPlane {
 
     pub fn edge_key_file(&self) -> PathBuf {
         self.process.ready("edgeKeyFile").into()
+    }
+
+    /// The file with the key of another edge.
+    pub fn key_file_of(&self, edge: &str) -> PathBuf {
+        key_file_of(edge, &self.folder)
     }
 
     pub fn edge_key(&self) -> String {
@@ -99,11 +128,23 @@ impl ControlPlane {
     /// Starts it again over the same database, at the same address, with nothing done in between.
     pub fn start_again(&mut self) {
         self.process.stop();
-        self.process = launch(self.port, self.metrics_port, &self.issuer, &self.folder, &self.database);
+        let (issuer, folder, database) = (&self.issuer, &self.folder, &self.database);
+        self.process = launch(self.port, self.metrics_port, issuer, folder, database, &self.other_edges);
     }
 }
 
-fn launch(port: u16, metrics_port: u16, issuer: &str, folder: &Folder, database: &Database) -> Process {
+fn key_file_of(edge: &str, folder: &Folder) -> PathBuf {
+    folder.path().join(format!("{edge}-key"))
+}
+
+fn launch(
+    port: u16,
+    metrics_port: u16,
+    issuer: &str,
+    folder: &Folder,
+    database: &Database,
+    other_edges: &[OtherEdge],
+) -> Process {
     let mut command = Command::new(environment::agentidp());
     command
         .current_dir(folder.path())
@@ -117,6 +158,13 @@ fn launch(port: u16, metrics_port: u16, issuer: &str, folder: &Folder, database:
         .env("AGENTIDP_LOG_FORMAT", "json");
     if issuer != format!("http://127.0.0.1:{port}") {
         command.args(["--edge-push-url", &format!("{issuer}/edge/v1/push")]);
+    }
+    if !other_edges.is_empty() {
+        let keys = other_edges.iter().map(|edge| format!("{}:{}", edge.name, edge.key));
+        command.env("AGENTIDP_EDGE_KEYS", keys.collect::<Vec<_>>().join(","));
+    }
+    for edge in other_edges {
+        command.args(["--edge-push-url", &format!("{}/edge/v1/push", edge.url)]);
     }
     Process::start("the control plane", command, folder.path().join("control-plane.log"))
 }

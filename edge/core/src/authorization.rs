@@ -20,20 +20,23 @@ pub enum Presented<'a> {
 pub fn presented(headers: &HeaderMap) -> Result<Presented<'_>, Problem> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let Some(value) = values.next() else { return Ok(Presented::Nothing) };
-    if values.next().is_some() {
-        return Err(Problem::invalid_request("more than one Authorization header")
-            .challenge(&[("error", "invalid_request")]));
-    }
+    let is_one = values.next().is_none();
     // What is not ASCII is no token.
-    let Ok(text) = value.to_str() else { return Ok(Presented::Bearer("")) };
+    let text = value.to_str().unwrap_or("Bearer ");
     // RFC 9110 §11.1: the scheme is compared without case.
-    Ok(match text.split_once(' ') {
+    let presented = match text.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
             Presented::Bearer(token.trim_start_matches(' '))
         }
         Some((scheme, _)) if scheme.eq_ignore_ascii_case("basic") => Presented::Basic,
         _ => Presented::Nothing,
-    })
+    };
+    // Some hosts join headers of one name with commas (RFC 9110 §5.3). Neither a token nor Basic credentials hold one.
+    if !is_one || (presented != Presented::Nothing && text.contains(',')) {
+        return Err(Problem::invalid_request("more than one Authorization header")
+            .challenge(&[("error", "invalid_request")]));
+    }
+    Ok(presented)
 }
 
 #[cfg(test)]
@@ -68,6 +71,9 @@ mod tests {
     fn two_headers_attack_neither_is_believed() {
         assert_eq!(read(&["Bearer a", "Bearer b"]), None);
         assert_eq!(read(&["Basic eA==", "Bearer b"]), None);
+        for joined in ["Bearer a, Bearer b", "Bearer a,b", "Basic eA==, Bearer b"] {
+            assert_eq!(read(&[joined]), None, "{joined}");
+        }
     }
 
     #[test]
