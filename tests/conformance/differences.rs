@@ -12,3 +12,24 @@ pub fn shows_connection_header() -> bool {
 pub fn passes_web_sockets() -> bool {
     edge_host() != Host::Spin
 }
+
+/// A Spin instance lives for one request, and what needs no knowledge does not load it: such answers say no age, and sequence 0.
+pub fn knows_without_looking(host: Host) -> bool {
+    host != Host::Spin
+}
+
+/// Cases of the table to which the hosts give different answers, each with the reason.
+pub fn of_answers() -> &'static [(&'static str, &'static str)] {
+    &[
+        ("FOO /verify", "workerd knows no other methods than the registered ones, and refuses them itself"),
+        (
+            "a way up out of /verify/",
+            "workerd resolves dots in a path, escaped or not, before the worker sees it",
+        ),
+        (
+            "an escaped way up out of /verify/",
+            "workerd resolves dots in a path, escaped or not, before the worker sees it",
+        ),
+        ("Traefik: a client that takes gzip", "workerd compresses answers, as Cloudflare does"),
+    ]
+}
