@@ -1,7 +1,7 @@
 //! `/verify` as proxies ask it, with what each sends along.
 
 use super::verify::{accepted, too_little};
-use crate::table::case::{Case, Request, ask, bad_token, case, get, no_token};
+use crate::table::case::{Case, Request, ask, bad_token, case, get, no_token, status};
 use crate::table::scene::Scene;
 
 pub fn cases(scene: &Scene) -> Vec<Case> {
@@ -64,7 +64,7 @@ fn traefik(scene: &Scene) -> Vec<Case> {
         ])
     };
     let mut cases = questions(scene, "Traefik", asked);
-    let compressed = no_token().header("content-encoding", "gzip").body_varies();
+    let compressed = status(401).header("content-encoding", "gzip").has("www-authenticate");
     let case =
         case("Traefik: a client that takes gzip", asked().header("accept-encoding", "gzip"), compressed);
     cases.push(case.but_on_spin(no_token()));
