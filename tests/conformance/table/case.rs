@@ -80,7 +80,7 @@ impl Request {
 
     pub fn body(mut self, content_type: &str, body: impl AsRef<[u8]>) -> Self {
         self.headers.retain(|(name, _)| name != "content-length");
-        self.body = body.as_ref().to_owned();
+        self.body = Vec::from(body.as_ref());
         let length = self.body.len().to_string();
         self.header("content-type", content_type).header("content-length", length)
     }

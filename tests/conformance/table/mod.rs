@@ -77,7 +77,9 @@ async fn every_case_is_answered_as_it_must_be_and_alike_on_both_hosts() {
     for (case, (faults, _)) in judged.iter().filter(|(_, (faults, _))| !faults.is_empty()) {
         failed += 1;
         println!("✗ {} ({} {:.80})", case.name, case.request.method, case.request.target);
-        faults.iter().for_each(|fault| println!("    {fault:.1200}"));
+        for fault in faults {
+            println!("    {fault:.1200}");
+        }
     }
     let differences = judged.iter().filter(|(_, (_, differs))| *differs).count();
     let summary = format!("{} cases × 2 hosts, {differences} differences", cases.len());

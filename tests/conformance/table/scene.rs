@@ -10,7 +10,7 @@ use agentidp_tests::control_plane::OtherEdge;
 use agentidp_tests::edge::Setting;
 use agentidp_tests::environment::Host;
 use agentidp_tests::process::free_port;
-use agentidp_tests::{Agent, Api, ControlPlane, Edge, Tenant, eventually};
+use agentidp_tests::{Agent, Api, ControlPlane, Edge, Tenant, eventually, now};
 use ed25519_dalek::{Signer as _, SigningKey};
 use serde_json::{Value, json};
 
@@ -165,26 +165,27 @@ impl Scene {
         })
     }
 
-    pub fn header(&self) -> Value {
-        json!({"alg": "EdDSA", "kid": KID, "typ": "at+jwt"})
-    }
-
     /// A signed token with these claims besides the usual ones, or instead of them.
     pub fn token_with(&self, claims: &[(&str, Value)]) -> String {
-        self.key.token(&self.header(), &with(self.claims(), claims))
+        self.key.token(&header(), &with(self.claims(), claims))
     }
 
     pub fn token_without(&self, claim: &str) -> String {
-        self.key.token(&self.header(), &without(self.claims(), claim))
+        self.key.token(&header(), &without(self.claims(), claim))
     }
 
     pub fn token_with_header(&self, members: &[(&str, Value)]) -> String {
-        self.key.token(&with(self.header(), members), &self.claims())
+        self.key.token(&with(header(), members), &self.claims())
     }
 
     pub fn token_without_header(&self, member: &str) -> String {
-        self.key.token(&without(self.header(), member), &self.claims())
+        self.key.token(&without(header(), member), &self.claims())
     }
+}
+
+/// The header of its own tokens.
+pub fn header() -> Value {
+    json!({"alg": "EdDSA", "kid": KID, "typ": "at+jwt"})
 }
 
 fn with(mut object: Value, members: &[(&str, Value)]) -> Value {
@@ -197,11 +198,6 @@ fn with(mut object: Value, members: &[(&str, Value)]) -> Value {
 fn without(mut object: Value, member: &str) -> Value {
     object.as_object_mut().unwrap().remove(member);
     object
-}
-
-/// In Unix seconds.
-pub fn now() -> i64 {
-    time::OffsetDateTime::now_utc().unix_timestamp()
 }
 
 pub const KID: &str = "the-tests-own";

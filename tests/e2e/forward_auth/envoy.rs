@@ -22,7 +22,7 @@ fn cluster(name: &str, url: &str) -> String {
 
 fn start(port: u16, origin: &str, edge: &str, folder: &Path) -> Process {
     let filters = set(&snippet("yaml", "ext_authz"), EDGE, edge);
-    let filters = filters.lines().map(|line| format!("          {line}\n")).collect::<String>();
+    let filters = format!("          {}\n", filters.trim_end().replace('\n', "\n          "));
     let text = format!(
         r#"static_resources:
   listeners:

@@ -1,10 +1,11 @@
 //! Well-signed tokens whose claims are not as they must be (RFC 7519 §4, RFC 9068 §2.2).
 
+use agentidp_tests::now;
 use serde_json::{Value, json};
 
 use super::verify::{WRONG_AUDIENCE, accepted};
 use crate::table::case::{Case, bad_token, case, get, status};
-use crate::table::scene::{Scene, now};
+use crate::table::scene::{Scene, header};
 
 const NO_OBJECT: &str = "the token's claims are not a JSON object with unique members";
 const EXPIRED: &str = "the token has expired";
@@ -31,7 +32,7 @@ pub fn cases(scene: &Scene) -> Vec<Case> {
     for (what, claims, why) in wrong(scene) {
         cases.push(refused(what, &scene.token_with(&claims), why));
     }
-    let header = scene.header().to_string();
+    let header = header().to_string();
     let twice = scene.claims().to_string().replacen('{', r#"{"scope":"admin:orgs","#, 1);
     for (what, claims) in
         [("no JSON", "nonsense"), ("an array", "[]"), ("a member twice", &twice), ("null", "null")]

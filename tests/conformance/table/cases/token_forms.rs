@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::verify::accepted;
 use crate::table::case::{Case, bad_token, case, get};
-use crate::table::scene::{KID, Scene};
+use crate::table::scene::{KID, Scene, header};
 
 const NOT_THREE_PARTS: &str = "the token is not three base64url parts separated by dots";
 const NO_OBJECT: &str = "the token's header is not a JSON object with unique members";
@@ -79,7 +79,7 @@ fn headers(scene: &Scene) -> Vec<Bad<'static>> {
             },
             NO_OBJECT,
         ),
-        ("header has more behind its end", of(&format!("{}x", scene.header())), NO_OBJECT),
+        ("header has more behind its end", of(&format!("{}x", header())), NO_OBJECT),
         ("header is empty", of("{}"), ALGORITHM),
         ("typ JWT", with("typ", "JWT".into()), WRONG_TYPE),
         ("typ of the feed", with("typ", "agentidp-feed+jwt".into()), WRONG_TYPE),
