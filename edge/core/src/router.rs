@@ -16,13 +16,13 @@ use crate::{
 
 /// The path every request of a protected API causes a request to.
 pub const VERIFY_PATH: &str = "/verify";
+/// All that is read of such a request besides its method and target, for hosts on which reading a header costs something.
+pub const HEADERS_OF_VERIFY: [HeaderName; 2] = [AUTHORIZATION, request_id::HEADER];
 
 /// Whether a path is that, or is that with the path of the original request behind it.
 pub fn is_verify_path(path: &str) -> bool {
     path.strip_prefix(VERIFY_PATH).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
-/// All that is read of such a request besides its method and target, for hosts on which reading a header costs something.
-pub const HEADERS_OF_VERIFY: [HeaderName; 2] = [AUTHORIZATION, request_id::HEADER];
 
 /// Whether a request is one of those, and not one to the same path of an API behind the gateway.
 pub fn is_verify(node: &Node, uri: &Uri) -> bool {
