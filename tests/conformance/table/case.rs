@@ -165,18 +165,18 @@ pub fn api_error(status_code: u16, code: &str) -> Expected {
 
 /// RFC 6750 §3.1, for a token that is not good.
 pub fn bad_token(description: &str) -> Expected {
-    let challenge = format!(
-        r#"Bearer realm="agentidp", error="invalid_token", error_description="{}""#,
-        description.replace('"', "'")
-    );
-    oauth_error(401, "invalid_token", description).header("www-authenticate", challenge).lacks("x-agent-id")
+    oauth_error(401, "invalid_token", description)
+        .header("www-authenticate", challenge(description))
+        .lacks("x-agent-id")
 }
 
 /// The same, of the management API.
 pub fn bad_token_for_the_api(description: &str) -> Expected {
-    let challenge =
-        format!(r#"Bearer realm="agentidp", error="invalid_token", error_description="{description}""#);
-    api_error(401, "INVALID_TOKEN").header("www-authenticate", challenge)
+    api_error(401, "INVALID_TOKEN").header("www-authenticate", challenge(description))
+}
+
+fn challenge(description: &str) -> String {
+    format!(r#"Bearer realm="agentidp", error="invalid_token", error_description="{description}""#)
 }
 
 /// For whoever showed no token.
@@ -232,6 +232,7 @@ impl Expected {
         self
     }
 
+    /// By the host, before the edge was asked.
     pub fn by_the_host(mut self) -> Self {
         self.is_the_edges = false;
         self
