@@ -61,7 +61,10 @@ async fn envoy_lets_through_what_the_edge_lets_through() {
         assert_eq!(refused.header("www-authenticate"), Some(r#"Bearer realm="agentidp""#), "{method}");
     }
     scene.ask("PUT", Some("nonsense")).await.expect(401);
-    scene.ask("PUT", Some(&too_little)).await.expect(403);
+    let (_, nothing) = scene.agent(&[], &issuer).await;
+    for token in [&too_little, &nothing] {
+        scene.ask("PUT", Some(token)).await.expect(403);
+    }
     assert!(scene.origin.heard().is_empty(), "the API was reached");
 
     scene.is_passed_on(&agent, &token).await;

@@ -75,7 +75,7 @@ impl Scene {
         let request = api
             .request(method, "/orders/1?scope=admin:orgs&x=1")
             .header("x-agent-id", "0198c5a4-0000-7000-8000-00000000000a")
-            .header("x-agent-scopes", "admin:orgs")
+            .header("x-agent-scopes", "admin:orgs agents:read")
             .header("x-agent-organization", "0198c5a4-0000-7000-8000-0000000000f0")
             .header("x_agent_id", "0198c5a4-0000-7000-8000-00000000000a");
         api.send(request).await
