@@ -21,5 +21,6 @@ mod introspection;
 mod outages;
 mod proxy;
 mod revocation;
+mod table;
 mod tokens;
 mod verify;

@@ -8,5 +8,6 @@
     reason = "tests fail by panicking"
 )]
 
+mod forward_auth;
 mod main_job;
 mod third_parties;

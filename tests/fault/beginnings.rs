@@ -25,13 +25,13 @@ pub async fn rows(table: &mut Table, scene: &mut Scene) {
             Table::row("cold start, with KV alone", "the same, and the hub's storage is lost", expected);
         // One that has just begun puts into KV at once what it knows.
         begin_again(scene).await;
-        let kv = scene.control_plane.folder().path().join("edge/kv");
+        let kv = own(scene, "workerd/kv");
         eventually("KV holds a snapshot", Duration::from_secs(15), async || {
             scene.reader().get("/verify").await;
             has_files(&kv).then_some(())
         })
         .await;
-        begin_anew(scene, &["edge/hub"]).await;
+        begin_anew(scene, &["workerd/hub"]).await;
         scene.watch(&mut row, 15, USUAL).await;
         scene.recover().await;
         table.add(row);
@@ -39,7 +39,7 @@ pub async fn rows(table: &mut Table, scene: &mut Scene) {
 
     let mut row =
         Table::row("cold start, with nothing", "the same, and everything kept is lost", NOTHING_KNOWN.text());
-    begin_anew(scene, &["edge", "store.sqlite", "store.sqlite-wal", "store.sqlite-shm"]).await;
+    begin_anew(scene, &["workerd", "store.sqlite", "store.sqlite-wal", "store.sqlite-shm"]).await;
     scene.watch(&mut row, 15, NOTHING_KNOWN).await;
     for path in
         ["/.well-known/jwks.json", "/.well-known/openid-configuration", "/health/ready", "/api/v1/agents"]
@@ -51,12 +51,17 @@ pub async fn rows(table: &mut Table, scene: &mut Scene) {
     table.add(row);
 }
 
+/// A file or folder of the edge.
+fn own(scene: &Scene, name: &str) -> PathBuf {
+    scene.control_plane.of_edge(scene.control_plane.edge_name(), name)
+}
+
 /// Ends the edge, loses some of what it kept, and starts it while the feed cannot be had.
 async fn begin_anew(scene: &mut Scene, lost: &[&str]) {
     scene.set_feed(&Fault::Status(500));
     scene.edge.stop();
     for name in lost {
-        let path = scene.control_plane.folder().path().join(name);
+        let path = own(scene, name);
         let _ = fs::remove_dir_all(&path);
         let _ = fs::remove_file(&path);
     }
@@ -66,7 +71,7 @@ async fn begin_anew(scene: &mut Scene, lost: &[&str]) {
 /// Restarts the edge with nothing kept and everything at hand.
 async fn begin_again(scene: &mut Scene) {
     scene.edge.stop();
-    let _ = fs::remove_dir_all(scene.control_plane.folder().path().join("edge"));
+    let _ = fs::remove_dir_all(own(scene, "workerd"));
     start(scene).await;
     scene.recover().await;
 }

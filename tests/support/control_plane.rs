@@ -20,6 +20,22 @@ pub struct ControlPlane {
     settings: Settings,
     folder: Folder,
     pub database: Database,
+    /// Besides the one at the issuer's address.
+    other_edges: Vec<OtherEdge>,
+}
+
+/// An edge that this control plane lets in by a name and a key of its own, and pushes to.
+#[derive(Debug, Clone)]
+pub struct OtherEdge {
+    pub name: &'static str,
+    pub url: String,
+    key: String,
+}
+
+impl OtherEdge {
+    pub fn new(name: &'static str, url: String) -> Self {
+        Self { name, url, key: format!("{}{}{}", crate::unique(), crate::unique(), crate::unique()) }
+    }
 }
 
 /// Variables of the environment, over what tests usually set.
@@ -29,7 +45,7 @@ impl ControlPlane {
     /// One without an edge: it is its own issuer.
     pub fn start() -> Self {
         let port = free_port();
-        Self::start_at(port, format!("http://127.0.0.1:{port}"), Settings::new())
+        Self::start_at(port, format!("http://127.0.0.1:{port}"), Settings::new(), Vec::new())
     }
 
     /// One whose public address is `issuer`, an edge that will be started later.
@@ -39,14 +55,22 @@ impl ControlPlane {
 
     /// The same with some settings.
     pub fn start_behind_with(issuer: String, settings: Settings) -> Self {
-        Self::start_at(free_port(), issuer, settings)
+        Self::start_at(free_port(), issuer, settings, Vec::new())
     }
 
-    fn start_at(port: u16, issuer: String, settings: Settings) -> Self {
+    /// One with other edges besides.
+    pub fn start_behind_several(issuer: String, other_edges: Vec<OtherEdge>) -> Self {
+        Self::start_at(free_port(), issuer, Settings::new(), other_edges)
+    }
+
+    fn start_at(port: u16, issuer: String, settings: Settings, other_edges: Vec<OtherEdge>) -> Self {
         let (folder, database) = (Folder::new(), Database::create());
         let metrics_port = free_port();
-        let process = launch(port, metrics_port, &issuer, &settings, &folder, &database);
-        Self { process, port, metrics_port, issuer, settings, folder, database }
+        for edge in &other_edges {
+            std::fs::write(key_file_of(edge.name, &folder), &edge.key).unwrap();
+        }
+        let process = launch(port, metrics_port, &issuer, &settings, &folder, &database, &other_edges);
+        Self { process, port, metrics_port, issuer, settings, folder, database, other_edges }
     }
 
     pub fn url(&self) -> String {
@@ -65,6 +89,11 @@ impl ControlPlane {
         &self.folder
     }
 
+    /// A file or folder of an edge of this control plane.
+    pub fn of_edge(&self, edge: &str, name: &str) -> PathBuf {
+        self.folder.path().join(format!("{edge}-{name}"))
+    }
+
     pub fn feed_public_keys(&self) -> String {
         self.process.ready["feedPublicKeys"].to_string()
     }
@@ -75,6 +104,11 @@ impl ControlPlane {
 
     pub fn edge_key_file(&self) -> PathBuf {
         self.process.ready("edgeKeyFile").into()
+    }
+
+    /// The file with the key of another edge.
+    pub fn key_file_of(&self, edge: &str) -> PathBuf {
+        key_file_of(edge, &self.folder)
     }
 
     pub fn edge_key(&self) -> String {
@@ -108,9 +142,14 @@ impl ControlPlane {
     /// Starts it again over the same database, at the same address, with nothing done in between.
     pub fn start_again(&mut self) {
         self.process.stop();
+        let (issuer, settings, folder) = (&self.issuer, &self.settings, &self.folder);
         self.process =
-            launch(self.port, self.metrics_port, &self.issuer, &self.settings, &self.folder, &self.database);
+            launch(self.port, self.metrics_port, issuer, settings, folder, &self.database, &self.other_edges);
     }
+}
+
+fn key_file_of(edge: &str, folder: &Folder) -> PathBuf {
+    folder.path().join(format!("{edge}-key"))
 }
 
 fn launch(
@@ -120,6 +159,7 @@ fn launch(
     settings: &Settings,
     folder: &Folder,
     database: &Database,
+    other_edges: &[OtherEdge],
 ) -> Process {
     let mut command = Command::new(environment::agentidp());
     command
@@ -140,6 +180,13 @@ fn launch(
     let pushes = settings.iter().any(|(name, _)| *name == "AGENTIDP_EDGE_PUSH_URLS");
     if issuer != format!("http://127.0.0.1:{port}") && !pushes {
         command.args(["--edge-push-url", &format!("{issuer}/edge/v1/push")]);
+    }
+    if !other_edges.is_empty() {
+        let keys = other_edges.iter().map(|edge| format!("{}:{}", edge.name, edge.key));
+        command.env("AGENTIDP_EDGE_KEYS", keys.collect::<Vec<_>>().join(","));
+    }
+    for edge in other_edges {
+        command.args(["--edge-push-url", &format!("{}/edge/v1/push", edge.url)]);
     }
     Process::start("the control plane", command, folder.path().join("control-plane.log"))
 }

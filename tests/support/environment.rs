@@ -69,6 +69,16 @@ pub fn python() -> PathBuf {
     path("AGENTIDP_PYTHON", || "python3".into())
 }
 
+/// `AGENTIDP_NGINX`: nginx with its module `auth_request`.
+pub fn nginx() -> PathBuf {
+    path("AGENTIDP_NGINX", || "nginx".into())
+}
+
+/// `AGENTIDP_ENVOY`: Envoy.
+pub fn envoy() -> PathBuf {
+    path("AGENTIDP_ENVOY", || "envoy".into())
+}
+
 /// `TEST_DATABASE_URL`: a PostgreSQL superuser, whose cluster may be filled with databases.
 pub fn database_url() -> String {
     env::var("TEST_DATABASE_URL").ok().filter(|url| !url.is_empty()).unwrap_or_else(|| {

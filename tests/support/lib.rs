@@ -53,6 +53,11 @@ pub async fn eventually<T, F: Future<Output = Option<T>>>(
     }
 }
 
+/// In Unix seconds.
+pub fn now() -> i64 {
+    time::OffsetDateTime::now_utc().unix_timestamp()
+}
+
 /// A short text no other test has: names, slugs, addresses.
 pub fn unique() -> String {
     let mut bytes = [0; 6];

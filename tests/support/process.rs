@@ -37,13 +37,13 @@ impl Drop for Folder {
     }
 }
 
-/// A running program that announced itself with a line of JSON on its standard output.
+/// A running program.
 #[derive(Debug)]
 pub struct Process {
     name: &'static str,
     child: Child,
     log: PathBuf,
-    /// What it announced.
+    /// What it announced on its standard output when it was ready.
     pub ready: Value,
 }
 
@@ -61,6 +61,18 @@ impl Process {
         let mut process = Self { name, child, log, ready: Value::Null };
         process.ready = process.wait_ready(&lines);
         process
+    }
+
+    /// Starts a program of others, which does not say when it is ready. All its output goes to `log`.
+    pub fn start_silent(name: &'static str, mut command: Command, log: PathBuf) -> Self {
+        let output = File::options().create(true).append(true).open(&log).unwrap();
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(output.try_clone().unwrap())
+            .stderr(output)
+            .spawn()
+            .unwrap_or_else(|error| panic!("{name} does not start: {error} ({command:?})"));
+        Self { name, child, log, ready: Value::Null }
     }
 
     fn wait_ready(&mut self, lines: &Receiver<String>) -> Value {

@@ -24,6 +24,25 @@ impl RawAnswer {
     }
 }
 
+/// Sends a request and reads until what came is `whole`, or the server closes the connection.
+pub async fn ask(base: &str, request: &[u8], whole: impl Fn(&[u8]) -> bool) -> Vec<u8> {
+    let mut stream = TcpStream::connect(base.trim_start_matches("http://")).await.unwrap();
+    let mut answer = vec![];
+    let exchange = async {
+        // A server that has seen enough may answer before it has read everything.
+        let _ = stream.write_all(request).await;
+        let mut buffer = vec![0; 65_536];
+        while let Ok(count @ 1..) = stream.read(&mut buffer).await {
+            answer.extend_from_slice(&buffer[..count]);
+            if whole(&answer) {
+                break;
+            }
+        }
+    };
+    let _ = timeout(PATIENCE, exchange).await;
+    answer
+}
+
 /// Sends pieces one after another and reads until the server closes the connection.
 pub async fn send(base: &str, pieces: impl IntoIterator<Item = impl AsRef<[u8]>>) -> RawAnswer {
     let address = base.trim_start_matches("http://");

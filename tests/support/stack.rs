@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::edge::Setting;
 use crate::process::free_port;
 use crate::relay::{Relay, Wire};
 use crate::{Api, ControlPlane, Edge, Tenant};
@@ -31,7 +32,8 @@ impl Stack {
         let upstreams = upstreams(&url);
         let control_plane = ControlPlane::start_behind(url);
         let relay = Relay::to(&control_plane.url()).await;
-        let edge = Edge::start_in_front_of(port, &control_plane, relay.url(), &upstreams).await;
+        let setting = Setting { upstreams, ..Setting::new(port, &control_plane, relay.url()) };
+        let edge = Edge::start_with(setting).await;
         Self { edge, control_plane, relay }
     }
 

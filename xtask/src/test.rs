@@ -1,9 +1,10 @@
 //! `cargo xtask test`: every suite, with what it needs, and a table of the results.
 
-use std::env;
 use std::path::PathBuf;
 use std::process::Command;
+
 use std::time::{Duration, Instant};
+use std::{env, fs};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
@@ -18,6 +19,10 @@ const PACKAGES: [&str; 5] = ["agentidp-shared", "agentidp-edge-core", "agentidp"
 /// What only the components that ship switch on.
 const FEATURES: [&str; 2] = ["--features", "agentidp-edge-core/rego"];
 
+const CONFORMANCE: &str = "package(=agentidp-tests) & binary(=conformance)";
+/// The test of [`Suite::Table`].
+const TABLE: &str = "table::every_case_is_answered_as_it_must_be_and_alike_on_both_hosts";
+
 /// What `shared` must build for: the edge's hosts.
 const WASM_TARGETS: [&str; 3] = ["wasm32-unknown-unknown", "wasm32-wasip1", "wasm32-wasip2"];
 
@@ -30,6 +35,9 @@ enum Suite {
     Db,
     /// The edge's HTTP contract, on each of its hosts.
     Conformance,
+    /// The table of cases, asked of both hosts at once.
+    #[value(skip)]
+    Table,
     /// What crosses rooms, and third-party clients.
     E2e,
 }
@@ -110,14 +118,38 @@ impl Test {
                     let variables: Vec<_> =
                         variables.iter().cloned().chain([("AGENTIDP_EDGE_HOST", "spin".into())]).collect();
                     table.take("conformance (spin)", || runner.run(Suite::Conformance, &variables))?;
+                    if let Some(Some(summary)) =
+                        table.value("conformance (table)", || compare(&runner, &variables))?
+                    {
+                        table.notes.push(summary);
+                    }
                 }
             }
             if self.wants(Suite::E2e) {
+                let Some(proxies) = table.value("proxies", proxies)? else { return database.stop() };
+                variables.extend(proxies);
                 table.take("e2e", || runner.run(Suite::E2e, &variables))?;
             }
         }
         database.stop()
     }
+}
+
+/// Asks both hosts, and says what came of it in a line. Nothing if the cases were not among what was to be tested.
+fn compare(runner: &Runner, variables: &[(&'static str, PathBuf)]) -> Result<Option<String>> {
+    let file = env::temp_dir().join(format!("agentidp-table-{}", std::process::id()));
+    let variables: Vec<_> =
+        variables.iter().cloned().chain([("AGENTIDP_TABLE_SUMMARY", file.clone())]).collect();
+    runner.run(Suite::Table, &variables)?;
+    let Ok(summary) = fs::read_to_string(&file) else { return Ok(None) };
+    fs::remove_file(&file)?;
+    ui::say(&summary);
+    Ok(Some(summary))
+}
+
+/// Proxies of others, which ask the edge.
+fn proxies() -> Result<[(&'static str, PathBuf); 2]> {
+    Ok([("AGENTIDP_NGINX", tools::nginx()?), ("AGENTIDP_ENVOY", tools::envoy()?)])
 }
 
 /// Builds the edge for Spin and what runs it.
@@ -190,13 +222,18 @@ impl Runner {
         let selection = match suite {
             Suite::Unit => "not (package(=agentidp-tests) | (package(=agentidp) & kind(test)))",
             Suite::Db => "package(=agentidp) & kind(test)",
-            Suite::Conformance => "package(=agentidp-tests) & binary(=conformance)",
+            Suite::Conformance => &format!("{CONFORMANCE} & not test(={TABLE})"),
+            Suite::Table => &format!("{CONFORMANCE} & test(={TABLE})"),
             Suite::E2e => "package(=agentidp-tests) & not binary(=conformance)",
         };
         let mut command = run::cargo();
         command.args(["nextest", "run", "--no-fail-fast"]);
         command.args(PACKAGES.iter().flat_map(|package| ["--package", package])).args(FEATURES);
         command.args(["-E", selection]).args(&self.arguments);
+        if !self.arguments.is_empty() {
+            // A filter may name tests of one suite only.
+            command.arg("--no-tests=pass");
+        }
         command
     }
 
@@ -226,7 +263,11 @@ impl Runner {
                 test(&["-p", "agentidp", "--lib", "--bins"]),
             ],
             Suite::Db => vec![test(&["-p", "agentidp", "--test", "*"])],
-            Suite::Conformance => vec![test(&["-p", "agentidp-tests", "--test", "conformance"])],
+            Suite::Conformance | Suite::Table => {
+                let mut command = test(&["-p", "agentidp-tests", "--test", "conformance"]);
+                command.args(if suite == Suite::Table { ["--exact", TABLE] } else { ["--skip", TABLE] });
+                vec![command]
+            }
             Suite::E2e => other_tests()?
                 .iter()
                 .map(|name| test(&["-p", "agentidp-tests", "--test", name]))
@@ -259,6 +300,8 @@ fn other_tests() -> Result<Vec<String>> {
 #[derive(Default)]
 struct Table {
     rows: Vec<(&'static str, Duration, Option<String>)>,
+    /// What else is to be said at the end.
+    notes: Vec<String>,
 }
 
 impl Table {
@@ -294,6 +337,9 @@ impl Table {
         }
         let total = self.rows.iter().map(|(_, took, _)| *took).sum();
         ui::say(format_args!("  {:<26} {:<7} {:>12}", "", "", ui::human(total)));
+        for note in &self.notes {
+            ui::say(format_args!("  {note}"));
+        }
     }
 }
 

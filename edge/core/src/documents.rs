@@ -6,14 +6,14 @@ use std::rc::Rc;
 use agentidp_shared::did;
 use agentidp_shared::discovery::{authorization_server_metadata, protected_resource_metadata};
 use agentidp_shared::state::State;
-use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, ETAG};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, request};
 use serde_json::Value;
 
 use crate::errors::Problem;
+use crate::etag;
 use crate::host::Host;
 use crate::node::Node;
-use crate::{etag, methods};
 
 /// How long a document may be used without asking again. Of keys: shorter than a new key is published before it signs.
 const CACHE_FOR: &str = "public, max-age=5";
@@ -86,7 +86,6 @@ pub fn get_document<H: Host>(
     request: &request::Parts,
     kind: Kind,
 ) -> Result<Response<Vec<u8>>, Problem> {
-    methods::only_read(&request.method)?;
     let document = node.knowledge.with(|state| {
         // Keys this old may have been withdrawn long ago.
         let usable = state.age_ms(host.now_ms()) <= state.issuer.freshness.stale_if_error_ms;
@@ -96,7 +95,7 @@ pub fn get_document<H: Host>(
     answer(&request.headers, kind.media_type(), &document.body, &document.tag)
 }
 
-/// A public document, or 304 for whoever has it. Anyone may read it, scripts of any web page included.
+/// A public document, or 304 for whoever has it.
 pub fn answer(
     asked: &HeaderMap,
     media_type: &'static str,
@@ -116,6 +115,5 @@ pub fn answer(
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static(CACHE_FOR));
     headers.insert(ETAG, tag);
-    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     Ok(response)
 }

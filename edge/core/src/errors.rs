@@ -8,6 +8,7 @@ use http::{HeaderName, HeaderValue, Response, StatusCode};
 use serde_json::json;
 
 use crate::host::{BodyError, OriginError};
+use crate::router::is_verify_path;
 
 /// What the realm of every challenge is called.
 pub const REALM: &str = "agentidp";
@@ -21,7 +22,7 @@ pub enum Shape {
 
 impl Shape {
     pub fn of(path: &str) -> Self {
-        let oauth = path == "/verify"
+        let oauth = is_verify_path(path)
             || path == "/api/v1/token"
             || path.starts_with("/oauth2/")
             || path.starts_with("/api/v1/token/");
@@ -177,10 +178,17 @@ mod tests {
 
     #[test]
     fn protocol_endpoints_speak_oauth_and_the_rest_does_not() {
-        for path in ["/verify", "/oauth2/token", "/api/v1/token", "/api/v1/token/introspect"] {
+        for path in [
+            "/verify",
+            "/verify/",
+            "/verify/a/b",
+            "/oauth2/token",
+            "/api/v1/token",
+            "/api/v1/token/introspect",
+        ] {
             assert_eq!(Shape::of(path), Shape::OAuth, "{path}");
         }
-        for path in ["/", "/verify/", "/oauth2", "/api/v1/tokens", "/api/v1/agents", "/health/ready"] {
+        for path in ["/", "/verifyx", "/oauth2", "/api/v1/tokens", "/api/v1/agents", "/health/ready"] {
             assert_eq!(Shape::of(path), Shape::Management, "{path}");
         }
     }

@@ -7,6 +7,7 @@
 mod agent_did;
 mod authorization;
 pub mod config;
+mod cors;
 mod documents;
 mod errors;
 mod etag;

@@ -4,7 +4,7 @@ use http::Method;
 
 use crate::errors::Problem;
 
-/// For documents: GET and HEAD.
+/// GET and HEAD.
 pub fn only_read(method: &Method) -> Result<(), Problem> {
     match *method {
         Method::GET | Method::HEAD => Ok(()),

@@ -10,16 +10,23 @@ use crate::errors::{Problem, Shape};
 use crate::host::Host;
 use crate::knowledge::Source as _;
 use crate::node::Node;
-use crate::{agent_did, documents, gateway, headers, health, introspect, proxy, push, request_id, verify};
+use crate::{
+    agent_did, cors, documents, gateway, headers, health, introspect, proxy, push, request_id, verify,
+};
 
 /// The path every request of a protected API causes a request to.
 pub const VERIFY_PATH: &str = "/verify";
 /// All that is read of such a request besides its method and target, for hosts on which reading a header costs something.
 pub const HEADERS_OF_VERIFY: [HeaderName; 2] = [AUTHORIZATION, request_id::HEADER];
 
+/// Whether a path is that, or is that with the path of the original request behind it.
+pub fn is_verify_path(path: &str) -> bool {
+    path.strip_prefix(VERIFY_PATH).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 /// Whether a request is one of those, and not one to the same path of an API behind the gateway.
 pub fn is_verify(node: &Node, uri: &Uri) -> bool {
-    uri.path() == VERIFY_PATH && matches!(gateway::find(node.config.upstreams(), uri), Ok(None))
+    is_verify_path(uri.path()) && matches!(gateway::find(node.config.upstreams(), uri), Ok(None))
 }
 
 /// Answers a request. Its URI is absolute.
@@ -67,11 +74,11 @@ async fn route<H: Host>(
         return Err(Problem::no_state());
     }
     let host = &**host;
+    if is_verify_path(path) {
+        let (parts, _) = request.into_parts();
+        return verify::verify_token(node, host, &parts).await.map(Routed::Own);
+    }
     match path {
-        VERIFY_PATH => {
-            let (parts, _) = request.into_parts();
-            return verify::verify_token(node, host, &parts).await.map(Routed::Own);
-        }
         "/health/ready" => {
             return health::get_readiness(node, host, &request.into_parts().0).map(Routed::Own);
         }
@@ -81,11 +88,14 @@ async fn route<H: Host>(
         _ => {}
     }
     if let Some(kind) = Kind::at(path) {
-        return documents::get_document(node, host, &request.into_parts().0, kind).map(Routed::Own);
+        let (parts, _) = request.into_parts();
+        let document = async { documents::get_document(node, host, &parts, kind) };
+        return cors::document(&parts.method, document).await.map(Routed::Own);
     }
     if let Some(agent) = agent_did::unverified_agent_at(path).map(str::to_owned) {
         let (parts, _) = request.into_parts();
-        return agent_did::get_agent_did(node, host, &parts, request_id, &agent).await.map(Routed::Own);
+        let document = agent_did::get_agent_did(node, host, &parts, request_id, &agent);
+        return cors::document(&parts.method, document).await.map(Routed::Own);
     }
     proxy::forward(node, host, request, request_id).await.map(Routed::Forwarded)
 }

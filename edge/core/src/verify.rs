@@ -1,5 +1,8 @@
 //! `/verify`: forward authentication for a proxy in front of somebody's API (nginx `auth_request`, Traefik `ForwardAuth`,
 //! Envoy `ext_authz`). The token under test is the request's own (RFC 6750 §2.1); the query says what it must be good for.
+//!
+//! Below `/verify/` the rest of the path, the query and the method are those of the original request, which Envoy passes on,
+//! and demand nothing.
 
 use agentidp_shared::claims::{Claims, MAX_URI_LENGTH};
 use agentidp_shared::scopes::ScopeSet;
@@ -13,6 +16,7 @@ use crate::judge::{Audience, authenticate};
 use crate::limits;
 use crate::methods;
 use crate::node::Node;
+use crate::router::VERIFY_PATH;
 
 /// Longest query looked at, in bytes: the scopes and the audience, every byte escaped.
 const MAX_QUERY_LENGTH: usize = 16 * 1024;
@@ -23,8 +27,12 @@ pub async fn verify_token<H: Host>(
     host: &H,
     request: &request::Parts,
 ) -> Result<Response<Vec<u8>>, Problem> {
-    methods::read_or_post(&request.method)?;
-    let (scopes, audience) = demands(request.uri.query().unwrap_or_default())?;
+    let (scopes, audience) = if request.uri.path() == VERIFY_PATH {
+        methods::read_or_post(&request.method)?;
+        demands(request.uri.query().unwrap_or_default())?
+    } else {
+        (ScopeSet::empty(), None)
+    };
     let demanded = audience.as_deref().map_or(Audience::Own, Audience::This);
     let accepted = authenticate(node, host, &request.headers, demanded, &scopes).await;
     let upstream =

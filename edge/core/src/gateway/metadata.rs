@@ -7,7 +7,7 @@ use serde_json::json;
 use super::place::{Place, host_of, is_below};
 use crate::documents::answer;
 use crate::errors::Problem;
-use crate::{etag, methods};
+use crate::etag;
 
 pub const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 
@@ -50,7 +50,6 @@ impl Metadata {
 
     /// A public document like those of the edge itself.
     pub fn get(&self, request: &request::Parts) -> Result<Response<Vec<u8>>, Problem> {
-        methods::only_read(&request.method)?;
         answer(&request.headers, "application/json", &self.body, &self.tag)
     }
 }

@@ -20,6 +20,7 @@ use http::header::{
 };
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, request};
 
+use crate::cors;
 use crate::errors::{Problem, Shape};
 use crate::host::{Host, Severity};
 use crate::judge::{Accepted, Audience, authenticate};
@@ -74,7 +75,10 @@ pub async fn serve<H: Host>(
     request_id: &HeaderValue,
 ) -> Routed<H::Body> {
     let answer = match found {
-        Found::Metadata(upstream) => upstream.metadata.get(&request.into_parts().0).map(Routed::Own),
+        Found::Metadata(upstream) => {
+            let (parts, _) = request.into_parts();
+            cors::document(&parts.method, async { upstream.metadata.get(&parts) }).await.map(Routed::Own)
+        }
         Found::Api(upstream) => pass(node, host, upstream, request, request_id)
             .await
             .map(Routed::Forwarded)

@@ -45,9 +45,32 @@ fn whoever_has_a_document_is_told_so() {
         }
         let head = edge.send(request(Method::HEAD, path));
         assert_eq!((head.status().as_u16(), head.body().len(), header(&head, "etag")), (200, 0, &*tag));
-        for method in [Method::POST, Method::PUT, Method::DELETE, Method::OPTIONS] {
+        for method in [Method::POST, Method::PUT, Method::DELETE] {
             let refused = edge.send(request(method, path));
-            assert_eq!((refused.status().as_u16(), header(&refused, "allow")), (405, "GET, HEAD"));
+            assert_eq!((refused.status().as_u16(), header(&refused, "allow")), (405, "GET, HEAD, OPTIONS"));
+        }
+    }
+}
+
+#[test]
+fn scripts_of_any_web_page_may_read_documents_and_nothing_else() {
+    let edge = Edge::new();
+    for path in PATHS.into_iter().chain(["/agents/nobody/did.json"]) {
+        let preflight = edge.send(request(Method::OPTIONS, path));
+        assert_eq!((preflight.status().as_u16(), header(&preflight, "allow")), (204, "GET, HEAD, OPTIONS"));
+        assert_eq!(header(&preflight, "access-control-allow-headers"), "*");
+        for answer in [preflight, edge.get(path), edge.send(request(Method::PUT, path))] {
+            assert_eq!(header(&answer, "access-control-allow-origin"), "*", "{path}");
+            assert_eq!(header(&answer, "access-control-expose-headers"), "etag, retry-after, x-request-id");
+        }
+    }
+    for path in ["/verify", "/verify/x", "/oauth2/introspect", "/health/live", "/edge/v1/push"] {
+        for method in [Method::OPTIONS, Method::GET, Method::POST] {
+            let mut asked = request(method, path);
+            asked.headers_mut().insert("origin", "https://app.example".parse().unwrap());
+            let answer = edge.send(asked);
+            let opens = |name: &http::HeaderName| name.as_str().starts_with("access-control-");
+            assert!(!answer.headers().keys().any(opens), "{path}");
         }
     }
 }

@@ -31,6 +31,11 @@ fn every_upstream_has_metadata_where_its_challenges_point() {
         assert_eq!(edge.send(again).status(), 304);
         assert_eq!(edge.send(at(Method::HEAD, uri)).body().len(), 0);
         assert_eq!(edge.send(at(Method::POST, uri)).status(), 405);
+        let preflight = edge.send(at(Method::OPTIONS, uri));
+        assert_eq!(
+            (preflight.status().as_u16(), header(&preflight, "access-control-allow-origin")),
+            (204, "*")
+        );
     }
     let own = edge.send(at(Method::GET, "https://id.example/.well-known/oauth-protected-resource"));
     assert_eq!(json_of(&own)["resource"], ISSUER);

@@ -22,6 +22,22 @@ fn a_good_token_says_who_it_is_by_any_method_a_proxy_uses() {
     assert_eq!((answer.status().as_u16(), header(&answer, "allow")), (405, "GET, HEAD, POST"));
 }
 
+/// As Envoy asks.
+#[test]
+fn below_verify_the_method_the_path_and_the_query_are_another_requests() {
+    let edge = Edge::new();
+    for method in [Method::GET, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS] {
+        for path in ["/verify/", "/verify/orders/1?scope=admin:orgs&x=1&x=2", "/verify/oauth2/introspect"] {
+            let answer = edge.send(with_token(request(method.clone(), path), &token()));
+            assert_eq!((answer.status().as_u16(), header(&answer, "x-agent-id")), (200, AGENT), "{path}");
+            assert_eq!(edge.send(request(method.clone(), path)).status(), 401, "{path}");
+        }
+    }
+    assert!(edge.host.origin_asked.borrow().is_empty());
+    edge.get_with(&token(), "/verifyx");
+    assert_eq!(edge.host.origin_asked.borrow().len(), 1);
+}
+
 #[test]
 fn without_a_token_there_is_a_challenge_without_an_error() {
     let edge = Edge::new();
@@ -37,7 +53,7 @@ fn without_a_token_there_is_a_challenge_without_an_error() {
 fn a_bad_token_is_401_and_never_shown() {
     let edge = Edge::new();
     let good = token();
-    for bad in [format!("{good}A"), good.replace('.', ""), "a.b.c".into(), String::new(), "x".repeat(9_000)] {
+    for bad in [format!("{good}A"), good.replace('.', ""), "a.b.c".into(), "-".into(), "x".repeat(9_000)] {
         let answer = edge.get_with(&bad, "/verify");
         assert_eq!(answer.status(), 401, "{bad}");
         assert!(header(&answer, "www-authenticate").contains("error=\"invalid_token\""));
