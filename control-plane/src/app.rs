@@ -17,7 +17,7 @@ use crate::infra::keystore::Keystore;
 use crate::infra::rng::{Rng, new_id};
 use crate::{
     agents, audit, credentials, edge_feed, health, housekeeping, keys, openapi, organizations, policy,
-    tokens, well_known,
+    status_lists, tokens, well_known,
 };
 
 /// Everything a handler may need. Cheap to clone.
@@ -34,6 +34,7 @@ pub struct AppInner {
     pub policy: policy::PolicyStore,
     pub signers: keys::Signers,
     pub feed: edge_feed::Feed,
+    pub status_lists: status_lists::StatusLists,
     pub started_at: OffsetDateTime,
     /// Cancelled when the process should end; background work watches it.
     pub shutdown: CancellationToken,
@@ -81,6 +82,7 @@ impl App {
             policy,
             feed,
             signers: keys::Signers::default(),
+            status_lists: status_lists::StatusLists::default(),
             started_at: clock.now(),
             shutdown: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -120,6 +122,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(audit::routes())
         .merge(tokens::routes())
         .merge(well_known::routes())
+        .merge(status_lists::routes())
         .merge(edge_feed::routes())
         .merge(health::routes())
         .merge(openapi::routes())

@@ -1,11 +1,11 @@
-//! Forgetting what no longer matters: expired revocations, old login failures, superseded feed entries, old idempotency
+//! Forgetting what no longer matters: expired revocations and places in status lists, old login failures, superseded feed entries, old idempotency
 //! keys. Safe to run in several processes at once.
 
 use std::time::Duration;
 
 use crate::app::App;
 use crate::infra::http::idempotency;
-use crate::{edge_feed, tokens};
+use crate::{edge_feed, status_lists, tokens};
 
 const INTERVAL: Duration = Duration::from_mins(10);
 
@@ -25,6 +25,7 @@ pub async fn run(app: &App) -> Result<(), sqlx::Error> {
     let mut tx = app.db.system().await?;
     let now = app.now();
     tokens::purge_expired(&mut tx, now).await?;
+    status_lists::purge_expired(&mut tx, now).await?;
     edge_feed::purge_superseded(&mut tx, now).await?;
     idempotency::purge_expired(&mut tx, now).await?;
     tx.commit().await

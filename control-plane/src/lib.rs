@@ -18,5 +18,6 @@ pub mod openapi;
 pub mod organizations;
 pub mod policy;
 pub mod serve;
+pub mod status_lists;
 pub mod tokens;
 pub mod well_known;

@@ -37,7 +37,7 @@ fn main() {
         ["keys"] => println!("{}", json!({ "keys": [jwk(&key)] })),
         ["token", issuer] => println!("{}", token(&key, issuer, now)),
         ["snapshot", issuer, count] => {
-            println!("{}", snapshot(&key, issuer, count.parse().unwrap(), None, now))
+            println!("{}", snapshot(&key, issuer, count.parse().unwrap(), None, now));
         }
         ["snapshot", issuer, count, limit] => {
             println!("{}", snapshot(&key, issuer, count.parse().unwrap(), limit.parse().ok(), now));
@@ -142,6 +142,7 @@ fn token(key: &SigningKey, issuer: &str, now: u64) -> String {
         iat: now - 10,
         nbf: now - 10,
         exp: now + LIFE,
+        status: None,
         delegated: false,
     };
     let header =

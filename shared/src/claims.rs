@@ -26,9 +26,39 @@ pub struct Claims {
     pub iat: u64,
     pub nbf: u64,
     pub exp: u64,
+    /// Where its status can be looked up by verifiers that follow no feed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<StatusReference>,
     /// Whether the token was delegated (it carries `act`, RFC 8693 §4.1).
     #[serde(skip)]
     pub delegated: bool,
+}
+
+/// A place in a token status list (draft-ietf-oauth-status-list, "Referenced Token").
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatusReference {
+    pub idx: u64,
+    /// `PATH` below the issuer, and the list's id.
+    pub uri: String,
+}
+
+impl StatusReference {
+    pub const PATH: &'static str = "/status-lists/";
+
+    /// Of other mechanisms that the claim may name, we know none.
+    fn from_claim(claim: &Value) -> Option<Self> {
+        let reference = claim.as_object()?.get("status_list")?.as_object()?;
+        let uri = reference.get("uri")?.as_str()?;
+        let is_uri = (1..=MAX_URI_LENGTH).contains(&uri.len());
+        is_uri.then_some(Self { idx: reference.get("idx")?.as_u64()?, uri: uri.to_owned() })
+    }
+}
+
+/// As the claim `status`.
+impl Serialize for StatusReference {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serde_json::json!({ "status_list": { "idx": self.idx, "uri": self.uri } }).serialize(serializer)
+    }
 }
 
 fn serialize_scope<S: serde::Serializer>(scopes: &ScopeSet, serializer: S) -> Result<S::Ok, S::Error> {
@@ -82,6 +112,11 @@ impl Claims {
             Some(_) => return Err(MalformedClaim("act")),
         };
 
+        let status = match object.get("status") {
+            None => None,
+            Some(claim) => Some(StatusReference::from_claim(claim).ok_or(MalformedClaim("status"))?),
+        };
+
         Ok(Self {
             iss: text("iss")?.to_owned(),
             sub: text("sub")?.parse().map_err(|_| MalformedClaim("sub"))?,
@@ -95,6 +130,7 @@ impl Claims {
             iat: seconds("iat")?,
             nbf: seconds("nbf")?,
             exp: seconds("exp")?,
+            status,
             delegated,
         })
     }

@@ -78,6 +78,10 @@ typed_id!(
     OrganizationId
 );
 typed_id!(
+    /// A token status list.
+    StatusListId
+);
+typed_id!(
     /// A client credential of an agent.
     CredentialId
 );

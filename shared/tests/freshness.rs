@@ -23,6 +23,7 @@ fn claims(scopes: &str, delegated: bool) -> Claims {
         iat: 1,
         nbf: 1,
         exp: 2,
+        status: None,
         delegated,
     }
 }

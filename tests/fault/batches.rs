@@ -49,7 +49,7 @@ pub async fn rows(table: &mut Table, scene: &Scene) {
             batch.to += 2;
         }),
         ("batch, that lost a change", "changes that number one more than there are", true, |batch| {
-            batch.to += 1
+            batch.to += 1;
         }),
     ];
     for (name, injected, with_key, change) in forged {
@@ -67,7 +67,7 @@ pub async fn rows(table: &mut Table, scene: &Scene) {
                 // Whoever holds the key and counts right in a snapshot is the control plane.
                 forger.forge(sent, |batch| {
                     if !batch.is_snapshot() {
-                        change(batch)
+                        change(batch);
                     }
                 })
             }

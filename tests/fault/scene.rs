@@ -102,7 +102,7 @@ impl Scene {
     /// The feed arrives again, and the edge knows what is now.
     pub async fn recover(&self) {
         self.set_feed(&Fault::None);
-        eventually("everything is as usual again", Duration::from_secs(60), async || {
+        eventually("everything is as usual again", Duration::from_mins(1), async || {
             let is_usual = self.verdict(&self.writer).await == "200"
                 && self.verdict(&self.reader).await == "200"
                 && self.verdict(&self.revoked).await == "401";
@@ -132,7 +132,7 @@ impl Scene {
     }
 
     pub async fn sequence(&self) -> u64 {
-        let answer = self.api.get("/health/live").await;
+        let answer = self.api.get("/health/ready").await;
         answer.header("x-state-seq").and_then(|text| text.parse().ok()).unwrap_or(0)
     }
 

@@ -61,6 +61,7 @@ fn case(operation: &str) -> Option<Case> {
         | "get_health_detailed"
         | "get_liveness"
         | "get_readiness"
+        | "get_status_list"
         | "get_openapi" => Case::Public,
         "get_agent_did" | "get_agent_did_alias" => Case::PublicKey,
         "get_edge_snapshot" | "get_edge_changes" => Case::EdgeOnly,

@@ -4,6 +4,7 @@ mod database;
 mod demo;
 mod dev;
 mod edge;
+mod fault;
 mod fingerprint;
 mod generated;
 mod host;
@@ -42,6 +43,7 @@ enum Task {
     Test(test::Test),
     Bench(measure::Bench),
     Limits(measure::Limits),
+    Fault(fault::Fault),
     Fmt(lint::Fmt),
     Lint(lint::Lint),
     Openapi(generated::Openapi),
@@ -56,6 +58,7 @@ fn main() -> ExitCode {
         Task::Test(test) => test.run(),
         Task::Bench(bench) => bench.run(),
         Task::Limits(limits) => limits.run(),
+        Task::Fault(fault) => fault.run(),
         Task::Fmt(fmt) => fmt.run(),
         Task::Lint(lint) => lint.run(),
         Task::Openapi(openapi) => openapi.run(),

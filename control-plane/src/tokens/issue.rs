@@ -19,6 +19,7 @@ use crate::audit::{self, Action, NewEvent};
 use crate::infra::clock::unix_seconds;
 use crate::infra::http::client_info::ClientInfo;
 use crate::infra::http::error::ApiError;
+use crate::status_lists;
 
 /// Slots one organization's usage counter is spread over.
 const USAGE_SLOTS: u8 = 16;
@@ -94,6 +95,7 @@ pub(super) async fn issue_token(
         iat,
         nbf: unix_seconds(now),
         exp: iat + u64::from(app.config.token_ttl_seconds),
+        status: Some(status_lists::reserve(&app)),
         delegated: false,
     };
     let access_token = sign(&app, &claims)?;
@@ -183,5 +185,6 @@ async fn record(
     audit::record(&mut tx, app, event).await?;
     let day = app.now().date();
     store::count_usage(&mut tx, claims.organization_id, day, "tokens", i16::from(slot % USAGE_SLOTS)).await?;
+    status_lists::record(&mut tx, claims).await?;
     Ok(tx.commit().await?)
 }

@@ -20,6 +20,16 @@ pub(super) fn answer(
     document: &impl Serialize,
 ) -> Result<Response, ApiError> {
     let body = serde_json::to_string(document).map_err(ApiError::internal)?;
+    answer_text(headers, media_type, CACHE_CONTROL, body)
+}
+
+/// The same with a document that is written already.
+pub fn answer_text(
+    headers: &HeaderMap,
+    media_type: &'static str,
+    cache_control: &'static str,
+    body: String,
+) -> Result<Response, ApiError> {
     let tag = format!("\"{}\"", encode_base64url(digest(&SHA256, body.as_bytes()).as_ref()));
     let mut response = if is_held(headers, &tag) {
         StatusCode::NOT_MODIFIED.into_response()
@@ -27,7 +37,7 @@ pub(super) fn answer(
         ([(header::CONTENT_TYPE, media_type)], body).into_response()
     };
     let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(CACHE_CONTROL));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache_control));
     headers.insert(header::ETAG, HeaderValue::from_str(&tag).map_err(ApiError::internal)?);
     Ok(response)
 }

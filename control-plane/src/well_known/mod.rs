@@ -1,7 +1,7 @@
 //! Public documents: discovery metadata, keys, DID documents. Usually the edge serves them; this is where they come from.
 
 mod agent_did;
-mod document;
+pub mod document;
 mod instance_did;
 mod jwks;
 mod metadata;

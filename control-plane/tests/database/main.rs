@@ -25,6 +25,7 @@ mod keystore;
 mod organizations;
 mod pool;
 mod privileges;
+mod status_lists;
 mod tenancy;
 mod throttle;
 mod tokens;

@@ -7,14 +7,14 @@ use agentidp_shared::feed;
 use agentidp_shared::ids::AgentId;
 use agentidp_shared::strict::parse_json_object;
 use http::{HeaderValue, Response, StatusCode, request};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::documents::answer;
 use crate::errors::Problem;
-use crate::host::{Host, OriginError};
+use crate::host::Host;
+use crate::kept::{Fetch, Kept};
 use crate::knowledge::Source as _;
 use crate::node::Node;
-use crate::{etag, limits, origin};
+use crate::{documents, etag, limits, origin};
 
 /// How long a copy answers without the control plane, in milliseconds.
 const FRESH_FOR_MS: u64 = 60_000;
@@ -52,65 +52,12 @@ pub async fn get_agent_did<H: Host>(
         Some(Some(Standing::Gone)) => return Err(decommissioned()),
         Some(_) => {}
     }
-    let key = format!("did/{agent}");
-    let copy = host.recall(&key).await.and_then(|text| Copy::read(&text));
-    let now_ms = host.now_ms();
-    if let Some(copy) = &copy
-        && now_ms.abs_diff(copy.fetched_at_ms) < FRESH_FOR_MS
-    {
-        return copy.answer(request);
-    }
-    match fetch(node, host, request, request_id, agent).await {
-        Ok(document) => {
-            let copy = Copy { fetched_at_ms: now_ms, document };
-            host.run_in_background(host.remember(&key, copy.write(), Some(KEPT_FOR_SECONDS)));
-            copy.answer(request)
-        }
-        Err(Fetch::Refused(problem)) => Err(problem),
-        Err(Fetch::Failed) => {
-            let message = "the control plane cannot be asked for this document just now";
-            copy.ok_or_else(|| Problem::unavailable("ORIGIN_UNREACHABLE", message, 5))?.answer(request)
-        }
-    }
-}
-
-/// A document as the shared store holds it.
-struct Copy {
-    fetched_at_ms: u64,
-    document: String,
-}
-
-impl Copy {
-    fn read(text: &str) -> Option<Self> {
-        let copy = parse_json_object(text.as_bytes()).ok()?;
-        Some(Self {
-            fetched_at_ms: copy.get("fetchedAt").and_then(Value::as_u64)?,
-            document: copy.get("document").and_then(Value::as_str)?.to_owned(),
-        })
-    }
-
-    fn write(&self) -> String {
-        json!({ "fetchedAt": self.fetched_at_ms, "document": self.document }).to_string()
-    }
-
-    fn answer(&self, request: &request::Parts) -> Result<Response<Vec<u8>>, Problem> {
-        let tag = etag::of(self.document.as_bytes());
-        answer(&request.headers, did::MEDIA_TYPE, &self.document, &tag)
-    }
-}
-
-/// Why the control plane gave no document.
-enum Fetch {
-    /// It knows there is none.
-    Refused(Problem),
-    /// It could not say.
-    Failed,
-}
-
-impl From<OriginError> for Fetch {
-    fn from(_: OriginError) -> Self {
-        Self::Failed
-    }
+    let kept =
+        Kept { key: format!("did/{agent}"), fresh_for_ms: FRESH_FOR_MS, ttl_seconds: KEPT_FOR_SECONDS };
+    let fetched = fetch(node, host, request, request_id, agent);
+    let document = kept.get(host, fetched, |_| true).await?;
+    let tag = etag::of(document.as_bytes());
+    documents::answer(&request.headers, did::MEDIA_TYPE, documents::CACHE_FOR, &document, &tag)
 }
 
 async fn fetch<H: Host>(

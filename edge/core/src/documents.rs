@@ -16,7 +16,7 @@ use crate::host::Host;
 use crate::node::Node;
 
 /// How long a document may be used without asking again. Of keys: shorter than a new key is published before it signs.
-const CACHE_FOR: &str = "public, max-age=5";
+pub const CACHE_FOR: &str = "public, max-age=5";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -92,13 +92,14 @@ pub fn get_document<H: Host>(
         usable.then(|| node.documents.get(kind, state))
     });
     let document = document.flatten().ok_or_else(Problem::no_state)?;
-    answer(&request.headers, kind.media_type(), &document.body, &document.tag)
+    answer(&request.headers, kind.media_type(), CACHE_FOR, &document.body, &document.tag)
 }
 
 /// A public document, or 304 for whoever has it.
 pub fn answer(
     asked: &HeaderMap,
     media_type: &'static str,
+    cache_for: &'static str,
     body: &str,
     tag: &str,
 ) -> Result<Response<Vec<u8>>, Problem> {
@@ -113,7 +114,7 @@ pub fn answer(
     };
     let tag = HeaderValue::try_from(tag).map_err(|_| Problem::no_state())?;
     let headers = response.headers_mut();
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static(CACHE_FOR));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static(cache_for));
     headers.insert(ETAG, tag);
     Ok(response)
 }

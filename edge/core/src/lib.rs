@@ -20,6 +20,7 @@ pub mod host;
 pub mod hub;
 mod introspect;
 mod judge;
+mod kept;
 pub mod knowledge;
 pub mod limits;
 mod methods;
@@ -29,6 +30,7 @@ mod proxy;
 mod push;
 mod request_id;
 mod router;
+mod status_list;
 mod verified;
 mod verify;
 

@@ -11,7 +11,8 @@ use crate::host::Host;
 use crate::knowledge::Source as _;
 use crate::node::Node;
 use crate::{
-    agent_did, cors, documents, gateway, headers, health, introspect, proxy, push, request_id, verify,
+    agent_did, cors, documents, gateway, headers, health, introspect, proxy, push, request_id, status_list,
+    verify,
 };
 
 /// The path every request of a protected API causes a request to.
@@ -95,6 +96,11 @@ async fn route<H: Host>(
     if let Some(agent) = agent_did::unverified_agent_at(path).map(str::to_owned) {
         let (parts, _) = request.into_parts();
         let document = agent_did::get_agent_did(node, host, &parts, request_id, &agent);
+        return cors::document(&parts.method, document).await.map(Routed::Own);
+    }
+    if let Some(list) = status_list::unverified_list_at(path).map(str::to_owned) {
+        let (parts, _) = request.into_parts();
+        let document = status_list::get_status_list(node, host, &parts, request_id, &list);
         return cors::document(&parts.method, document).await.map(Routed::Own);
     }
     proxy::forward(node, host, request, request_id).await.map(Routed::Forwarded)

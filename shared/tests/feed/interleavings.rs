@@ -108,6 +108,7 @@ fn token(agent: u128, number: u128, iat: u64) -> Claims {
         iat,
         nbf: iat,
         exp: iat + TTL,
+        status: None,
         delegated: false,
     }
 }

@@ -1,6 +1,6 @@
 //! Attacks through the claims: right signature, wrong content.
 
-use agentidp_shared::claims::{MAX_AUDIENCES, MAX_URI_LENGTH, MalformedClaim};
+use agentidp_shared::claims::{Claims, MAX_AUDIENCES, MAX_URI_LENGTH, MalformedClaim};
 use agentidp_shared::verify::{Refusal, Verdict};
 use serde_json::{Value, json};
 
@@ -40,6 +40,26 @@ fn wrongly_typed_time_attack() {
     assert_refused(&signed(&null), &Refusal::MalformedClaim(MalformedClaim("exp")));
     let huge = claims().to_string().replace(&format!("\"exp\":{}", NOW + 3_500), "\"exp\":1e999");
     assert_refused(&signed(&huge), &Refusal::MalformedClaims);
+}
+
+#[test]
+fn a_status_that_names_no_place_in_a_list_is_malformed() {
+    for value in [
+        json!("https://id.example/status-lists/1"),
+        json!({}),
+        json!({"status_list": null}),
+        json!({"status_list": {"idx": "1", "uri": "https://id.example/status-lists/1"}}),
+        json!({"status_list": {"idx": -1, "uri": "https://id.example/status-lists/1"}}),
+        json!({"status_list": {"idx": 1.5, "uri": "https://id.example/status-lists/1"}}),
+        json!({"status_list": {"idx": 1}}),
+        json!({"status_list": {"idx": 1, "uri": ""}}),
+        json!({"status_list": {"idx": 1, "uri": "x".repeat(MAX_URI_LENGTH + 1)}}),
+    ] {
+        assert_malformed("status", value);
+    }
+    let good = json!({"status_list": {"idx": 1, "uri": "https://id.example/status-lists/1"}});
+    let claims = Claims::from_object(claims_with("status", good.clone()).as_object().unwrap()).unwrap();
+    assert_eq!(serde_json::to_value(&claims).unwrap()["status"], good);
 }
 
 #[test]

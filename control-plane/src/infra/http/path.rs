@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::str::FromStr;
 
-use agentidp_shared::ids::{AgentId, CredentialId, EventId, OrganizationId};
+use agentidp_shared::ids::{AgentId, CredentialId, EventId, OrganizationId, StatusListId};
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 
@@ -25,6 +25,10 @@ impl PathId for CredentialId {
 
 impl PathId for OrganizationId {
     const PARAMETER: &'static str = "organizationId";
+}
+
+impl PathId for StatusListId {
+    const PARAMETER: &'static str = "statusListId";
 }
 
 impl PathId for EventId {

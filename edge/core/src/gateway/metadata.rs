@@ -5,7 +5,7 @@ use http::{Response, Uri, request};
 use serde_json::json;
 
 use super::place::{Place, host_of, is_below};
-use crate::documents::answer;
+use crate::documents::{CACHE_FOR, answer};
 use crate::errors::Problem;
 use crate::etag;
 
@@ -50,7 +50,7 @@ impl Metadata {
 
     /// A public document like those of the edge itself.
     pub fn get(&self, request: &request::Parts) -> Result<Response<Vec<u8>>, Problem> {
-        answer(&request.headers, "application/json", &self.body, &self.tag)
+        answer(&request.headers, "application/json", CACHE_FOR, &self.body, &self.tag)
     }
 }
 

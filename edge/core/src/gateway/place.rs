@@ -4,8 +4,17 @@ use http::Uri;
 use serde::Deserialize;
 
 /// What the edge and its control plane answer themselves.
-const OWN_PATHS: [&str; 8] =
-    ["/verify", "/oauth2", "/api/v1", "/agents", "/edge", "/health", "/openapi.json", "/.well-known"];
+const OWN_PATHS: [&str; 9] = [
+    "/verify",
+    "/oauth2",
+    "/api/v1",
+    "/agents",
+    "/edge",
+    "/health",
+    "/openapi.json",
+    "/.well-known",
+    "/status-lists",
+];
 const MAX_HOST_LENGTH: usize = 253;
 
 /// `match` as it is written: one of the two.

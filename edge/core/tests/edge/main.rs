@@ -24,6 +24,7 @@ mod keeping_up;
 mod limits;
 mod proxy;
 mod push;
+mod status_lists;
 mod store;
 mod unknown_keys;
 mod verify;

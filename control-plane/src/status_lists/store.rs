@@ -1,0 +1,82 @@
+//! SQL of status lists.
+
+use agentidp_shared::claims::Claims;
+use agentidp_shared::ids::StatusListId;
+use sqlx::PgConnection;
+use time::{Duration, OffsetDateTime};
+
+use super::list::Status;
+use crate::infra::clock::from_unix_seconds;
+
+/// How long an expired token's place is kept: clocks differ.
+const KEPT_FOR: Duration = Duration::minutes(10);
+
+pub(super) async fn insert(
+    tx: &mut PgConnection,
+    list: StatusListId,
+    idx: i32,
+    claims: &Claims,
+) -> Result<(), sqlx::Error> {
+    let issued_at = i64::try_from(claims.iat).map_err(|error| sqlx::Error::Encode(error.into()))?;
+    sqlx::query!(
+        "insert into status_list_entries (list_id, idx, jti, organization_id, agent_id, client_id, issued_at, expires_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8)",
+        list.as_uuid(),
+        idx,
+        claims.jti.as_uuid(),
+        claims.organization_id.as_uuid(),
+        claims.sub.as_uuid(),
+        claims.client_id.as_uuid(),
+        issued_at,
+        from_unix_seconds(claims.exp)
+    )
+    .execute(tx)
+    .await
+    .map(|_| ())
+}
+
+pub(super) async fn exists(tx: &mut PgConnection, list: StatusListId) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"select exists (select from status_list_entries where list_id = $1) as "exists!""#,
+        list.as_uuid()
+    )
+    .fetch_one(tx)
+    .await
+}
+
+/// The places of a list whose tokens are not valid, by the same rules as everywhere else.
+pub(super) async fn not_valid(
+    tx: &mut PgConnection,
+    list: StatusListId,
+) -> Result<Vec<(usize, Status)>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"select idx, is_final as "is_final!" from (
+             select entries.idx,
+               revoked.jti is not null
+               or agents.status = 'decommissioned' or clients.status = 'decommissioned' or organizations.status = 'deleted'
+               or entries.issued_at <= coalesce(floor(extract(epoch from
+                    greatest(agents.not_before, clients.not_before, organizations.not_before))), -1) as is_final,
+               agents.status = 'suspended' or clients.status = 'suspended' or organizations.status = 'suspended' as is_suspended
+             from status_list_entries entries
+             join agents on agents.id = entries.agent_id
+             join agents clients on clients.id = entries.client_id
+             join organizations on organizations.id = entries.organization_id
+             left join revoked_tokens revoked on revoked.jti = entries.jti
+             where entries.list_id = $1) places
+           where is_final or is_suspended"#,
+        list.as_uuid()
+    )
+    .fetch_all(tx)
+    .await?;
+    let place = |idx: i32| usize::try_from(idx).map_err(|error| sqlx::Error::Decode(error.into()));
+    rows.into_iter()
+        .map(|row| Ok((place(row.idx)?, if row.is_final { Status::Invalid } else { Status::Suspended })))
+        .collect()
+}
+
+pub(super) async fn purge(tx: &mut PgConnection, now: OffsetDateTime) -> Result<(), sqlx::Error> {
+    sqlx::query!("delete from status_list_entries where expires_at < $1", now - KEPT_FOR)
+        .execute(tx)
+        .await
+        .map(|_| ())
+}
