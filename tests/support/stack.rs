@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::control_plane::Settings;
 use crate::edge::Setting;
 use crate::process::free_port;
 use crate::relay::{Relay, Wire};
@@ -18,8 +19,13 @@ pub struct Stack {
 
 impl Stack {
     pub async fn start() -> Self {
+        Self::start_with(Settings::new()).await
+    }
+
+    /// With some settings of the control plane.
+    pub async fn start_with(settings: Settings) -> Self {
         let port = free_port();
-        let control_plane = ControlPlane::start_behind(format!("http://127.0.0.1:{port}"));
+        let control_plane = ControlPlane::start_behind_with(format!("http://127.0.0.1:{port}"), settings);
         let relay = Relay::to(&control_plane.url()).await;
         let edge = Edge::start(port, &control_plane, relay.url()).await;
         Self { edge, control_plane, relay }

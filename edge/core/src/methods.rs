@@ -12,14 +12,6 @@ pub fn only_read(method: &Method) -> Result<(), Problem> {
     }
 }
 
-/// For forward authentication: whatever method a proxy asks with.
-pub fn read_or_post(method: &Method) -> Result<(), Problem> {
-    match *method {
-        Method::GET | Method::HEAD | Method::POST => Ok(()),
-        _ => Err(Problem::method_not_allowed("GET, HEAD, POST")),
-    }
-}
-
 pub fn only_post(method: &Method) -> Result<(), Problem> {
     match *method {
         Method::POST => Ok(()),

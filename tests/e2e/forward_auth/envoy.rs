@@ -7,7 +7,7 @@ use std::process::Command;
 use agentidp_tests::process::Process;
 use agentidp_tests::{environment, raw};
 
-use super::{EDGE, Scene, set, snippet};
+use super::{AUDIENCE, EDGE, Scene, set, snippet};
 
 fn cluster(name: &str, url: &str) -> String {
     let (host, port) = url.trim_start_matches("http://").split_once(':').unwrap();
@@ -52,24 +52,23 @@ fn start(port: u16, origin: &str, edge: &str, folder: &Path) -> Process {
 #[tokio::test]
 async fn envoy_lets_through_what_the_edge_lets_through() {
     let mut scene = Scene::set(start).await;
-    let issuer = scene.stack.control_plane.issuer().to_owned();
-    let (agent, token) = scene.agent(&["agents:read"], &issuer).await;
-    let (_, too_little) = scene.agent(&["agents:write"], &issuer).await;
+    let (agent, token) = scene.agent(&["agents:read"], AUDIENCE).await;
+    let (_, too_little) = scene.agent(&["agents:write"], AUDIENCE).await;
+    let (_, for_the_issuer) = scene.agent(&["agents:read"], scene.stack.control_plane.issuer()).await;
 
     for method in ["GET", "POST", "DELETE", "OPTIONS"] {
         let refused = scene.ask(method, None).await.expect(401);
         assert_eq!(refused.header("www-authenticate"), Some(r#"Bearer realm="agentidp""#), "{method}");
     }
     scene.ask("PUT", Some("nonsense")).await.expect(401);
-    let (_, nothing) = scene.agent(&[], &issuer).await;
-    for token in [&too_little, &nothing] {
-        scene.ask("PUT", Some(token)).await.expect(403);
-    }
+    let refused = scene.ask("PUT", Some(&too_little)).await.expect(403);
+    assert!(refused.header("www-authenticate").unwrap().contains(r#"scope="agents:read""#));
+    scene.ask("PUT", Some(&for_the_issuer)).await.expect(401);
     assert!(scene.origin.heard().is_empty(), "the API was reached");
 
     scene.is_passed_on(&agent, &token).await;
     scene.is_refused_once_revoked(&agent, &token).await;
-    let (_, another) = scene.agent(&["agents:read"], &issuer).await;
+    let (_, another) = scene.agent(&["agents:read"], AUDIENCE).await;
     scene.closes_without_its_edge(&another, 403).await;
 }
 

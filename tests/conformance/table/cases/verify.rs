@@ -1,10 +1,9 @@
 //! `/verify`: who asks, and what a token is demanded to be good for (RFC 6750).
 
 use agentidp_tests::api::encode;
-use agentidp_tests::shape::Shape;
 
 use crate::table::case::{
-    Case, Expected, Request, ask, bad_token, case, get, no_token, not_allowed, oauth_error, post, status,
+    Case, Expected, Request, ask, bad_token, case, get, no_token, oauth_error, post, status,
 };
 use crate::table::scene::Scene;
 
@@ -182,10 +181,9 @@ fn demanded(scene: &Scene) -> Vec<Case> {
 }
 
 fn methods(scene: &Scene) -> Vec<Case> {
-    let refused = |method: &str| {
+    let asked = |method: &str| {
         let request = ask(method, "/verify").bearer(&scene.token).header("content-length", "0");
-        let refused = not_allowed(Shape::OAuth, "GET, HEAD, POST").lacks("x-agent-id");
-        case(format!("{method} /verify"), request, refused)
+        case(format!("{method} /verify"), request, accepted(scene))
     };
     let from_a_page = |request: Request| {
         request.header("origin", "https://app.example").header("access-control-request-method", "GET")
@@ -193,15 +191,11 @@ fn methods(scene: &Scene) -> Vec<Case> {
     let closed = |expected: Expected| {
         expected.lacks("access-control-allow-origin").lacks("access-control-allow-methods")
     };
-    let mut cases: Vec<Case> = ["PUT", "PATCH", "DELETE", "OPTIONS"].map(refused).into();
+    let mut cases: Vec<Case> = ["PUT", "PATCH", "DELETE", "OPTIONS"].map(asked).into();
     cases.extend([
         case("FOO /verify", ask("FOO", "/verify").bearer(&scene.token), status(501).by_the_host())
-            .but_on_spin(not_allowed(Shape::OAuth, "GET, HEAD, POST")),
-        case(
-            "a preflight of /verify",
-            from_a_page(ask("OPTIONS", "/verify")),
-            closed(not_allowed(Shape::OAuth, "GET, HEAD, POST")),
-        ),
+            .but_on_spin(accepted(scene)),
+        case("a preflight of /verify", from_a_page(ask("OPTIONS", "/verify")), closed(no_token())),
         case(
             "a script asks /verify",
             from_a_page(get("/verify").bearer(&scene.token)),
