@@ -4,11 +4,12 @@
 //! operation as the outsider on what belongs to the victim, and once more on what belongs to nobody: the two answers must be
 //! the same, so that nothing can be inferred from them.
 
+use agentidp_shared::strict::decode_base64url;
 use agentidp_tests::api::encode;
 use agentidp_tests::openapi::operations;
 use agentidp_tests::tenants::new_agent;
-use agentidp_tests::{Api, ControlPlane, eventually, unique};
-use serde_json::json;
+use agentidp_tests::{Answer, Api, ControlPlane, eventually, unique};
+use serde_json::{Value, json};
 use std::time::Duration;
 
 use crate::two_tenants::{Ids, NOBODY, Scene, call, seen};
@@ -50,7 +51,8 @@ fn case(operation: &str) -> Option<Case> {
         | "revoke_token"
         | "revoke_token_alias"
         | "introspect_token"
-        | "introspect_token_alias" => Case::Special,
+        | "introspect_token_alias"
+        | "get_status_list" => Case::Special,
         "authorize"
         | "get_openid_configuration"
         | "get_authorization_server_metadata"
@@ -61,7 +63,6 @@ fn case(operation: &str) -> Option<Case> {
         | "get_health_detailed"
         | "get_liveness"
         | "get_readiness"
-        | "get_status_list"
         | "get_openapi" => Case::Public,
         "get_agent_did" | "get_agent_did_alias" => Case::PublicKey,
         "get_edge_snapshot" | "get_edge_changes" => Case::EdgeOnly,
@@ -195,6 +196,21 @@ async fn a_public_key_shows_nothing_else_of_its_agent() {
         assert!(!answer.body.contains("\"d\""), "a private key");
         scene.outsider.api.get(&Ids::nobodys().path(&operation)).await.expect(404);
     }
+}
+
+#[tokio::test]
+async fn a_status_list_names_nobody() {
+    let scene = Scene::set().await;
+    let token = scene.victim_agent.token(&scene.victim.api).await;
+    let payload = decode_base64url(token.split('.').nth(1).unwrap()).unwrap();
+    let claims: Value = serde_json::from_slice(&payload).unwrap();
+    let uri = claims["status"]["status_list"]["uri"].as_str().unwrap();
+    let path = &uri[uri.find("/status-lists/").unwrap()..];
+    let answer = scene.outsider.api.anonymous().get(path).await.expect(200);
+    let list = decode_base64url(answer.body.split('.').nth(1).unwrap()).unwrap();
+    let list = Answer { body: String::from_utf8(list).unwrap(), ..answer };
+    let jti = claims["jti"].as_str().unwrap();
+    scene.assert_silent(&list, &[&scene.victim_agent.id, &scene.victim.organization_id, jti]);
 }
 
 #[tokio::test]

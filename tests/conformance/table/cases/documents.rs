@@ -45,19 +45,14 @@ pub fn cases(scene: &Scene) -> Vec<Case> {
     }
     let list = "/status-lists/0198c5a4-0000-7000-8000-00000000dead";
     let no_list = || public(api_error(404, "STATUS_LIST_NOT_FOUND")).header("cache-control", "no-store");
-    for target in [
-        list,
-        "/status-lists/x",
-        "/status-lists/%2e%2e",
-        "/status-lists/0198C5A4-0000-7000-8000-00000000DEAD",
-    ] {
+    for target in [list, "/status-lists/x", "/status-lists/0198C5A4-0000-7000-8000-00000000DEAD"] {
         cases.push(case(format!("GET {target}"), get(target), no_list()));
     }
     cases.push(case("a status list, HEAD", ask("HEAD", list), public(status(404)).empty()));
     let options = public(status(204)).header("allow", METHODS).empty();
     cases.push(case("a status list, OPTIONS", ask("OPTIONS", list), options));
     let refused = public(not_allowed(Shape::Management, METHODS));
-    cases.push(case("a status list, POST", post(list).header("content-length", "0"), refused));
+    cases.push(case("a status list, POST", post(list), refused));
     for pattern in ["/agents/{}/did.json", "/api/v1/agents/{}/did"] {
         cases.extend(no_documents(scene, pattern));
     }
