@@ -18,5 +18,5 @@ alter table status_list_entries force row level security;
 create policy tenant on status_list_entries to agentidp_app
   using (organization_id = current_organization()) with check (organization_id = current_organization());
 create policy everything on status_list_entries to agentidp_system using (true) with check (true);
-grant insert on status_list_entries to agentidp_app;
+grant select, insert on status_list_entries to agentidp_app;
 grant select, delete on status_list_entries to agentidp_system;

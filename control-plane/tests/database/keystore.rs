@@ -84,7 +84,7 @@ async fn processes_that_start_at_once_on_an_empty_database_make_one_key() {
     assert!(kids.iter().all(|kid| *kid == kids[0]), "{kids:?}");
     assert_eq!(
         instance.number("select count(*) from edge_feed_pending").await,
-        3,
-        "keys, issuer, policy: once each"
+        4,
+        "keys, issuer, policy, limits: once each"
     );
 }
