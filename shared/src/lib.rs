@@ -19,4 +19,5 @@ pub mod policy;
 pub mod scopes;
 pub mod state;
 pub mod strict;
+pub mod usage;
 pub mod verify;
