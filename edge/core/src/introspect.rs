@@ -4,6 +4,7 @@ use agentidp_shared::claims::Claims;
 use agentidp_shared::ids::OrganizationId;
 use agentidp_shared::scopes::ScopeSet;
 use agentidp_shared::strict::parse_json_object;
+use agentidp_shared::usage::Decision;
 use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Request, Response, StatusCode, request};
 use serde::Serialize;
@@ -13,10 +14,9 @@ use crate::authorization::{Presented, presented};
 use crate::errors::{Problem, REALM};
 use crate::form::{Parameters, percent_encode};
 use crate::host::Host;
-use crate::judge::{Accepted, Audience, Rejected, judge};
-use crate::methods;
+use crate::judge::{Accepted, Audience, Rejected, judge, judge_caller};
 use crate::node::Node;
-use crate::origin;
+use crate::{methods, origin, usage};
 
 const REQUIRED_SCOPE: &str = "tokens:read";
 /// Largest request, in bytes: the longest token with every byte escaped, and room for the rest.
@@ -47,6 +47,7 @@ pub async fn introspect_token<H: Host>(
         Requester::Known(accepted) => accepted,
         Requester::Answered(answer) => return Ok(answer),
     };
+    usage::count(node, host, requester.claims(), Decision::Allowed);
     let organization: OrganizationId = requester.claims().organization_id;
     let unverified_token = form.get("token").ok_or_else(|| Problem::invalid_request("token is required"))?;
 
@@ -95,7 +96,8 @@ async fn requester<H: Host>(
             Err(Problem::invalid_request("an access token and client credentials: use one"))
         }
         Presented::Bearer(unverified_token) => {
-            let accepted = judge(node, host, unverified_token, Audience::Own, &required_scope()).await?;
+            let accepted =
+                judge_caller(node, host, unverified_token, Audience::Own, &required_scope()).await?;
             Ok(Requester::Known(accepted))
         }
         Presented::Nothing if !in_form => Err(client_unknown()),

@@ -27,6 +27,7 @@ mod proxy;
 mod push;
 mod request_id;
 mod router;
+pub mod usage;
 mod verified;
 mod verify;
 

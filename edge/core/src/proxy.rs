@@ -1,15 +1,16 @@
 //! What the edge does not answer itself goes to the control plane, as HTTP says a proxy forwards (RFC 9110 §7.6).
 
 use agentidp_shared::scopes::ScopeSet;
+use agentidp_shared::usage::Decision;
 use http::{HeaderValue, Request, Response};
 
 use crate::authorization::{Presented, presented};
 use crate::errors::Problem;
 use crate::headers;
 use crate::host::{Host, Peer};
-use crate::judge::{Audience, Rejected, judge};
+use crate::judge::{Audience, Rejected, judge_caller};
 use crate::node::Node;
-use crate::origin;
+use crate::{origin, usage};
 
 pub async fn forward<H: Host>(
     node: &Node,
@@ -31,8 +32,10 @@ pub async fn forward<H: Host>(
 /// A token that is known to be bad does not reach the control plane. One that cannot be known does: it asks its database.
 async fn refuse_bad_token<H: Host>(node: &Node, host: &H, headers: &http::HeaderMap) -> Result<(), Problem> {
     let Presented::Bearer(unverified_token) = presented(headers)? else { return Ok(()) };
-    match judge(node, host, unverified_token, Audience::Own, &ScopeSet::empty()).await {
-        Err(Rejected::Bad(refusal)) => Err(Rejected::Bad(refusal).into()),
-        Ok(_) | Err(Rejected::Unknown) => Ok(()),
+    match judge_caller(node, host, unverified_token, Audience::Own, &ScopeSet::empty()).await {
+        Ok(accepted) => usage::count(node, host, accepted.claims(), Decision::Allowed),
+        Err(Rejected::Unknown) => {}
+        Err(bad) => return Err(bad.into()),
     }
+    Ok(())
 }

@@ -10,6 +10,7 @@ use crate::errors::{Problem, Shape};
 use crate::host::Host;
 use crate::knowledge::Source as _;
 use crate::node::Node;
+use crate::usage::Reporting as _;
 use crate::{agent_did, documents, gateway, headers, health, introspect, proxy, push, request_id, verify};
 
 /// The path every request of a protected API causes a request to.
@@ -33,6 +34,7 @@ pub async fn handle<H: Host>(node: &Rc<Node>, host: &Rc<H>, request: Request<H::
         Err(problem) => own(&**host, problem.into_response(shape), is_head),
     };
     finish(node, &**host, response.headers_mut(), request_id);
+    H::Usage::report(node, host);
     response
 }
 

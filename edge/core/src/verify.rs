@@ -3,6 +3,7 @@
 
 use agentidp_shared::claims::{Claims, MAX_URI_LENGTH};
 use agentidp_shared::scopes::ScopeSet;
+use agentidp_shared::usage::Decision;
 use http::header::CACHE_CONTROL;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, request};
 
@@ -10,8 +11,8 @@ use crate::errors::Problem;
 use crate::form::Parameters;
 use crate::host::Host;
 use crate::judge::{Audience, authenticate};
-use crate::methods;
 use crate::node::Node;
+use crate::{methods, usage};
 
 /// Longest query looked at, in bytes: the scopes and the audience, every byte escaped.
 const MAX_QUERY_LENGTH: usize = 16 * 1024;
@@ -32,6 +33,7 @@ pub async fn verify_token<H: Host>(
         Some(upstream) => upstream.explain(problem, &scopes),
         None => problem,
     })?;
+    usage::count(node, host, accepted.claims(), Decision::Allowed);
     let mut response = Response::new(Vec::new());
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -15,6 +15,7 @@ mod upstream;
 use std::rc::Rc;
 
 use agentidp_shared::scopes::ScopeSet;
+use agentidp_shared::usage::Decision;
 use http::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, ORIGIN,
 };
@@ -26,6 +27,7 @@ use crate::judge::{Accepted, Audience, authenticate};
 use crate::knowledge::Source as _;
 use crate::node::Node;
 use crate::router::Routed;
+use crate::usage;
 
 use policy::PolicyInput;
 use rules::Demand;
@@ -145,7 +147,12 @@ async fn decide<H: Host>(
             (scopes, Allowed::Agent(accepted.map_err(|problem| upstream.explain(problem, scopes))?))
         }
     };
-    if !satisfies_policy(&**host, upstream, request, &segments, &allowed) {
+    let is_allowed = satisfies_policy(&**host, upstream, request, &segments, &allowed);
+    if let Allowed::Agent(accepted) = &allowed {
+        let decision = if is_allowed { Decision::Allowed } else { Decision::Denied };
+        usage::count(node, &**host, accepted.claims(), decision);
+    }
+    if !is_allowed {
         let problem = denied("DENIED_BY_POLICY", "the policy of this API does not allow this request");
         return Err(upstream.explain(problem, scopes));
     }
