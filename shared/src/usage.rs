@@ -39,6 +39,8 @@ pub enum Decision {
 }
 
 impl Decision {
+    pub const ALL: [Self; 4] = [Self::Allowed, Self::Denied, Self::Limited, Self::Unknown];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Allowed => "allowed",

@@ -22,4 +22,5 @@ mod outages;
 mod proxy;
 mod revocation;
 mod tokens;
+mod usage;
 mod verify;

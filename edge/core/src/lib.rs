@@ -21,6 +21,7 @@ mod introspect;
 mod judge;
 pub mod knowledge;
 mod methods;
+mod metrics;
 mod node;
 mod origin;
 mod proxy;

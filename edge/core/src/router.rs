@@ -11,7 +11,9 @@ use crate::host::Host;
 use crate::knowledge::Source as _;
 use crate::node::Node;
 use crate::usage::Reporting as _;
-use crate::{agent_did, documents, gateway, headers, health, introspect, proxy, push, request_id, verify};
+use crate::{
+    agent_did, documents, gateway, headers, health, introspect, metrics, proxy, push, request_id, verify,
+};
 
 /// The path every request of a protected API causes a request to.
 pub const VERIFY_PATH: &str = "/verify";
@@ -59,6 +61,14 @@ async fn route<H: Host>(
     }
     if path == "/edge/v1/push" {
         return push::push_batch(node, &**host, request).await.map(Routed::Own);
+    }
+    if path == "/edge/v1/metrics" {
+        let (parts, _) = request.into_parts();
+        if !metrics::is_allowed(node, &parts) {
+            return Err(Problem::not_found());
+        }
+        H::Source::keep_up(node, host).await;
+        return Ok(Routed::Own(metrics::get_metrics(node, &**host)));
     }
     // The rest of the contract between edge and control plane is nothing a client may reach through the edge.
     if path == "/edge/v1" || path.starts_with("/edge/v1/") {

@@ -27,12 +27,16 @@ pub use store::{AddingToStore, report_due};
 
 /// How counts leave a node of the host `H`.
 pub trait Reporting<H> {
+    /// Whether a node is there for more than one request.
+    const NODES_LIVE_ON: bool;
+
     /// After every request: sees to it that what was counted does not stay in this node. Does not wait for it.
     fn report(node: &Rc<Node>, host: &Rc<H>);
 }
 
 /// Counts a call with a token of these claims, which one of our keys has signed.
 pub fn count<P: Platform>(node: &Node, host: &P, claims: &Claims, decision: Decision) {
+    node.usage.decide(decision);
     let day = u32::try_from(host.now_ms() / DAY_MS).unwrap_or(u32::MAX);
     if !node.usage.counted.borrow_mut().add(claims.organization_id, claims.sub, decision, day, 1) {
         host.log(

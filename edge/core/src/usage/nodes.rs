@@ -4,7 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use agentidp_shared::usage::MAX_TALLIES;
+use agentidp_shared::usage::{Decision, MAX_TALLIES};
 use uuid::Uuid;
 
 use super::Reporting;
@@ -31,6 +31,8 @@ pub struct Usage {
     number: Cell<u64>,
     /// Since when somebody is about to hand over.
     begun_at: Cell<Option<u64>>,
+    /// Calls since the node began, in the order of [`Decision::ALL`].
+    decided: [Cell<u64>; Decision::ALL.len()],
 }
 
 /// Adds up, and hands over to the hub.
@@ -38,6 +40,8 @@ pub struct Usage {
 pub struct HandingOver;
 
 impl<H: HubClient> Reporting<H> for HandingOver {
+    const NODES_LIVE_ON: bool = true;
+
     fn report(node: &Rc<Node>, host: &Rc<H>) {
         let (usage, now_ms) = (&node.usage, host.now_ms());
         let is_nothing = usage.counted.borrow().is_empty() && usage.in_hand.borrow().is_none();
@@ -63,6 +67,28 @@ impl<H: HubClient> Reporting<H> for HandingOver {
 }
 
 impl Usage {
+    /// Calls since the node began.
+    pub fn decided(&self, decision: Decision) -> u64 {
+        self.of(decision).map_or(0, Cell::get)
+    }
+
+    pub(super) fn decide(&self, decision: Decision) {
+        if let Some(calls) = self.of(decision) {
+            calls.set(calls.get().saturating_add(1));
+        }
+    }
+
+    fn of(&self, decision: Decision) -> Option<&Cell<u64>> {
+        let place = Decision::ALL.iter().position(|listed| *listed == decision)?;
+        self.decided.get(place)
+    }
+
+    /// How many kinds of calls are not with the hub yet.
+    pub fn waiting(&self) -> usize {
+        let in_hand = self.in_hand.borrow().as_ref().map_or(0, |in_hand| in_hand.tallies.len());
+        self.counted.borrow().len() + in_hand
+    }
+
     async fn hand_over<H: HubClient>(&self, host: &H) -> Result<(), crate::host::HubUnavailable> {
         for _ in 0..MAX_IN_A_ROW {
             let Some(in_hand) = self.next(host) else { return Ok(()) };

@@ -60,6 +60,8 @@ impl Slot {
 pub struct AddingToStore;
 
 impl<H: StoreHost> Reporting<H> for AddingToStore {
+    const NODES_LIVE_ON: bool = false;
+
     fn report(node: &Rc<Node>, host: &Rc<H>) {
         let counted = node.usage.counted.take();
         if counted.is_empty() {

@@ -25,4 +25,6 @@ mod proxy;
 mod push;
 mod store;
 mod unknown_keys;
+mod usage;
+mod usage_in_store;
 mod verify;

@@ -113,6 +113,16 @@ impl<S> TestHost<S> {
         }
     }
 
+    /// Whatever was left for later never happens.
+    pub fn drop_background(&self) {
+        self.background.borrow_mut().clear();
+    }
+
+    /// Hands out what was left for later, to be run step by step.
+    pub fn take_background(&self) -> Vec<LocalBoxFuture<'static, ()>> {
+        self.background.take()
+    }
+
     pub fn is_idle(&self) -> bool {
         self.background.borrow().is_empty()
     }
