@@ -1,5 +1,5 @@
-//! Forgetting what no longer matters: expired revocations and places in status lists, old login failures, superseded feed entries, old idempotency
-//! keys. Safe to run in several processes at once.
+//! Forgetting what no longer matters: expired revocations, places in status lists, old login failures, superseded feed entries, which
+//! usage reports were counted, old idempotency keys. Safe to run in several processes at once.
 
 use std::time::Duration;
 
@@ -27,6 +27,7 @@ pub async fn run(app: &App) -> Result<(), sqlx::Error> {
     tokens::purge_expired(&mut tx, now).await?;
     status_lists::purge_expired(&mut tx, now).await?;
     edge_feed::purge_superseded(&mut tx, now).await?;
+    edge_feed::purge_reports(&mut tx, now).await?;
     idempotency::purge_expired(&mut tx, now).await?;
     tx.commit().await
 }

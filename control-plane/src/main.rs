@@ -44,6 +44,9 @@ enum Command {
     /// Look after the keys tokens are signed with
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Look at the edges
+    #[command(subcommand)]
+    Edges(EdgesCommand),
     /// Print the OpenAPI document
     Openapi,
 }
@@ -119,6 +122,16 @@ enum KeysCommand {
     Feed,
 }
 
+#[derive(Debug, Subcommand)]
+enum EdgesCommand {
+    /// List the edges that were ever heard of, and how far each is
+    List {
+        /// Print JSON, for programs
+        #[arg(long)]
+        json: bool,
+    },
+}
+
 fn settings_help() -> String {
     let mut help =
         String::from("Settings (environment variables, or the same names in the file given by --config):\n");
@@ -175,6 +188,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
                     key.algorithm, key.kid
                 ))
             }
+            Command::Edges(EdgesCommand::List { json }) => list_edges(&start(config).await?, json).await,
             Command::Openapi | Command::Keys(KeysCommand::Feed) => Ok(()),
         }
     })
@@ -240,6 +254,31 @@ async fn list_keys(app: &App) -> anyhow::Result<()> {
     for key in keys::list(app).await? {
         let created = key.created_at.format(&Rfc3339)?;
         writeln!(text, "{:<8} {:<5} {}  {created}", key.status.as_str(), key.algorithm.as_str(), key.kid)?;
+    }
+    print(&text)
+}
+
+async fn list_edges(app: &App, json: bool) -> anyhow::Result<()> {
+    let overview = edge_feed::overview(app).await?;
+    if json {
+        return print(&format!("{}\n", serde_json::to_string_pretty(&overview)?));
+    }
+    let mut text = format!(
+        "{:<32} {:<10} {:>12} {:>9}  {:<4}  LAST SEEN\n",
+        "NODE",
+        "VERSION",
+        format!("HELD/{}", overview.head),
+        "LAG (S)",
+        "SEEN"
+    );
+    for node in overview.nodes {
+        let seen = if node.seen_recently { "yes" } else { "no" };
+        let last = node.last_seen_at.format(&Rfc3339)?;
+        writeln!(
+            text,
+            "{:<32} {:<10} {:>12} {:>9.1}  {seen:<4}  {last}",
+            node.id, node.version, node.acknowledged_sequence, node.lag_seconds
+        )?;
     }
     print(&text)
 }

@@ -33,7 +33,7 @@ const TAGS: &[(&str, &str)] = &[
     ("Organizations", "Tenants"),
     ("Audit", "What happened"),
     ("Discovery", "Metadata, keys and DID documents; public, and usually served by the edge"),
-    ("Edge", "The signed feed that edges follow"),
+    ("Edge", "The signed feed that edges follow, and what they report"),
     ("Health", "How the service is"),
 ];
 

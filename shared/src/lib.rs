@@ -21,4 +21,5 @@ pub mod scopes;
 pub mod state;
 pub mod strict;
 pub mod tier;
+pub mod usage;
 pub mod verify;

@@ -25,4 +25,5 @@ mod revocation;
 mod status_lists;
 mod table;
 mod tokens;
+mod usage;
 mod verify;

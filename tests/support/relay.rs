@@ -14,6 +14,8 @@ pub enum Wire {
     Cut,
     /// Requests are taken and never answered.
     Hanging,
+    /// Requests arrive, and their answers are lost.
+    OneWay,
     /// Every request except the feed's is answered with these bytes.
     Answering(&'static str),
 }
@@ -68,7 +70,7 @@ async fn carry(
         Wire::Hanging => {
             let _ = wire.changed().await;
         }
-        Wire::Whole => {
+        Wire::Whole | Wire::OneWay => {
             let Ok(server) = TcpStream::connect(&target).await else { return };
             pass(client, server, wire, heard, &[]).await;
         }
@@ -99,6 +101,7 @@ async fn pass(
     if server.write_all(first).await.is_err() {
         return;
     }
+    let mode = *wire.borrow();
     loop {
         tokio::select! {
             count = client.read(&mut from_client) => {
@@ -108,6 +111,7 @@ async fn pass(
             }
             count = server.read(&mut from_server) => {
                 let Ok(count @ 1..) = count else { return };
+                if mode == Wire::OneWay { continue }
                 if client.write_all(&from_server[..count]).await.is_err() { return }
             }
             _ = wire.changed() => return,

@@ -6,6 +6,7 @@
 
 mod changes;
 mod nodes;
+mod overview;
 mod publish;
 mod push;
 mod routes;
@@ -13,11 +14,14 @@ mod sequencer;
 mod signing;
 mod snapshot;
 mod store;
+mod usage;
+mod usage_store;
 
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
 pub use nodes::every_edge_holds_key;
+pub use overview::{Overview, overview};
 pub use publish::{agent_changed, append, issuer_config, publish_configuration};
 pub use routes::routes;
 pub use sequencer::sequence_committed;
@@ -34,4 +38,9 @@ pub fn spawn(app: &App) {
 /// Deletes entries that no snapshot would contain and that every edge had the time to read.
 pub async fn purge_superseded(tx: &mut PgConnection, now: OffsetDateTime) -> Result<(), sqlx::Error> {
     store::purge_superseded(tx, now).await
+}
+
+/// Forgets reports of usage that are refused for their age by now.
+pub async fn purge_reports(tx: &mut PgConnection, now: OffsetDateTime) -> Result<(), sqlx::Error> {
+    usage::purge(tx, now).await
 }

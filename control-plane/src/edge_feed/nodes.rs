@@ -12,7 +12,7 @@ use crate::infra::http::error::ApiError;
 use crate::policy::bearer_token;
 
 /// An edge not heard of for this long no longer counts: it is gone, or it has to take a snapshot anyway.
-const SEEN_RECENTLY: Duration = Duration::minutes(2);
+pub(super) const SEEN_RECENTLY: Duration = Duration::minutes(2);
 /// How long an edge that is not heard of any more is told of as lagging.
 const LAG_TOLD_FOR: Duration = Duration::days(1);
 const MAX_VERSION_LENGTH: usize = 64;
@@ -22,8 +22,16 @@ const MAX_VERSION_LENGTH: usize = 64;
 pub(super) struct EdgeNode {
     /// The edge's configured name, and `/` and the node's own name if it gave one: an edge may have a node in each region.
     id: String,
+    name: String,
     version: String,
     sequence: Option<u64>,
+}
+
+impl EdgeNode {
+    /// The edge's configured name.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
 }
 
 impl FromRequestParts<App> for EdgeNode {
@@ -56,7 +64,7 @@ fn authenticate(app: &App, headers: &HeaderMap) -> Result<EdgeNode, ApiError> {
     };
     let version = text("x-edge-version").unwrap_or("unknown").chars().take(MAX_VERSION_LENGTH).collect();
     let sequence = text("x-edge-sequence").and_then(|text| text.parse().ok());
-    Ok(EdgeNode { id, version, sequence })
+    Ok(EdgeNode { id, name: name.to_owned(), version, sequence })
 }
 
 /// 1 to 32 lower-case letters, digits and hyphens.

@@ -241,10 +241,32 @@ pub(super) async fn lags(
     .await
 }
 
+/// An edge as it was last heard of.
+pub(super) struct NodeRow {
+    pub id: String,
+    pub version: String,
+    pub acknowledged_sequence: i64,
+    pub last_seen_at: OffsetDateTime,
+    /// When the first change it does not hold was numbered.
+    pub waiting_since: Option<OffsetDateTime>,
+}
+
+/// Every edge that was ever heard of, by name.
+pub(super) async fn nodes(tx: &mut PgConnection) -> Result<Vec<NodeRow>, sqlx::Error> {
+    sqlx::query_as!(
+        NodeRow,
+        r#"select id, version, acknowledged_sequence, last_seen_at,
+             (select min(sequenced_at) from edge_feed where sequence > acknowledged_sequence) as waiting_since
+           from edge_nodes order by id limit 1000"#
+    )
+    .fetch_all(tx)
+    .await
+}
+
 fn decode(change: serde_json::Value) -> Result<Change, sqlx::Error> {
     serde_json::from_value(change).map_err(|error| sqlx::Error::Decode(error.into()))
 }
 
-fn unsigned(sequence: i64) -> Result<u64, sqlx::Error> {
+pub(super) fn unsigned(sequence: i64) -> Result<u64, sqlx::Error> {
     u64::try_from(sequence).map_err(|error| sqlx::Error::Decode(error.into()))
 }

@@ -32,6 +32,8 @@ fn describe() {
         ("agentidp_tokens_issued_total", "access tokens issued, by scope"),
         ("agentidp_agents_registered_total", "agents registered, by deployment environment"),
         ("agentidp_edge_push_failures_total", "pushes of the feed that an edge did not take"),
+        ("agentidp_edge_calls_total", "calls that edges decided on, by decision"),
+        ("agentidp_edge_calls_left_out_total", "calls that edges reported of agents or days not known here"),
     ] {
         metrics::describe_counter!(name, text);
     }

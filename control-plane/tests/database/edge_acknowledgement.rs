@@ -53,3 +53,27 @@ async fn an_edge_that_asks_without_saying_what_it_holds_is_not_taken_for_one_tha
     edge.api.with("x-edge-sequence", "many").get("/edge/v1/snapshot").await.expect(200);
     assert_eq!(instance.number("select count(*) from edge_nodes").await, 0);
 }
+
+#[tokio::test]
+async fn the_overview_tells_of_each_edge_how_far_it_is() {
+    let instance = Instance::start().await;
+    instance.sequence().await;
+    let (osaka, head) = (instance.edge("osaka"), instance.app.feed.head());
+    osaka.acknowledge(head - 1).await;
+    instance.advance(Duration::minutes(3));
+    instance.edge("tokyo").acknowledge(head).await;
+    let overview = osaka.api.get("/edge/v1/nodes").await.expect(200).json();
+    assert_eq!(overview["head"], head);
+    let told: Vec<(&str, u64, bool, bool)> = overview["nodes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|node| {
+            let lags = node["lagSeconds"].as_f64().unwrap() >= 180.0;
+            let seen = node["seenRecently"].as_bool().unwrap();
+            (node["id"].as_str().unwrap(), node["acknowledgedSequence"].as_u64().unwrap(), lags, seen)
+        })
+        .collect();
+    assert_eq!(told, [("osaka", head - 1, true, false), ("tokyo", head, false, true)]);
+    instance.tenant().await.api.get("/edge/v1/nodes").await.expect(401);
+}

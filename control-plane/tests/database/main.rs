@@ -18,6 +18,7 @@ mod credentials;
 mod edge_acknowledgement;
 mod edge_feed;
 mod edge_state;
+mod edge_usage;
 mod housekeeping;
 mod idempotency;
 mod key_rotation;

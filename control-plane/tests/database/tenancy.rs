@@ -1,5 +1,7 @@
 //! Row-level security, below HTTP: what the role that acts for one organization sees and can write, table by table.
 
+use agentidp::infra::clock::unix_millis;
+use agentidp_shared::usage::{Batch, DAY_MS, Decision, Tally};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, PgConnection};
 
@@ -28,6 +30,16 @@ impl Scene {
             tenant.api.form("/oauth2/revoke", &[("token", &token)]).await.expect(200);
             let keyed = tenant.api.with("idempotency-key", "a-key");
             keyed.post(&format!("{}/credentials", agent.path()), &json!({})).await.expect(201);
+            let issued_at = unix_millis(instance.now());
+            let tally = Tally {
+                organization_id: tenant.organization_id.parse().unwrap(),
+                agent_id: agent.id.parse().unwrap(),
+                decision: Decision::Allowed,
+                day: u32::try_from(issued_at / DAY_MS).unwrap(),
+                count: 1,
+            };
+            let batch = Batch { id: instance.app.new_id(), issued_at, tallies: vec![tally] };
+            instance.edge("osaka").report(&batch).await.expect(204);
         }
         instance.seal().await;
         Self { instance, one, other }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use agentidp_edge_core::host::{HubHost, HubUnavailable, StorageError, Taken};
 use agentidp_edge_core::hub::{Hub, TICK_MS, wire};
 use agentidp_edge_core::knowledge::Known;
+use agentidp_edge_core::usage::HandOver;
 use futures_util::future::{Either, select};
 use worker::{
     Delay, DurableObject, Env, Method, RequestInit, SqlCursor, SqlStorageValue, State, console_error,
@@ -26,8 +27,9 @@ const ADDRESS: &str = "https://hub";
 const TIME_LIMIT: Duration = Duration::from_secs(5);
 /// Largest piece of a text in one row: a Durable Object's database takes 2 MB.
 const MAX_PIECE: usize = 512 * 1024;
-const TABLE: &str = "create table if not exists batches (position integer, piece integer, text text not null, \
-                     primary key (position, piece)) without rowid";
+const TABLES: &str = "create table if not exists batches (position integer, piece integer, text text not null, \
+                      primary key (position, piece)) without rowid; \
+                      create table if not exists notes (name text primary key, text text) without rowid";
 
 /// The batches the region's hub has after `known`.
 pub fn newer_batches(
@@ -52,6 +54,16 @@ pub fn hand_over(
 ) -> impl Future<Output = Result<Taken, HubUnavailable>> + 'static {
     let answer = ask(env, region, Method::Post, wire::TAKE_PATH, Some(batch));
     async move { wire::taken_from_status(answer.await?.0).ok_or(HubUnavailable) }
+}
+
+/// Gives the region's hub what a node counted.
+pub fn hand_over_usage(
+    env: &Env,
+    region: Option<Region>,
+    hand_over: &HandOver,
+) -> impl Future<Output = Result<(), HubUnavailable>> + use<> {
+    let answer = ask(env, region, Method::Post, wire::USAGE_PATH, Some(wire::write_hand_over(hand_over)));
+    async move { if answer.await?.0 == 204 { Ok(()) } else { Err(HubUnavailable) } }
 }
 
 fn ask(
@@ -110,6 +122,16 @@ impl DurableObject for StateHub {
                 let taken = hub.take(request.text().await?).await;
                 Ok(worker::Response::empty()?.with_status(wire::status_of(taken).as_u16()))
             }
+            (Method::Post, wire::USAGE_PATH) => match wire::read_hand_over(&request.text().await?) {
+                Some(hand_over) => match hub.take_usage(&hand_over) {
+                    Ok(()) => Ok(worker::Response::empty()?.with_status(204)),
+                    Err(error) => {
+                        console_error!("{error}");
+                        worker::Response::error("not kept", 503)
+                    }
+                },
+                None => worker::Response::error("not a hand-over", 400),
+            },
             _ => worker::Response::error("nothing here", 404),
         }
     }
@@ -154,9 +176,9 @@ impl HubHost for Workers {
         let rows = self.execute("select position, text from batches order by position, piece", Vec::new())?;
         let (mut texts, mut last) = (Vec::<String>::new(), None);
         for row in rows.raw() {
-            let mut row = row.map_err(|error| StorageError(error.to_string()))?.into_iter();
+            let mut row = row.map_err(failed)?.into_iter();
             let (Some(position), Some(SqlStorageValue::String(piece))) = (row.next(), row.next()) else {
-                return Err(StorageError("a row has another shape".to_owned()));
+                return Err(another_shape());
             };
             match texts.last_mut() {
                 Some(text) if last.as_ref() == Some(&position) => text.push_str(&piece),
@@ -182,14 +204,73 @@ impl HubHost for Workers {
         }
         Ok(())
     }
+
+    fn noted(&self, names: &[String]) -> Result<Vec<Option<String>>, StorageError> {
+        let wanted = json(names)?;
+        let statement = "select notes.text from json_each(?) as wanted left join notes on notes.name = wanted.value \
+                         order by wanted.key";
+        let rows = self.execute(statement, vec![SqlStorageValue::String(wanted)])?;
+        rows.raw()
+            .map(|row| match row.map_err(failed)?.into_iter().next() {
+                Some(SqlStorageValue::String(text)) => Ok(Some(text)),
+                Some(SqlStorageValue::Null) => Ok(None),
+                _ => Err(another_shape()),
+            })
+            .collect()
+    }
+
+    fn notes(&self, prefix: &str, most: usize) -> Result<Vec<(String, String)>, StorageError> {
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        // Names are ASCII, so everything that begins with the prefix lies below this.
+        let values = vec![
+            SqlStorageValue::String(prefix.to_owned()),
+            SqlStorageValue::String(format!("{prefix}\u{7f}")),
+            SqlStorageValue::Integer(most),
+        ];
+        let statement = "select name, text from notes where name >= ? and name < ? and text is not null \
+                         order by name limit ?";
+        let rows = self.execute(statement, values)?;
+        rows.raw()
+            .map(|row| {
+                let mut row = row.map_err(failed)?.into_iter();
+                match (row.next(), row.next()) {
+                    (Some(SqlStorageValue::String(name)), Some(SqlStorageValue::String(text))) => {
+                        Ok((name, text))
+                    }
+                    _ => Err(another_shape()),
+                }
+            })
+            .collect()
+    }
+
+    /// One statement makes all the changes; the other only clears away what the first has emptied.
+    fn note(&self, changes: &[(String, Option<String>)]) -> Result<(), StorageError> {
+        let statement = "insert into notes select value ->> 0, value ->> 1 from json_each(?) where true \
+                         on conflict (name) do update set text = excluded.text";
+        self.execute(statement, vec![SqlStorageValue::String(json(changes)?)])?;
+        self.execute("delete from notes where text is null", Vec::new())?;
+        Ok(())
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "given to map_err")]
+fn failed(error: worker::Error) -> StorageError {
+    StorageError(error.to_string())
+}
+
+fn another_shape() -> StorageError {
+    StorageError("a row has another shape".to_owned())
+}
+
+fn json<T: serde::Serialize + ?Sized>(value: &T) -> Result<String, StorageError> {
+    serde_json::to_string(value).map_err(|error| StorageError(error.to_string()))
 }
 
 impl Workers {
     /// Runs a statement on the hub's own storage.
     fn execute(&self, statement: &str, values: Vec<SqlStorageValue>) -> Result<SqlCursor, StorageError> {
-        let failed = |error: worker::Error| StorageError(error.to_string());
         let storage = self.storage().ok_or_else(|| StorageError("not a hub".to_owned()))?;
-        storage.exec(TABLE, None).map_err(failed)?;
+        storage.exec(TABLES, None).map_err(failed)?;
         storage.exec(statement, values).map_err(failed)
     }
 }

@@ -12,6 +12,7 @@ use agentidp_edge_core::host::{
 };
 use agentidp_edge_core::knowledge::{FollowingHub, Known};
 use agentidp_edge_core::limits::{LeaseRequest, Leasing};
+use agentidp_edge_core::usage::{HandOver, HandingOver};
 use agentidp_shared::jwk::VerificationKey;
 use agentidp_shared::rate_limit;
 use futures_util::future::{Either, select};
@@ -162,6 +163,7 @@ impl Platform for Workers {
 impl Host for Workers {
     type Source = FollowingHub;
     type Meters = Leasing;
+    type Usage = HandingOver;
 
     fn check_signature(
         &self,
@@ -203,6 +205,17 @@ impl HubClient for Workers {
 
     fn hand_over(&self, batch: String) -> impl Future<Output = Result<Taken, HubUnavailable>> + 'static {
         hub::hand_over(&self.env, self.region(), batch)
+    }
+
+    fn hand_over_usage(
+        &self,
+        hand_over: HandOver,
+    ) -> impl Future<Output = Result<(), HubUnavailable>> + 'static {
+        hub::hand_over_usage(&self.env, self.region(), &hand_over)
+    }
+
+    fn sleep(&self, milliseconds: u64) -> impl Future<Output = ()> + 'static {
+        Delay::from(Duration::from_millis(milliseconds))
     }
 }
 

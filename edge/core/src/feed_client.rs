@@ -106,7 +106,9 @@ async fn ask<P: Platform>(
         Some(after) => (format!("/edge/v1/changes?after={after}&wait=0"), TIME_LIMIT_MS),
         None => ("/edge/v1/snapshot".to_owned(), SNAPSHOT_TIME_LIMIT_MS),
     };
-    let request = request(platform, asker, sequence, &path).ok_or(PullError::Request)?;
+    let request = request(platform, asker, Method::GET, &path, Vec::new());
+    let mut request = request.ok_or(PullError::Request)?;
+    request.headers_mut().insert(HeaderName::from_static("x-edge-sequence"), sequence.into());
     let (answer, body) = platform.fetch_origin(request, limit_ms).await?.into_parts();
     match answer.status {
         StatusCode::OK => {}
@@ -121,21 +123,22 @@ async fn ask<P: Platform>(
     Ok(Answer::Batch(batch, unverified))
 }
 
-fn request<P: Platform>(
+/// A request to the control plane with the edge's own key.
+pub fn request<P: Platform>(
     platform: &P,
     asker: Asker<'_>,
-    sequence: u64,
+    method: Method,
     path: &str,
+    body: Vec<u8>,
 ) -> Option<Request<P::Body>> {
     let config = asker.config;
     let mut key = HeaderValue::try_from(format!("Bearer {}", config.edge_key())).ok()?;
     key.set_sensitive(true);
-    let mut request = Request::new(platform.body(Vec::new()));
-    *request.method_mut() = Method::GET;
+    let mut request = Request::new(platform.body(body));
+    *request.method_mut() = method;
     *request.uri_mut() = format!("{}{path}", config.origin()).parse().ok()?;
     let headers = request.headers_mut();
     headers.insert(AUTHORIZATION, key);
-    headers.insert(HeaderName::from_static("x-edge-sequence"), sequence.into());
     for (name, value) in [
         ("x-edge-name", Some(config.edge_name())),
         ("x-edge-version", Some(env!("CARGO_PKG_VERSION"))),

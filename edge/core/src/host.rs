@@ -14,6 +14,7 @@ use http::{Request, Response};
 
 use crate::knowledge::{Known, Source};
 use crate::limits::{LeaseRequest, Meters};
+use crate::usage::{HandOver, Reporting};
 
 /// How much an operator should care about a line of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,6 +149,9 @@ pub trait Host: Platform + Sized {
     /// How they count requests together.
     type Meters: Meters<Self>;
 
+    /// How what nodes of this host count reaches the control plane.
+    type Usage: Reporting<Self>;
+
     /// Checks a JWS signature (RFC 7518 §3). Hosts with faster cryptography of their own override it.
     fn check_signature(
         &self,
@@ -180,6 +184,15 @@ pub trait HubClient: Platform {
 
     /// Gives a pushed batch to the region's hub.
     fn hand_over(&self, batch: String) -> impl Future<Output = Result<Taken, HubUnavailable>> + 'static;
+
+    /// Gives what was counted to the region's hub ([`Hub::take_usage`](crate::hub::Hub::take_usage)).
+    fn hand_over_usage(
+        &self,
+        hand_over: HandOver,
+    ) -> impl Future<Output = Result<(), HubUnavailable>> + 'static;
+
+    /// Lets time pass.
+    fn sleep(&self, milliseconds: u64) -> impl Future<Output = ()> + 'static;
 }
 
 /// The shard that keeps a rate limit's meter could not be asked.
@@ -243,11 +256,20 @@ pub trait Store: 'static {
 #[error("the hub's storage: {0}")]
 pub struct StorageError(pub String);
 
-/// What a hub needs besides: durable storage of its own, an ordered list of texts.
+/// What a hub needs besides: durable storage of its own, an ordered list of texts and notes by name.
 pub trait HubHost: Platform {
     /// Everything that was kept, in order.
     fn kept(&self) -> Result<Vec<String>, StorageError>;
 
     /// Keeps `text` at `position`, and forgets what was there and behind, in one step.
     fn keep(&self, position: usize, text: &str) -> Result<(), StorageError>;
+
+    /// The notes of these names, in their order.
+    fn noted(&self, names: &[String]) -> Result<Vec<Option<String>>, StorageError>;
+
+    /// The first notes, by the order of their names, whose name begins with `prefix`; at most `most`.
+    fn notes(&self, prefix: &str, most: usize) -> Result<Vec<(String, String)>, StorageError>;
+
+    /// Writes notes, or forgets those that are `None`: all of them, durably, or none.
+    fn note(&self, changes: &[(String, Option<String>)]) -> Result<(), StorageError>;
 }

@@ -13,11 +13,9 @@ use crate::authorization::{Presented, presented};
 use crate::errors::{Problem, REALM};
 use crate::form::{Parameters, percent_encode};
 use crate::host::Host;
-use crate::judge::{Accepted, Audience, Rejected, judge};
-use crate::limits;
-use crate::methods;
+use crate::judge::{Accepted, Audience, Rejected, judge, judge_caller};
 use crate::node::Node;
-use crate::origin;
+use crate::{limits, methods, origin};
 
 const REQUIRED_SCOPE: &str = "tokens:read";
 /// Largest request, in bytes: the longest token with every byte escaped, and room for the rest.
@@ -99,7 +97,8 @@ async fn requester<H: Host>(
             Err(Problem::invalid_request("an access token and client credentials: use one"))
         }
         Presented::Bearer(unverified_token) => {
-            let accepted = judge(node, host, unverified_token, Audience::Own, &required_scope()).await?;
+            let accepted =
+                judge_caller(node, host, unverified_token, Audience::Own, &required_scope()).await?;
             Ok(Requester::Known(accepted))
         }
         Presented::Nothing if !in_form => Err(client_unknown()),

@@ -7,6 +7,7 @@ use agentidp_shared::claims::Claims;
 use agentidp_shared::feed;
 use agentidp_shared::freshness::{self, Freshness};
 use agentidp_shared::scopes::ScopeSet;
+use agentidp_shared::usage::Decision;
 use agentidp_shared::verify::{self, Authentic, Expectation, Refusal, Unverified};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
@@ -16,6 +17,7 @@ use crate::headers::STATE_STALE;
 use crate::host::Host;
 use crate::knowledge::Source as _;
 use crate::node::Node;
+use crate::usage;
 use crate::verified::Fingerprint;
 
 /// What a token must be good for.
@@ -97,10 +99,30 @@ pub async fn authenticate<H: Host>(
     match presented(headers)? {
         Presented::Bearer(_) if node.knowledge.known().is_none() => Err(Problem::no_state()),
         Presented::Bearer(unverified_token) => {
-            Ok(judge(node, host, unverified_token, audience, scopes).await?)
+            Ok(judge_caller(node, host, unverified_token, audience, scopes).await?)
         }
         Presented::Nothing | Presented::Basic => Err(Problem::unauthenticated()),
     }
+}
+
+/// Judges the token of whoever is calling: a call that is not let through for it is counted. One that is, is for those to count
+/// who know whether it is let through in the end.
+pub async fn judge_caller<H: Host>(
+    node: &Node,
+    host: &H,
+    unverified_token: &str,
+    audience: Audience<'_>,
+    scopes: &ScopeSet,
+) -> Result<Accepted, Rejected> {
+    let (authentic, judged) = examine(node, host, unverified_token, audience, scopes).await;
+    if let (Some(authentic), Err(rejected)) = (authentic, &judged) {
+        let decision = match rejected {
+            Rejected::Bad(_) => Decision::Denied,
+            Rejected::Unknown => Decision::Unknown,
+        };
+        usage::count(node, host, authentic.unjudged_claims(), decision);
+    }
+    judged
 }
 
 /// Judges a token by what the node knows now.
@@ -111,6 +133,17 @@ pub async fn judge<H: Host>(
     audience: Audience<'_>,
     scopes: &ScopeSet,
 ) -> Result<Accepted, Rejected> {
+    examine(node, host, unverified_token, audience, scopes).await.1
+}
+
+/// The verdict, and the token if one of our keys has signed it, whatever the verdict.
+async fn examine<H: Host>(
+    node: &Node,
+    host: &H,
+    unverified_token: &str,
+    audience: Audience<'_>,
+    scopes: &ScopeSet,
+) -> (Option<Rc<Authentic>>, Result<Accepted, Rejected>) {
     let fingerprint = Fingerprint::of(unverified_token);
     let remembered = node.knowledge.verified.borrow_mut().get(fingerprint);
     let was_remembered = remembered.is_some();
@@ -119,17 +152,18 @@ pub async fn judge<H: Host>(
         None => match check_signature(node, host, unverified_token).await {
             Ok(authentic) => Rc::new(authentic),
             // A key this node has not heard of may be newer than its knowledge.
-            Err(Refusal::UnknownKey) if !is_fresh(node, host) => return Err(Rejected::Unknown),
-            Err(refusal) => return Err(refusal.into()),
+            Err(Refusal::UnknownKey) if !is_fresh(node, host) => return (None, Err(Rejected::Unknown)),
+            Err(refusal) => return (None, Err(refusal.into())),
         },
     };
     let subjects = || feed::keys_concerning(authentic.unjudged_claims());
-    H::Source::look_up(node, host, subjects).await.map_err(|_| Rejected::Unknown)?;
-    let accepted = decide(node, host.now_ms(), authentic, audience, scopes)?;
-    if !was_remembered {
-        node.knowledge.verified.borrow_mut().insert(fingerprint, Rc::clone(&accepted.authentic));
+    let looked_up = H::Source::look_up(node, host, subjects).await.map_err(|_| Rejected::Unknown);
+    let judged =
+        looked_up.and_then(|()| decide(node, host.now_ms(), Rc::clone(&authentic), audience, scopes));
+    if judged.is_ok() && !was_remembered {
+        node.knowledge.verified.borrow_mut().insert(fingerprint, Rc::clone(&authentic));
     }
-    Ok(accepted)
+    (Some(authentic), judged)
 }
 
 async fn check_signature<H: Host>(

@@ -24,6 +24,7 @@ mod kept;
 pub mod knowledge;
 pub mod limits;
 mod methods;
+mod metrics;
 mod node;
 mod origin;
 mod proxy;
@@ -31,6 +32,7 @@ mod push;
 mod request_id;
 mod router;
 mod status_list;
+pub mod usage;
 mod verified;
 mod verify;
 

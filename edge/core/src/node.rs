@@ -9,6 +9,7 @@ use crate::config::Config;
 use crate::documents::Rendered;
 use crate::knowledge::Knowledge;
 use crate::limits::Leases;
+use crate::usage::Usage;
 
 /// Lives as long as the instance does and is shared by its requests.
 #[derive(Debug)]
@@ -18,6 +19,7 @@ pub struct Node {
     pub(crate) documents: Rendered,
     /// Kept by background work that outlives its request.
     pub(crate) leases: Rc<RefCell<Leases>>,
+    pub(crate) usage: Usage,
 }
 
 impl Node {
@@ -25,6 +27,12 @@ impl Node {
     pub fn new(config: Config, seed: [u8; 16]) -> Self {
         let hasher = SeededHasher::new(seed);
         let knowledge = Knowledge::new(&config, hasher);
-        Self { config, knowledge, documents: Rendered::default(), leases: Leases::new(hasher) }
+        Self {
+            config,
+            knowledge,
+            documents: Rendered::default(),
+            leases: Leases::new(hasher),
+            usage: Usage::default(),
+        }
     }
 }

@@ -7,7 +7,7 @@ use crate::authorization::{Presented, presented};
 use crate::errors::Problem;
 use crate::headers;
 use crate::host::{Host, Peer};
-use crate::judge::{Accepted, Audience, Rejected, judge};
+use crate::judge::{Accepted, Audience, Rejected, judge_caller};
 use crate::node::Node;
 use crate::{limits, origin};
 
@@ -42,7 +42,7 @@ async fn good_token<H: Host>(
     headers: &http::HeaderMap,
 ) -> Result<Option<Accepted>, Problem> {
     let Presented::Bearer(unverified_token) = presented(headers)? else { return Ok(None) };
-    match judge(node, host, unverified_token, Audience::Own, &ScopeSet::empty()).await {
+    match judge_caller(node, host, unverified_token, Audience::Own, &ScopeSet::empty()).await {
         Ok(accepted) => Ok(Some(accepted)),
         Err(Rejected::Unknown) => Ok(None),
         Err(rejected @ Rejected::Bad(_)) => Err(rejected.into()),

@@ -10,9 +10,10 @@ use crate::errors::{Problem, Shape};
 use crate::host::Host;
 use crate::knowledge::Source as _;
 use crate::node::Node;
+use crate::usage::Reporting as _;
 use crate::{
-    agent_did, cors, documents, gateway, headers, health, introspect, proxy, push, request_id, status_list,
-    verify,
+    agent_did, cors, documents, gateway, headers, health, introspect, metrics, proxy, push, request_id,
+    status_list, verify,
 };
 
 /// The path every request of a protected API causes a request to.
@@ -41,6 +42,7 @@ pub async fn handle<H: Host>(node: &Rc<Node>, host: &Rc<H>, request: Request<H::
         Err(problem) => own(&**host, problem.into_response(shape), is_head),
     };
     finish(node, &**host, response.headers_mut(), request_id);
+    H::Usage::report(node, host);
     response
 }
 
@@ -65,6 +67,14 @@ async fn route<H: Host>(
     }
     if path == "/edge/v1/push" {
         return push::push_batch(node, &**host, request).await.map(Routed::Own);
+    }
+    if path == "/edge/v1/metrics" {
+        let (parts, _) = request.into_parts();
+        if !metrics::is_allowed(node, &parts) {
+            return Err(Problem::not_found());
+        }
+        H::Source::keep_up(node, host).await;
+        return Ok(Routed::Own(metrics::get_metrics(node, &**host)));
     }
     // The rest of the contract between edge and control plane is nothing a client may reach through the edge.
     if path == "/edge/v1" || path.starts_with("/edge/v1/") {

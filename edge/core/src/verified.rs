@@ -54,7 +54,6 @@ impl VerifiedTokens {
         self.young.insert(token, authentic);
     }
 
-    #[cfg(test)]
     pub fn len(&self) -> usize {
         self.young.len() + self.old.len()
     }

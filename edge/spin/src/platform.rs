@@ -7,6 +7,7 @@ use std::rc::Rc;
 use agentidp_edge_core::host::{BodyError, Host, OriginError, Platform, Severity, Store as _, StoreHost};
 use agentidp_edge_core::knowledge::ReadingStore;
 use agentidp_edge_core::limits::Counting;
+use agentidp_edge_core::usage::AddingToStore;
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt as _, StreamExt as _};
@@ -147,6 +148,7 @@ impl Platform for Spin {
 impl Host for Spin {
     type Source = ReadingStore;
     type Meters = Counting;
+    type Usage = AddingToStore;
 }
 
 impl StoreHost for Spin {

@@ -8,6 +8,7 @@ use agentidp_shared::hashing::SeededHasher;
 use agentidp_shared::jwk::KeySet;
 use agentidp_shared::scopes::ScopeSet;
 use agentidp_shared::state::State;
+use agentidp_shared::usage;
 use agentidp_shared::verify::{self, Expectation, Verdict};
 
 use super::{Answer, Api, ISSUER};
@@ -15,6 +16,7 @@ use super::{Answer, Api, ISSUER};
 /// One edge and its key.
 pub struct Edge {
     pub api: Api,
+    name: String,
     app: App,
     pinned: KeySet,
 }
@@ -29,7 +31,7 @@ impl Edge {
     pub fn of(app: &App, name: &str) -> Self {
         let api = Api::of(app).with("x-edge-name", name).with_token(&Self::secret_of(name));
         let pinned = KeySet::from_jwks(&public_keys(&app.config.feed_key_pkcs8).unwrap()).unwrap();
-        Self { api, app: app.clone(), pinned }
+        Self { api, name: name.to_owned(), app: app.clone(), pinned }
     }
 
     pub fn open(&self, answer: &Answer) -> Batch {
@@ -52,6 +54,12 @@ impl Edge {
     pub async fn acknowledge(&self, sequence: u64) {
         let api = self.api.with("x-edge-sequence", &sequence.to_string());
         api.get(&format!("/edge/v1/changes?after={}&wait=0", sequence.max(1))).await;
+    }
+
+    /// Reports usage.
+    pub async fn report(&self, batch: &usage::Batch) -> Answer {
+        let sealed = usage::seal(batch, &self.name, Self::secret_of(&self.name).as_bytes()).unwrap();
+        self.api.send("POST", "/edge/v1/usage", "application/jose", sealed).await
     }
 
     /// Knowledge that begins with a snapshot.

@@ -15,6 +15,7 @@ mod upstream;
 use std::rc::Rc;
 
 use agentidp_shared::scopes::ScopeSet;
+use agentidp_shared::usage::Decision;
 use http::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, ORIGIN,
 };
@@ -25,9 +26,9 @@ use crate::errors::{Problem, Shape};
 use crate::host::{Host, Severity};
 use crate::judge::{Accepted, Audience, authenticate};
 use crate::knowledge::Source as _;
-use crate::limits;
 use crate::node::Node;
 use crate::router::Routed;
+use crate::{limits, usage};
 
 use policy::PolicyInput;
 use rules::Demand;
@@ -161,6 +162,9 @@ async fn decide<H: Host>(
         }
     };
     if !satisfies_policy(&**host, upstream, request, &segments, &allowed) {
+        if let Allowed::Agent(accepted) = &allowed {
+            usage::count(node, &**host, accepted.claims(), Decision::Denied);
+        }
         let problem = denied("DENIED_BY_POLICY", "the policy of this API does not allow this request");
         return Err(upstream.explain(problem, scopes));
     }

@@ -1,10 +1,11 @@
 //! The hub of a region: follows the feed for all nodes around it, so that the control plane is asked once and not by each.
 //!
 //! It pulls when its copy is old and somebody asks, takes what is pushed, and keeps itself fresh by a timer, so that the
-//! control plane can count on it. What it accepted survives a restart.
+//! control plane can count on it. What it accepted survives a restart. It also takes what the nodes counted, and reports it.
 
 mod chain;
 mod pull;
+mod usage;
 pub mod wire;
 
 use std::cell::RefCell;
@@ -24,7 +25,7 @@ use chain::{Chain, Step};
 /// A copy older than this is renewed before it is given to a node, in milliseconds.
 const COPY_AGE_MS: u64 = 1_000;
 /// How often the timer should call [`Hub::tick`], in milliseconds.
-pub const TICK_MS: u64 = 10_000;
+pub const TICK_MS: u64 = crate::usage::REPORT_EVERY_MS;
 /// How often it is written down that there was nothing new.
 const HEARTBEAT_KEPT_EVERY_MS: u64 = 30_000;
 /// The shared store takes a key about once a second from anywhere; a minute is as fast as it spreads.
@@ -63,6 +64,7 @@ struct Memory {
     pause: u64,
     heartbeat_kept_at: u64,
     published: Option<(u64, u64)>,
+    tidied_at: u64,
 }
 
 impl<H: HubHost> Hub<H> {
@@ -127,6 +129,7 @@ impl<H: HubHost> Hub<H> {
     pub async fn tick(self: &Rc<Self>) {
         self.renew(TICK_MS / 2).await;
         self.publish();
+        self.report_usage().await;
     }
 
     /// Takes a pushed batch.

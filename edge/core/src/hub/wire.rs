@@ -5,11 +5,14 @@ use http::StatusCode;
 use crate::form::Parameters;
 use crate::host::Taken;
 use crate::knowledge::Known;
+use crate::usage::HandOver;
 
 /// `GET`: the batches after the place the query names, one per line.
 pub const NEWER_PATH: &str = "/newer";
 /// `POST`: takes a pushed batch.
 pub const TAKE_PATH: &str = "/take";
+/// `POST`: takes what a node counted.
+pub const USAGE_PATH: &str = "/usage";
 
 /// Path and query of a question for news.
 pub fn newer_target(known: Option<Known>) -> String {
@@ -33,6 +36,15 @@ pub fn known_from_query(query: &str) -> Option<Known> {
 /// The batches of an answer.
 pub fn batches(body: &str) -> Vec<String> {
     body.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
+}
+
+/// The body of what a node counted.
+pub fn write_hand_over(hand_over: &HandOver) -> String {
+    serde_json::to_string(hand_over).unwrap_or_default()
+}
+
+pub fn read_hand_over(body: &str) -> Option<HandOver> {
+    serde_json::from_str(body).ok()
 }
 
 pub fn status_of(taken: Taken) -> StatusCode {

@@ -13,11 +13,13 @@ mod shard;
 
 use agentidp_shared::claims::Claims;
 use agentidp_shared::rate_limit::{RateLimit, Taken};
+use agentidp_shared::usage::Decision;
 use http::request;
 
 use crate::errors::Problem;
 use crate::host::{Host, Peer};
 use crate::node::Node;
+use crate::usage;
 
 pub use counting::Counting;
 pub use leasing::{LeaseRequest, Leases, Leasing};
@@ -38,7 +40,7 @@ pub struct Bucket {
 /// A limit of an API behind the gateway, and the API's name.
 pub type OfUpstream<'a> = Option<(&'a str, RateLimit)>;
 
-/// Counts a request with this good token.
+/// Counts a request with this good token, against its limits and, as let through or not, in the usage that is reported.
 pub async fn admit_token<H: Host>(
     node: &Node,
     host: &H,
@@ -53,7 +55,9 @@ pub async fn admit_token<H: Host>(
         client.map(|limit| ("client", format!("client/{client_id}"), limit)),
         organization.map(|limit| ("organization", format!("organization/{organization_id}"), limit)),
     ];
-    admit(node, host, buckets.into_iter().flatten()).await
+    let standing = admit(node, host, buckets.into_iter().flatten()).await;
+    usage::count(node, host, claims, if standing.is_ok() { Decision::Allowed } else { Decision::Limited });
+    standing
 }
 
 /// Counts a request without a good token. One of which the platform does not say where it came from is not limited.

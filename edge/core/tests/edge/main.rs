@@ -27,4 +27,6 @@ mod push;
 mod status_lists;
 mod store;
 mod unknown_keys;
+mod usage;
+mod usage_in_store;
 mod verify;

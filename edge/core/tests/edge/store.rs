@@ -243,13 +243,10 @@ fn lost_update_attack_news_brought_at_once_is_never_half_there() {
             async move { handle(&Rc::new(Node::new(config(), [3; 16])), &host, request).await }.boxed_local()
         };
         let mut running = vec![push(first), push(both)];
-        let (mut dice, mut seen) = (seed.wrapping_mul(2_654_435_761) | 1, 0);
+        let (mut dice, mut seen) = (Dice::new(seed), 0);
         let mut context = Context::from_waker(Waker::noop());
         while !running.is_empty() {
-            dice ^= dice << 13;
-            dice ^= dice >> 17;
-            dice ^= dice << 5;
-            let turn = usize::try_from(dice).unwrap() % running.len();
+            let turn = dice.below(running.len());
             if let Poll::Ready(answer) = running[turn].poll_unpin(&mut context) {
                 assert_eq!(answer.status(), 204, "{seed}");
                 drop(running.remove(turn));

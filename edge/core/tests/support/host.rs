@@ -1,10 +1,11 @@
 //! A host in memory: time is set, nothing waits, and what was asked of the outside is noted.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::future::{Future, ready};
 use std::marker::PhantomData;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use agentidp_edge_core::host::{
     BodyError, Host, HubClient, HubHost, HubUnavailable, LeaseClient, OriginError, Platform, Severity,
@@ -12,6 +13,7 @@ use agentidp_edge_core::host::{
 };
 use agentidp_edge_core::knowledge::{FollowingHub, Known, ReadingStore};
 use agentidp_edge_core::limits::{Counting, LeaseRequest, Leasing, Shard};
+use agentidp_edge_core::usage::{AddingToStore, HandOver, HandingOver};
 use agentidp_shared::jwk::VerificationKey;
 use agentidp_shared::rate_limit;
 use futures_util::FutureExt as _;
@@ -22,6 +24,10 @@ use super::{Feed, MemoryStore, NOW_MS};
 
 pub type Answer = Response<Vec<u8>>;
 type Origin = dyn Fn(&Request<Vec<u8>>) -> Result<Answer, OriginError>;
+type UsageTaker = dyn Fn(&HandOver) -> Result<(), HubUnavailable>;
+
+/// Of the process, so that no two hosts of a test draw the same.
+static DRAWN: AtomicU64 = AtomicU64::new(0);
 
 /// What the hub does when it is asked.
 #[derive(Debug, Clone)]
@@ -40,6 +46,9 @@ pub struct TestHost<S = FollowingHub> {
     pub hub_asked: RefCell<Vec<Option<Known>>>,
     pub handed_over: RefCell<Vec<String>>,
     pub taken: Cell<Result<Taken, HubUnavailable>>,
+    /// What nodes counted and handed over, and what becomes of it.
+    pub usage: RefCell<Vec<HandOver>>,
+    pub usage_taken: RefCell<Box<UsageTaker>>,
     pub origin: RefCell<Box<Origin>>,
     pub origin_asked: RefCell<Vec<Request<Vec<u8>>>>,
     /// How long each of those had.
@@ -53,11 +62,11 @@ pub struct TestHost<S = FollowingHub> {
     /// The rate limits' one shard; `None` when it cannot be reached.
     pub shard: RefCell<Option<Shard>>,
     pub leases_asked: Cell<usize>,
+    pub notes: RefCell<BTreeMap<String, String>>,
     /// What instances that live for one request share.
     pub instances: MemoryStore,
     source: PhantomData<S>,
     background: RefCell<Vec<LocalBoxFuture<'static, ()>>>,
-    drawn: Cell<u8>,
 }
 
 impl<S> std::fmt::Debug for TestHost<S> {
@@ -74,6 +83,8 @@ impl<S> TestHost<S> {
             hub_asked: RefCell::default(),
             handed_over: RefCell::default(),
             taken: Cell::new(Ok(Taken::Known)),
+            usage: RefCell::default(),
+            usage_taken: RefCell::new(Box::new(|_| Ok(()))),
             origin: RefCell::new(Box::new(|_| Err(OriginError::Unreachable))),
             origin_asked: RefCell::default(),
             limits_ms: RefCell::default(),
@@ -84,10 +95,10 @@ impl<S> TestHost<S> {
             kept: RefCell::default(),
             shard: RefCell::new(Some(Shard::new([1; 16]))),
             leases_asked: Cell::new(0),
+            notes: RefCell::default(),
             instances: MemoryStore::default(),
             source: PhantomData,
             background: RefCell::default(),
-            drawn: Cell::new(0),
         })
     }
 
@@ -109,6 +120,16 @@ impl<S> TestHost<S> {
         }
     }
 
+    /// Whatever was left for later never happens.
+    pub fn drop_background(&self) {
+        self.background.borrow_mut().clear();
+    }
+
+    /// Hands out what was left for later, to be run step by step.
+    pub fn take_background(&self) -> Vec<LocalBoxFuture<'static, ()>> {
+        self.background.take()
+    }
+
     pub fn is_idle(&self) -> bool {
         self.background.borrow().is_empty()
     }
@@ -122,8 +143,12 @@ impl<S: 'static> Platform for TestHost<S> {
     }
 
     fn fill_random(&self, bytes: &mut [u8]) {
-        self.drawn.set(self.drawn.get().wrapping_add(1));
-        bytes.fill(self.drawn.get());
+        for chunk in bytes.chunks_mut(8) {
+            // Weyl's sequence and a mixer: even, and never the same twice.
+            let drawn = DRAWN.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let mixed = (drawn ^ drawn >> 31).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            chunk.copy_from_slice(&(mixed ^ mixed >> 29).to_be_bytes()[..chunk.len()]);
+        }
     }
 
     fn log(&self, _: Severity, line: &str) {
@@ -177,6 +202,7 @@ impl<S: 'static> Platform for TestHost<S> {
 impl Host for TestHost {
     type Source = FollowingHub;
     type Meters = Leasing;
+    type Usage = HandingOver;
 
     fn check_signature(
         &self,
@@ -207,6 +233,19 @@ impl HubClient for TestHost {
         self.handed_over.borrow_mut().push(batch);
         ready(self.taken.get())
     }
+
+    fn hand_over_usage(
+        &self,
+        hand_over: HandOver,
+    ) -> impl Future<Output = Result<(), HubUnavailable>> + 'static {
+        let taken = self.usage_taken.borrow()(&hand_over);
+        self.usage.borrow_mut().push(hand_over);
+        ready(taken)
+    }
+
+    fn sleep(&self, _: u64) -> impl Future<Output = ()> + 'static {
+        ready(())
+    }
 }
 
 impl LeaseClient for TestHost {
@@ -233,11 +272,32 @@ impl HubHost for TestHost {
         kept.push(text.to_owned());
         Ok(())
     }
+
+    fn noted(&self, names: &[String]) -> Result<Vec<Option<String>>, StorageError> {
+        Ok(names.iter().map(|name| self.notes.borrow().get(name).cloned()).collect())
+    }
+
+    fn notes(&self, prefix: &str, most: usize) -> Result<Vec<(String, String)>, StorageError> {
+        let notes = self.notes.borrow();
+        let found = notes.iter().filter(|(name, _)| name.starts_with(prefix)).take(most);
+        Ok(found.map(|(name, text)| (name.clone(), text.clone())).collect())
+    }
+
+    fn note(&self, changes: &[(String, Option<String>)]) -> Result<(), StorageError> {
+        for (name, text) in changes {
+            match text {
+                Some(text) => self.notes.borrow_mut().insert(name.clone(), text.clone()),
+                None => self.notes.borrow_mut().remove(name),
+            };
+        }
+        Ok(())
+    }
 }
 
 impl Host for TestHost<ReadingStore> {
     type Source = ReadingStore;
     type Meters = Counting;
+    type Usage = AddingToStore;
 }
 
 impl StoreHost for TestHost<ReadingStore> {

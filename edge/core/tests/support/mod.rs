@@ -121,6 +121,23 @@ impl Edge {
     }
 }
 
+/// Throws of dice that are the same for the same seed.
+#[derive(Debug)]
+pub struct Dice(u32);
+
+impl Dice {
+    pub fn new(seed: u32) -> Self {
+        Self(seed.wrapping_mul(2_654_435_761) | 1)
+    }
+
+    pub fn below(&mut self, most: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 17;
+        self.0 ^= self.0 << 5;
+        usize::try_from(self.0).unwrap() % most
+    }
+}
+
 pub fn request(method: Method, path: &str) -> Request<Vec<u8>> {
     let peer = Peer { address: Some("203.0.113.9".parse().unwrap()) };
     let request = Request::builder().method(method).uri(format!("{ISSUER}{path}")).extension(peer);

@@ -19,6 +19,7 @@ use super::{NotKnown, Source};
 use crate::feed_client::{self, Asker, PullError};
 use crate::host::{Host, HubUnavailable, Severity, Store as _, StoreError, StoreHost, Taken};
 use crate::node::Node;
+use crate::usage;
 
 const HEAD_KEY: &str = "head";
 /// When somebody last asked for news, so that not everybody does.
@@ -46,6 +47,7 @@ impl<H: Host + StoreHost> Source<H> for ReadingStore {
                 host.run_in_background(async move {
                     if claim(&*in_background, contact, claimed).await {
                         renew(&node, &*in_background).await;
+                        usage::report_due(&node, &*in_background).await;
                     }
                 });
             }
@@ -54,6 +56,10 @@ impl<H: Host + StoreHost> Source<H> for ReadingStore {
             Due::Now => {
                 if claim(&**host, contact, claimed).await {
                     renew(node, &**host).await;
+                    let (node, in_background) = (Rc::clone(node), Rc::clone(host));
+                    host.run_in_background(async move {
+                        usage::report_due(&node, &*in_background).await;
+                    });
                 }
             }
         }
