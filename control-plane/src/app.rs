@@ -121,6 +121,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(organizations::routes())
         .merge(audit::routes())
         .merge(tokens::routes())
+        .merge(keys::routes())
         .merge(well_known::routes())
         .merge(status_lists::routes())
         .merge(edge_feed::routes())

@@ -13,6 +13,7 @@ use agentidp::infra::config::{self, Config, Database};
 use agentidp::infra::db::Db;
 use agentidp::infra::rng::SystemRng;
 use agentidp::infra::{metrics, telemetry};
+use agentidp::keys::ChangedBy;
 use agentidp::serve::{self, Listeners};
 use agentidp::{bootstrap, edge_feed, keys, openapi};
 use anyhow::Context as _;
@@ -118,6 +119,13 @@ enum KeysCommand {
     /// Of the algorithm that `AGENTIDP_SIGNING_ALGORITHM` names. To change the algorithm, change the setting and restart: the
     /// first key of the new algorithm is made then.
     Rotate,
+    /// Take a key back at once, with every token it signed: it leaked, or may have
+    ///
+    /// Running servers stop signing with it within two seconds. If it was the one that signs, another signs from now on.
+    Revoke {
+        /// As `agentidp keys list` shows it
+        kid: String,
+    },
     /// Print the JWK Set that edges pin: the public half of the key the feed is signed with
     Feed,
 }
@@ -182,10 +190,17 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             Command::Keys(KeysCommand::List) => list_keys(&start(config).await?).await,
             Command::Keys(KeysCommand::Rotate) => {
                 let app = start(config).await?;
-                let key = keys::rotate(&app, app.config.signing_algorithm).await?;
+                let key = keys::rotate(&app, app.config.signing_algorithm, ChangedBy::CommandLine).await?;
                 print(&format!(
                     "{} {} is published; it signs once the edges know it\n",
                     key.algorithm, key.kid
+                ))
+            }
+            Command::Keys(KeysCommand::Revoke { kid }) => {
+                let signing = keys::revoke(&start(config).await?, &kid, ChangedBy::CommandLine).await?;
+                print(&format!(
+                    "{kid} is revoked, and every token it signed; {} {} signs\n",
+                    signing.algorithm, signing.kid
                 ))
             }
             Command::Edges(EdgesCommand::List { json }) => list_edges(&start(config).await?, json).await,

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use agentidp_tests::{Api, eventually};
 use serde_json::json;
 
-use crate::tokens::Scene;
+use crate::tokens::{Scene, header};
 
 /// The promise: at most three seconds, with the edge running.
 const SOON: Duration = Duration::from_secs(3);
@@ -82,4 +82,24 @@ async fn rotating_or_revoking_a_credential_takes_its_tokens_only_when_asked() {
     scene.tenant.api.delete(&format!("{credential}?revokeTokens=true")).await.expect(204);
     refused_soon(&scene.api, &token).await;
     refused_soon(&scene.api, &scene.token).await;
+}
+
+#[tokio::test]
+async fn a_key_that_leaked_dies_with_every_token_it_signed_and_another_signs() {
+    let scene = Scene::set().await;
+    let (other, before) = scene.another_agent(&["agents:read"]).await;
+    scene.api.with_token(&before).get("/verify").await.expect(200);
+    let leaked = header(&before)["kid"].as_str().unwrap().to_owned();
+    scene.tenant.api.post(&format!("/api/v1/keys/{leaked}/revoke"), &json!({})).await.expect(200);
+    refused_soon(&scene.api, &before).await;
+    refused_soon(&scene.api, &scene.token).await;
+    let after = other.token(&scene.api).await;
+    assert_ne!(header(&after)["kid"], leaked);
+    let api = scene.api.with_token(&after);
+    eventually("a token of the new key is good", SOON, async || {
+        api.get("/verify").await.is(200).then_some(())
+    })
+    .await;
+    let keys = scene.api.get("/.well-known/jwks.json").await.expect(200).json();
+    assert!(keys["keys"].as_array().unwrap().iter().all(|key| key["kid"] != leaked), "{keys}");
 }

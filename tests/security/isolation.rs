@@ -52,7 +52,10 @@ fn case(operation: &str) -> Option<Case> {
         | "revoke_token_alias"
         | "introspect_token"
         | "introspect_token_alias"
-        | "get_status_list" => Case::Special,
+        | "get_status_list"
+        | "list_signing_keys"
+        | "rotate_signing_key"
+        | "revoke_signing_key" => Case::Special,
         "authorize"
         | "get_openid_configuration"
         | "get_authorization_server_metadata"
@@ -211,6 +214,22 @@ async fn a_status_list_names_nobody() {
     let list = Answer { body: String::from_utf8(list).unwrap(), ..answer };
     let jti = claims["jti"].as_str().unwrap();
     scene.assert_silent(&list, &[&scene.victim_agent.id, &scene.victim.organization_id, jti]);
+}
+
+#[tokio::test]
+async fn an_organizations_administrator_has_nothing_to_do_with_the_signing_keys() {
+    let scene = Scene::set().await;
+    let api = &scene.outsider.api;
+    let keys = api.anonymous().get("/.well-known/jwks.json").await.expect(200).json();
+    let kid = keys["keys"][0]["kid"].as_str().unwrap().to_owned();
+    for (method, path) in [
+        ("GET", "/api/v1/keys".to_owned()),
+        ("POST", "/api/v1/keys/rotate".to_owned()),
+        ("POST", format!("/api/v1/keys/{kid}/revoke")),
+    ] {
+        assert_eq!(api.send(api.request(method, &path)).await.expect(403).code(), "PLATFORM_ONLY", "{path}");
+    }
+    assert_eq!(api.anonymous().get("/.well-known/jwks.json").await.expect(200).json(), keys);
 }
 
 #[tokio::test]

@@ -40,6 +40,7 @@ actions! {
     AuthFailed = "auth.failed",
     OrganizationCreated = "org.created",
     KeyRotated = "key.rotated",
+    KeyRevoked = "key.revoked",
 }
 
 impl std::str::FromStr for Action {

@@ -40,8 +40,7 @@ pub async fn prepare(app: &App) -> Result<(), KeyError> {
     };
     store::note_token_life(&mut tx, app.config.token_ttl_seconds.into()).await?;
     tx.commit().await?;
-    app.signers.replace(open_keys(app, &keys)?);
-    Ok(())
+    load(app, &keys)
 }
 
 /// Makes a key and publishes it in the caller's transaction, which must hold the lock. Returns all live keys.
@@ -101,7 +100,7 @@ pub async fn advance(app: &App) -> Result<(), KeyError> {
     }
     tx.commit().await?;
     if fingerprint(&keys) != fingerprint_of_current(app) || changed {
-        app.signers.replace(open_keys(app, &keys)?);
+        load(app, &keys)?;
     }
     Ok(())
 }
@@ -118,8 +117,14 @@ pub fn spawn(app: &App) {
     });
 }
 
-fn public_keys(keys: &[StoredKey]) -> JwkSet {
+pub(super) fn public_keys(keys: &[StoredKey]) -> JwkSet {
     JwkSet { keys: keys.iter().map(|key| key.jwk.clone()).collect() }
+}
+
+/// From now on this process signs and verifies with these.
+pub(super) fn load(app: &App, keys: &[StoredKey]) -> Result<(), KeyError> {
+    app.signers.replace(open_keys(app, keys)?);
+    Ok(())
 }
 
 fn context(kid: &str) -> String {

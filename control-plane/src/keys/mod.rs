@@ -5,14 +5,53 @@
 //! sealed by the keystore.
 
 mod did;
+mod http;
 mod lifecycle;
 mod model;
+mod revoke;
 mod rotate;
 mod signer;
 mod store;
 
 pub use did::new_did_key;
+pub use http::routes;
 pub use lifecycle::{advance, prepare, spawn};
 pub use model::{KeyStatus, SigningKeyInfo};
+pub use revoke::{RevokeError, revoke};
 pub use rotate::{RotateError, list, rotate};
 pub use signer::{KeyError, Signer, Signers, SigningKeys};
+
+use serde_json::Value;
+use sqlx::PgConnection;
+
+use crate::audit::{Action, NewEvent};
+use crate::infra::http::client_info::ClientInfo;
+use crate::policy::Caller;
+
+/// Who changes a key.
+#[derive(Debug, Clone, Copy)]
+pub enum ChangedBy<'a> {
+    /// Somebody with a shell and the instance's settings.
+    CommandLine,
+    Caller(&'a Caller, &'a ClientInfo),
+}
+
+/// An event about keys, in the log of the system organization; `None` if there is none yet.
+async fn system_event(
+    tx: &mut PgConnection,
+    action: Action,
+    mut metadata: Value,
+    by: ChangedBy<'_>,
+) -> Result<Option<NewEvent>, sqlx::Error> {
+    let Some(system) = store::system_organization(tx).await? else { return Ok(None) };
+    let event = NewEvent::new(system, action);
+    Ok(Some(match by {
+        ChangedBy::CommandLine => event.metadata(metadata),
+        ChangedBy::Caller(caller, client) => {
+            if let Some(members) = metadata.as_object_mut() {
+                members.insert("actorId".into(), caller.agent_id.to_string().into());
+            }
+            event.client(client).metadata(metadata)
+        }
+    }))
+}

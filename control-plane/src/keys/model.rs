@@ -2,9 +2,10 @@
 
 use agentidp_shared::jwk::Algorithm;
 use time::OffsetDateTime;
+use utoipa::ToSchema;
 
-/// `next → active → retiring → removed`; no other way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+/// `next → active → retiring → removed`, or from anywhere to `removed` when a key is revoked; no other way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum KeyStatus {
     /// Published, but nothing is signed with it yet.
@@ -33,10 +34,11 @@ impl KeyStatus {
 }
 
 /// What may be told of a signing key.
-#[derive(Debug, Clone, serde::Serialize)]
+#[derive(Debug, Clone, serde::Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SigningKeyInfo {
     pub kid: String,
+    #[schema(value_type = String)]
     pub algorithm: Algorithm,
     pub status: KeyStatus,
     #[serde(with = "time::serde::rfc3339")]

@@ -1,4 +1,4 @@
-//! `agentidp keys list` and `agentidp keys rotate`.
+//! Listing the keys, and publishing a new one.
 
 use agentidp_shared::jwk::{Algorithm, MAX_KEYS};
 use serde_json::json;
@@ -6,9 +6,9 @@ use serde_json::json;
 use super::lifecycle::add_key;
 use super::model::{KeyStatus, SigningKeyInfo};
 use super::signer::KeyError;
-use super::store;
+use super::{ChangedBy, store, system_event};
 use crate::app::App;
-use crate::audit::{self, Action, NewEvent};
+use crate::audit::{self, Action};
 
 #[derive(Debug, thiserror::Error)]
 pub enum RotateError {
@@ -33,7 +33,11 @@ pub async fn list(app: &App) -> Result<Vec<SigningKeyInfo>, KeyError> {
 }
 
 /// Publishes a new key of `algorithm`; the running servers begin to sign with it once the edges know it.
-pub async fn rotate(app: &App, algorithm: Algorithm) -> Result<SigningKeyInfo, RotateError> {
+pub async fn rotate(
+    app: &App,
+    algorithm: Algorithm,
+    by: ChangedBy<'_>,
+) -> Result<SigningKeyInfo, RotateError> {
     let mut tx = app.db.system().await?;
     store::lock(&mut tx).await?;
     let waiting = |keys: Vec<store::StoredKey>| {
@@ -50,13 +54,9 @@ pub async fn rotate(app: &App, algorithm: Algorithm) -> Result<SigningKeyInfo, R
         return Err(RotateError::NextKeyWaiting { kid: next.kid });
     }
     let next = waiting(add_key(&mut tx, app, algorithm, KeyStatus::Next).await?).ok_or(KeyError::Crypto)?;
-    let system = sqlx::query_scalar!("select id from organizations where is_system")
-        .fetch_optional(&mut *tx)
-        .await?
-        .ok_or(RotateError::NotBootstrapped)?;
-    let event = NewEvent::new(system.into(), Action::KeyRotated)
-        .metadata(json!({ "kid": next.kid, "algorithm": algorithm.as_str() }));
-    audit::record(&mut tx, app, event).await?;
+    let metadata = json!({ "kid": next.kid, "algorithm": algorithm.as_str() });
+    let event = system_event(&mut tx, Action::KeyRotated, metadata, by).await?;
+    audit::record(&mut tx, app, event.ok_or(RotateError::NotBootstrapped)?).await?;
     tx.commit().await?;
     Ok(next)
 }

@@ -1,5 +1,6 @@
 //! SQL of signing keys. They belong to the instance; there is no tenant here.
 
+use agentidp_shared::ids::OrganizationId;
 use agentidp_shared::jwk::{Algorithm, Jwk};
 use sqlx::PgConnection;
 use time::{Duration, OffsetDateTime};
@@ -121,6 +122,26 @@ pub(super) async fn note_token_life(tx: &mut PgConnection, seconds: i64) -> Resu
         "update signing_keys set longest_token_seconds = $1
          where status in ('next', 'active') and longest_token_seconds < $1",
         seconds
+    )
+    .execute(tx)
+    .await
+    .map(|_| ())
+}
+
+pub(super) async fn system_organization(
+    tx: &mut PgConnection,
+) -> Result<Option<OrganizationId>, sqlx::Error> {
+    let id = sqlx::query_scalar!("select id from organizations where is_system").fetch_optional(tx).await?;
+    Ok(id.map(OrganizationId::new))
+}
+
+/// Removes a key, private part and all, whatever it was.
+pub(super) async fn remove(tx: &mut PgConnection, kid: &str, now: OffsetDateTime) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "update signing_keys set status = 'removed', removed_at = $2, private_key_ciphertext = ''
+         where kid = $1 and status <> 'removed'",
+        kid,
+        now
     )
     .execute(tx)
     .await

@@ -1,6 +1,7 @@
 //! What an edge knows from the feed: the same from a snapshot as from the changes, and as much as the database itself.
 
-use agentidp::{housekeeping, keys};
+use agentidp::housekeeping;
+use agentidp::keys::{self, ChangedBy};
 use agentidp_shared::jwk::Algorithm;
 use agentidp_shared::state::State;
 use serde_json::json;
@@ -65,7 +66,7 @@ async fn following_the_changes_leads_where_a_snapshot_begins_and_both_say_what_t
         instance.sequence().await;
         edge.follow(&mut follower).await;
     }
-    keys::rotate(&instance.app, Algorithm::ES256).await.unwrap();
+    keys::rotate(&instance.app, Algorithm::ES256, ChangedBy::CommandLine).await.unwrap();
     instance.sequence().await;
     instance.advance(Duration::seconds(6));
     keys::advance(&instance.app).await.unwrap();

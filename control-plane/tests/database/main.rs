@@ -21,6 +21,7 @@ mod edge_state;
 mod edge_usage;
 mod housekeeping;
 mod idempotency;
+mod key_revocation;
 mod key_rotation;
 mod keystore;
 mod organizations;
