@@ -89,6 +89,10 @@ impl Exceptions {
         self.agents.get(&agent)
     }
 
+    pub fn organization(&self, organization: OrganizationId) -> Option<&SubjectException> {
+        self.organizations.get(&organization)
+    }
+
     /// Number of live exceptions of all kinds.
     pub fn len(&self) -> usize {
         self.tokens.len() + self.agents.len() + self.organizations.len()

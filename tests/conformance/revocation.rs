@@ -103,3 +103,27 @@ async fn a_key_that_leaked_dies_with_every_token_it_signed_and_another_signs() {
     let keys = scene.api.get("/.well-known/jwks.json").await.expect(200).json();
     assert!(keys["keys"].as_array().unwrap().iter().all(|key| key["kid"] != leaked), "{keys}");
 }
+
+#[tokio::test]
+async fn a_suspended_organizations_tokens_are_refused_also_after_its_return() {
+    let scene = Scene::set().await;
+    let tenant = scene.tenant.create_organization().await;
+    let agent = tenant.create_agent(&["agents:read"]).await;
+    let before = agent.token(&scene.api).await;
+    scene.api.with_token(&before).get("/verify").await.expect(200);
+    let path = format!("/api/v1/organizations/{}", tenant.organization_id);
+    scene.tenant.api.patch(&path, &json!({"status": "suspended"})).await.expect(200);
+    refused_soon(&scene.api, &before).await;
+    assert_eq!(scene.api.token(&agent.id, &agent.secret, None).await.status, 400);
+    scene.with_token().get("/verify").await.expect(200);
+    scene.tenant.api.patch(&path, &json!({"status": "active"})).await.expect(200);
+    let after = agent.token(&scene.api).await;
+    let api = scene.api.with_token(&after);
+    eventually("a token of after the return is good", SOON, async || {
+        api.get("/verify").await.is(200).then_some(())
+    })
+    .await;
+    for _ in 0..10 {
+        scene.api.with_token(&before).get("/verify").await.expect(401);
+    }
+}

@@ -36,6 +36,9 @@ impl Scene {
                 let slug = format!("org-{}", unique());
                 json!({"name": "An organization", "slug": slug, "admin": {"email": format!("a@{slug}.example"), "owner": "x"}})
             }
+            "update_organization" => json!({"name": "Another name"}),
+            "add_member" => json!({"agentId": "0198c5a4-0000-7000-8000-00000000dead", "role": "member"}),
+            "change_member" => json!({"role": "member"}),
             other => panic!("no example body for {other}: add one here"),
         }
     }

@@ -42,6 +42,12 @@ fn case(operation: &str) -> Option<Case> {
         | "rotate_credential"
         | "revoke_credential"
         | "get_organization"
+        | "update_organization"
+        | "delete_organization"
+        | "list_members"
+        | "add_member"
+        | "change_member"
+        | "remove_member"
         | "get_audit_event" => Case::ById,
         "list_agents" | "list_organizations" | "list_audit_events" | "list_audit_logs" => Case::List,
         "create_agent"

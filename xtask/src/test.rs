@@ -229,7 +229,12 @@ impl Runner {
         let mut command = run::cargo();
         command.args(["nextest", "run", "--no-fail-fast"]);
         command.args(PACKAGES.iter().flat_map(|package| ["--package", package])).args(FEATURES);
-        command.args(["-E", selection]).args(&self.arguments);
+        command.args(["-E", selection]);
+        if matches!(suite, Suite::Conformance | Suite::E2e) {
+            // They wait for each other's processes more than they compute.
+            command.args(["--test-threads", "4"]);
+        }
+        command.args(&self.arguments);
         if !self.arguments.is_empty() {
             // A filter may name tests of one suite only.
             command.arg("--no-tests=pass");

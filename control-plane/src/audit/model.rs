@@ -39,6 +39,13 @@ actions! {
     CredentialRevoked = "credential.revoked",
     AuthFailed = "auth.failed",
     OrganizationCreated = "org.created",
+    OrganizationUpdated = "org.updated",
+    OrganizationSuspended = "org.suspended",
+    OrganizationReactivated = "org.reactivated",
+    OrganizationDeleted = "org.deleted",
+    MemberAdded = "org.member_added",
+    MemberChanged = "org.member_changed",
+    MemberRemoved = "org.member_removed",
     KeyRotated = "key.rotated",
     KeyRevoked = "key.revoked",
 }

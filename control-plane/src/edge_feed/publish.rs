@@ -3,7 +3,7 @@
 use agentidp_shared::discovery::IssuerConfig;
 use agentidp_shared::exceptions::{Standing, SubjectException};
 use agentidp_shared::feed::Change;
-use agentidp_shared::ids::AgentId;
+use agentidp_shared::ids::{AgentId, OrganizationId};
 use agentidp_shared::jwk::Algorithm;
 use agentidp_shared::verify::LEEWAY_SECONDS;
 use sqlx::PgConnection;
@@ -30,11 +30,27 @@ pub async fn agent_changed(
     standing: Standing,
     not_before: Option<u64>,
 ) -> Result<(), sqlx::Error> {
+    let exception = SubjectException { standing, not_before, expires_at: last_concerned(app) };
+    append(tx, &Change::Agent { agent_id, exception }).await
+}
+
+/// Tells every edge how an organization stands, as [`agent_changed`] does of an agent.
+pub async fn organization_changed(
+    tx: &mut PgConnection,
+    app: &App,
+    organization_id: OrganizationId,
+    standing: Standing,
+    not_before: Option<u64>,
+) -> Result<(), sqlx::Error> {
+    let exception = SubjectException { standing, not_before, expires_at: last_concerned(app) };
+    append(tx, &Change::Organization { organization_id, exception }).await
+}
+
+/// Until when an exception made now could concern a token.
+fn last_concerned(app: &App) -> u64 {
     // Not the present setting: tokens issued before it was lowered live on.
     let last_token = unix_seconds(app.now()) + u64::from(MAX_TOKEN_TTL_SECONDS);
-    let expires_at = last_token + LEEWAY_SECONDS + EXCEPTION_MARGIN_SECONDS;
-    append(tx, &Change::Agent { agent_id, exception: SubjectException { standing, not_before, expires_at } })
-        .await
+    last_token + LEEWAY_SECONDS + EXCEPTION_MARGIN_SECONDS
 }
 
 /// What the feed and the discovery documents say of this issuer.

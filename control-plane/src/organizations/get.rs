@@ -5,7 +5,7 @@ use axum::Json;
 use axum::extract::State;
 
 use super::model::Organization;
-use super::store;
+use super::{not_found, store};
 use crate::app::App;
 use crate::infra::http::error::{ApiError, ErrorBody};
 use crate::infra::http::path::Id;
@@ -32,6 +32,5 @@ pub(super) async fn get_organization(
     } else {
         store::find(&mut *app.db.tenant(caller.organization_id).await?, organization).await?
     };
-    let missing = || ApiError::not_found("ORGANIZATION_NOT_FOUND", "there is no organization with this id");
-    found.map(Json).ok_or_else(missing)
+    found.map(Json).ok_or_else(not_found)
 }

@@ -3,12 +3,15 @@
 //! Other features ask here for the tier's limits and about members.
 
 mod create;
+mod delete;
 mod get;
 mod list;
 mod members;
+mod membership;
 mod model;
 mod routes;
 mod store;
+mod update;
 
 pub use members::{add_member, refuse_last_owner, remove_member};
 pub use model::{Organization, OrganizationStatus, Tier};
@@ -16,11 +19,16 @@ pub use routes::routes;
 
 use agentidp_shared::feed::Change;
 use agentidp_shared::ids::OrganizationId;
+use serde_json::Value;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
 use crate::app::App;
+use crate::audit::{self, Action, NewEvent};
 use crate::edge_feed;
+use crate::infra::http::client_info::ClientInfo;
+use crate::infra::http::error::ApiError;
+use crate::policy::Caller;
 
 /// The system organization, created if there is none yet.
 pub async fn ensure_system(tx: &mut PgConnection, app: &App) -> Result<OrganizationId, sqlx::Error> {
@@ -57,4 +65,30 @@ async fn insert(
 
 pub async fn tier(tx: &mut PgConnection, organization: OrganizationId) -> Result<Tier, sqlx::Error> {
     store::tier(tx, organization).await
+}
+
+fn not_found() -> ApiError {
+    ApiError::not_found("ORGANIZATION_NOT_FOUND", "there is no organization with this id")
+}
+
+/// In the organization's own log, and in the log of whoever did it from outside.
+async fn record(
+    tx: &mut PgConnection,
+    app: &App,
+    caller: &Caller,
+    client: &ClientInfo,
+    organization: OrganizationId,
+    action: Action,
+    mut metadata: Value,
+) -> Result<(), sqlx::Error> {
+    if let Some(members) = metadata.as_object_mut() {
+        members.insert("actorId".into(), caller.agent_id.to_string().into());
+        members.insert("organizationId".into(), organization.to_string().into());
+    }
+    let outside = (caller.organization_id != organization).then_some(caller.organization_id);
+    for log in std::iter::once(organization).chain(outside) {
+        let event = NewEvent::new(log, action).client(client).metadata(metadata.clone());
+        audit::record(tx, app, event).await?;
+    }
+    Ok(())
 }

@@ -6,8 +6,10 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::list::OrganizationFilter;
+use super::membership::Member;
 use super::model::{Organization, OrganizationStatus, Tier};
 use crate::infra::db::{TenantTx, contains_pattern, decode};
+use crate::infra::http::pagination::Page;
 use crate::policy::Role;
 
 /// First key of the advisory lock that puts changes of an organization's owners in a row ("ownr" in ASCII).
@@ -95,6 +97,150 @@ pub(super) async fn find(
     .fetch_optional(tx)
     .await?;
     row.map(Row::into_organization).transpose()
+}
+
+/// What a change of an organization must know of it.
+pub(super) struct Locked {
+    pub name: String,
+    pub status: OrganizationStatus,
+    pub tier: Tier,
+    pub is_system: bool,
+}
+
+/// Holds off other changes of the organization until the transaction ends.
+pub(super) async fn lock(
+    tx: &mut PgConnection,
+    organization: OrganizationId,
+) -> Result<Option<Locked>, sqlx::Error> {
+    let row = sqlx::query!(
+        "select name, status, tier, is_system from organizations where id = $1 for update",
+        organization.as_uuid()
+    )
+    .fetch_optional(tx)
+    .await?;
+    row.map(|row| {
+        let (status, tier) = (decode(&row.status)?, decode(&row.tier)?);
+        Ok(Locked { name: row.name, status, tier, is_system: row.is_system })
+    })
+    .transpose()
+}
+
+pub(super) async fn update(
+    tx: &mut PgConnection,
+    organization: OrganizationId,
+    name: &str,
+    tier: Tier,
+    now: OffsetDateTime,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "update organizations set name = $2, tier = $3, updated_at = $4 where id = $1",
+        organization.as_uuid(),
+        name,
+        tier.as_str(),
+        now
+    )
+    .execute(tx)
+    .await
+    .map(|_| ())
+}
+
+/// Sets the status. Unless it is active again, tokens issued so far are refused for good; returns until when that is.
+pub(super) async fn set_status(
+    tx: &mut PgConnection,
+    organization: OrganizationId,
+    status: OrganizationStatus,
+    now: OffsetDateTime,
+) -> Result<Option<OffsetDateTime>, sqlx::Error> {
+    sqlx::query_scalar!(
+        "update organizations set status = $2, updated_at = $3,
+           not_before = case when $2 = 'active' then not_before
+             else greatest($3, coalesce(not_before, '-infinity') + interval '1 second') end
+         where id = $1 returning not_before",
+        organization.as_uuid(),
+        status.as_str(),
+        now
+    )
+    .fetch_one(tx)
+    .await
+}
+
+/// Active agents that do not own the organization.
+pub(super) async fn count_active_agents(
+    tx: &mut PgConnection,
+    organization: OrganizationId,
+) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"select count(*) as "count!" from agents
+           where organization_id = $1 and status = 'active' and not exists (
+             select from organization_members members
+             where members.organization_id = $1 and members.agent_id = agents.id and members.role = 'owner')"#,
+        organization.as_uuid()
+    )
+    .fetch_one(tx)
+    .await
+}
+
+fn role(text: &str) -> Result<Role, sqlx::Error> {
+    Role::from_column(text).ok_or_else(|| sqlx::Error::Decode("a role this version does not know".into()))
+}
+
+pub(super) async fn list_members(
+    tx: &mut TenantTx,
+    organization: OrganizationId,
+    page: Page,
+) -> Result<(Vec<Member>, i64), sqlx::Error> {
+    let total = sqlx::query_scalar!(
+        r#"select count(*) as "count!" from organization_members where organization_id = $1"#,
+        organization.as_uuid()
+    )
+    .fetch_one(&mut **tx)
+    .await?;
+    let rows = sqlx::query!(
+        "select agent_id, role, created_at from organization_members where organization_id = $1
+         order by created_at, agent_id limit $2 offset $3",
+        organization.as_uuid(),
+        page.limit(),
+        page.offset()
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    let member = |agent_id: Uuid, text: &str, created_at| {
+        Ok(Member { agent_id: agent_id.into(), role: role(text)?, created_at })
+    };
+    let members = rows.into_iter().map(|row| member(row.agent_id, &row.role, row.created_at));
+    Ok((members.collect::<Result<_, sqlx::Error>>()?, total))
+}
+
+pub(super) async fn role_of(
+    tx: &mut TenantTx,
+    organization: OrganizationId,
+    agent: AgentId,
+) -> Result<Option<Role>, sqlx::Error> {
+    let found = sqlx::query_scalar!(
+        "select role from organization_members where organization_id = $1 and agent_id = $2",
+        organization.as_uuid(),
+        agent.as_uuid()
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    found.as_deref().map(role).transpose()
+}
+
+/// Returns since when the agent is a member.
+pub(super) async fn set_role(
+    tx: &mut TenantTx,
+    organization: OrganizationId,
+    agent: AgentId,
+    role: Role,
+) -> Result<OffsetDateTime, sqlx::Error> {
+    sqlx::query_scalar!(
+        "update organization_members set role = $3 where organization_id = $1 and agent_id = $2 returning created_at",
+        organization.as_uuid(),
+        agent.as_uuid(),
+        role.as_str()
+    )
+    .fetch_one(&mut **tx)
+    .await
 }
 
 /// One page of those that match and that the transaction sees, newest first, and how many there are.

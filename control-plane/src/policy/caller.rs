@@ -12,14 +12,24 @@ use time::OffsetDateTime;
 
 use crate::app::App;
 use crate::infra::clock::unix_seconds;
+use crate::infra::db::UnknownValue;
 use crate::infra::http::error::ApiError;
 
-/// A member's standing in its organization.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A member's standing in its organization, from the lowest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum Role {
-    Owner,
-    Admin,
     Member,
+    Admin,
+    Owner,
+}
+
+impl std::str::FromStr for Role {
+    type Err = UnknownValue;
+
+    fn from_str(text: &str) -> Result<Self, UnknownValue> {
+        Self::from_column(text).ok_or(UnknownValue)
+    }
 }
 
 impl Role {

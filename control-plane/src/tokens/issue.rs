@@ -146,6 +146,10 @@ async fn target(app: &App, client: &Client, unverified_agent_id: Option<&str>) -
     }
     let mut tx = app.db.tenant(client.organization_id).await?;
     let target = store::client_any_tenant(&mut tx, agent_id).await?.ok_or_else(refused)?;
+    // An administrator is not to become an owner by way of one.
+    if target.role > client.role {
+        return Err(refused());
+    }
     match target.refusal() {
         Some(reason) => Err(OAuthError::UnauthorizedClient(format!("the {reason}").into())),
         None => Ok(target),

@@ -24,6 +24,7 @@ mod idempotency;
 mod key_revocation;
 mod key_rotation;
 mod keystore;
+mod organization_changes;
 mod organizations;
 mod pool;
 mod privileges;
