@@ -151,6 +151,9 @@ pub fn body_of(operation: &str) -> Option<Value> {
     Some(match operation {
         "update_agent" => json!({"owner": "taken over", "status": "suspended", "revokeTokens": true}),
         "generate_credential" => json!({}),
+        "update_organization" => json!({"name": "taken over", "status": "suspended"}),
+        "add_member" => json!({"agentId": NOBODY, "role": "owner"}),
+        "change_member" => json!({"role": "owner"}),
         "rotate_only_credential" | "rotate_credential" => json!({"overlapSeconds": 60, "revokeTokens": true}),
         _ => return None,
     })
