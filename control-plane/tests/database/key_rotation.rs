@@ -289,3 +289,38 @@ async fn a_process_that_has_not_looked_since_a_promotion_still_verifies_what_the
     let token = agent.token(&tenant.api).await;
     tenant.api.at(&other).with_token(&token).get(&agent.path()).await.expect(200);
 }
+
+#[tokio::test]
+async fn a_hundred_rotations_refuse_no_token_that_is_alive() {
+    let instance = Instance::start().await;
+    let platform = instance.platform().await;
+    let agent = platform.create_agent(&["agents:read"]).await;
+    let edge = instance.edge("osaka");
+    instance.sequence().await;
+    let mut known = edge.begin().await;
+    let mut tokens: Vec<(String, time::OffsetDateTime)> = Vec::new();
+    let (mut verdicts, life) = (0, Duration::seconds(TOKEN_TTL));
+    // As fast as a key's life allows: no more are published than an edge takes.
+    let between = (life + MARGIN) / (i32::try_from(MAX_KEYS).unwrap() - 4);
+    for _ in 0..100 {
+        let before = signing_kid(&instance.app);
+        rotate(&instance).await;
+        edge.follow(&mut known).await;
+        edge.acknowledge(known.sequence()).await;
+        instance.advance(SHORTEST_WAIT);
+        keys::advance(&instance.app).await.unwrap();
+        assert_ne!(signing_kid(&instance.app), before);
+        // By what the edge knew before the new key signed anything.
+        tokens.push((agent.token(&platform.api).await, instance.now() + life));
+        tokens.retain(|(_, expires_at)| *expires_at > instance.now());
+        for (token, _) in &tokens {
+            assert!(edge.accepts(&known, token), "{:?}", edge.judge(&known, token));
+            verdicts += 1;
+        }
+        instance.advance(between - SHORTEST_WAIT);
+        keys::advance(&instance.app).await.unwrap();
+        instance.sequence().await;
+        edge.follow(&mut known).await;
+    }
+    assert!(verdicts > 1_500, "{verdicts}");
+}
