@@ -35,6 +35,7 @@ export async function freePort() {
 export async function startOrigin(snapshot, sequence) {
   const server = await listen((request, answer) => {
     const isSnapshot = request.url === "/edge/v1/snapshot";
+    if (request.url === "/edge/v1/usage") return answer.writeHead(204).end();
     if (!isSnapshot && !request.url.startsWith("/edge/v1/changes")) return answer.writeHead(404).end();
     answer.writeHead(200, { "content-type": "application/jose" });
     answer.end(isSnapshot ? snapshot : feed("nothing-new", sequence));

@@ -64,6 +64,7 @@ impl HostWallClock for Clock {
         Duration::from_nanos(1)
     }
 
+    #[expect(clippy::disallowed_methods, reason = "this is the machine's clock")]
     fn now(&self) -> Duration {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let offset = self.0.clock_offset_ms.load(Ordering::Relaxed);
@@ -74,8 +75,7 @@ impl HostWallClock for Clock {
 
 /// Listens, and returns its URL.
 pub async fn listen(address: SocketAddr, faults: Arc<Faults>) -> Result<String> {
-    let listener =
-        TcpListener::bind(address).await.with_context(|| format!("cannot listen at {address}"))?;
+    let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen at {address}"))?;
     let url = format!("http://{}", listener.local_addr()?);
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {

@@ -59,10 +59,7 @@ impl Instance {
         Self {
             shared: Arc::clone(shared),
             table: ResourceTable::new(),
-            wasi: WasiCtx::builder()
-                .inherit_stderr()
-                .wall_clock(Clock(Arc::clone(&shared.faults)))
-                .build(),
+            wasi: WasiCtx::builder().inherit_stderr().wall_clock(Clock(Arc::clone(&shared.faults))).build(),
             http: WasiHttpCtx::new(),
             hooks: Hooks(Arc::clone(shared)),
         }

@@ -74,7 +74,8 @@ async fn main() -> Result<()> {
     let component = arguments.component.unwrap_or_else(|| app.source.clone());
     let database = Database::open(arguments.store.as_deref()).context("the store cannot be opened")?;
     let faults = Arc::new(Faults::default());
-    let shared = Shared { app, database, max_memory: arguments.max_memory_mib << 20, faults: Arc::clone(&faults) };
+    let shared =
+        Shared { app, database, max_memory: arguments.max_memory_mib << 20, faults: Arc::clone(&faults) };
     let server = Server::new(&component, &arguments.cache, shared)
         .map_err(|error| anyhow!("{} cannot be run: {error:?}", component.display()))?;
 
