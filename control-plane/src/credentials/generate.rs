@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use super::model::{NewCredential, ShownSecret};
-use super::{not_found, secret, store};
+use super::{not_found, refuse_to_outgrow, secret, store};
 use crate::agents::{self, AgentStatus};
 use crate::app::App;
 use crate::audit::{self, Action, NewEvent};
@@ -68,7 +68,7 @@ pub async fn generate(
         (status = 201, description = "The credential with its secret", body = NewCredential),
         (status = 400, description = "A field is unknown or malformed", body = ErrorBody),
         (status = 401, description = "The access token is missing or not good", body = ErrorBody),
-        (status = 403, description = "A scope is lacking, or the agent is not the caller's to manage", body = ErrorBody),
+        (status = 403, description = "A scope is lacking, the agent is not the caller's to manage, or may do what the caller's token may not", body = ErrorBody),
         (status = 404, description = "There is no such agent", body = ErrorBody),
         (status = 409, description = "The agent is not active, or the idempotency key was used for something else", body = ErrorBody)))]
 pub(super) async fn generate_credential(
@@ -108,6 +108,7 @@ async fn create(
             ));
         }
     }
+    refuse_to_outgrow(&mut tx, caller, agent).await?;
     let (id, secret) = generate(&mut tx, app, caller.organization_id, agent, expires_at).await?;
     let event = NewEvent::new(caller.organization_id, Action::CredentialGenerated)
         .agent(agent)

@@ -10,7 +10,7 @@ use time::Duration;
 use utoipa::ToSchema;
 
 use super::model::{CredentialStatus, NewCredential, ShownSecret};
-use super::{already_revoked, not_found, secret, store};
+use super::{already_revoked, not_found, refuse_to_outgrow, secret, store};
 use crate::agents;
 use crate::app::App;
 use crate::audit::{self, Action, NewEvent};
@@ -63,7 +63,7 @@ impl FromFields for RotateCredentialRequest {
         (status = 200, description = "The credential with its new secret", body = NewCredential),
         (status = 400, description = "A field is unknown or malformed", body = ErrorBody),
         (status = 401, description = "The access token is missing or not good", body = ErrorBody),
-        (status = 403, description = "A scope is lacking, or the agent is not the caller's to manage", body = ErrorBody),
+        (status = 403, description = "A scope is lacking, the agent is not the caller's to manage, or may do what the caller's token may not", body = ErrorBody),
         (status = 404, description = "There is no such agent or credential", body = ErrorBody),
         (status = 409, description = "The credential was revoked, has expired, or was rotated a moment ago", body = ErrorBody)))]
 pub(super) async fn rotate_credential(
@@ -102,7 +102,7 @@ pub(super) async fn rotate_credential(
         (status = 200, description = "The credential with its new secret", body = NewCredential),
         (status = 400, description = "A field is unknown or malformed", body = ErrorBody),
         (status = 401, description = "The access token is missing or not good", body = ErrorBody),
-        (status = 403, description = "A scope is lacking, or the agent is not the caller's to manage", body = ErrorBody),
+        (status = 403, description = "A scope is lacking, the agent is not the caller's to manage, or may do what the caller's token may not", body = ErrorBody),
         (status = 404, description = "There is no such agent", body = ErrorBody),
         (status = 409, description = "The agent has none or several active credentials, or it was rotated a moment ago", body = ErrorBody)))]
 pub(super) async fn rotate_only_credential(
@@ -139,6 +139,7 @@ async fn rotate(
     credential: CredentialId,
     request: RotateCredentialRequest,
 ) -> Result<impl IntoResponse + use<>, ApiError> {
+    refuse_to_outgrow(tx, caller, agent).await?;
     let secret = secret::new_secret(&*app.rng);
     let (hmac, key_id) = secret::digest(app, &secret);
     let now = app.now();

@@ -1,6 +1,7 @@
 //! SQL of credentials.
 
 use agentidp_shared::ids::{AgentId, CredentialId, OrganizationId};
+use agentidp_shared::scopes::{Scope, ScopeSet};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -8,6 +9,7 @@ use uuid::Uuid;
 use super::model::{Credential, CredentialStatus};
 use crate::infra::db::TenantTx;
 use crate::infra::http::pagination::Page;
+use crate::policy::Role;
 
 /// Uses are noted no more often than this: one write a minute, however busy a client is.
 const USE_NOTED_EVERY: time::Duration = time::Duration::minutes(1);
@@ -120,6 +122,28 @@ impl Row {
             last_used_at: self.last_used_at,
         }
     }
+}
+
+/// What an agent may ask for, and how it stands in its organization.
+pub(super) async fn powers_of(
+    tx: &mut TenantTx,
+    agent: AgentId,
+) -> Result<Option<(ScopeSet, Option<Role>)>, sqlx::Error> {
+    let row = sqlx::query!(
+        r#"select scopes, members.role as "role?" from agents
+           left join organization_members members
+             on members.agent_id = agents.id and members.organization_id = agents.organization_id
+           where agents.id = $1"#,
+        agent.as_uuid()
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    row.map(|row| {
+        let scopes = row.scopes.iter().map(|scope| scope.parse::<Scope>()).collect::<Result<ScopeSet, _>>();
+        let scopes = scopes.map_err(|error| sqlx::Error::Decode(error.into()))?;
+        Ok((scopes, row.role.as_deref().and_then(Role::from_column)))
+    })
+    .transpose()
 }
 
 pub(super) async fn find(

@@ -185,3 +185,53 @@ async fn the_only_credential_is_rotated_without_being_named_and_one_of_two_is_no
     assert_eq!(only().await.expect(409).code(), "CREDENTIAL_AMBIGUOUS");
     second.ask_token(&tenant.api).await.expect(401);
 }
+
+#[tokio::test]
+async fn scope_escalation_attack_a_narrowed_token_makes_no_secret_that_can_do_more() {
+    let instance = Instance::start().await;
+    let tenant = instance.tenant().await;
+    let agent = tenant.create_agent(&["agents:write", "agents:read", "audit:read"]).await;
+    let api = tenant.api.with_basic(&agent.id, &agent.secret);
+    let form = [("grant_type", "client_credentials"), ("scope", "agents:write")];
+    let narrowed = api.form("/oauth2/token", &form).await.expect(200).json()["access_token"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let narrowed = tenant.api.with_token(&narrowed);
+    let credentials = format!("{}/credentials", agent.path());
+    for path in [
+        credentials.clone(),
+        format!("{credentials}/rotate"),
+        format!("{credentials}/{}/rotate", agent.credential_id),
+    ] {
+        assert_eq!(narrowed.post(&path, &json!({})).await.expect(403).code(), "SCOPE_NOT_HELD", "{path}");
+    }
+    let whole = tenant.api.with_token(&agent.token(&tenant.api).await);
+    whole.post(&format!("{credentials}/rotate"), &json!({})).await.expect(200);
+}
+
+#[tokio::test]
+async fn role_escalation_attack_an_administrator_makes_no_secret_of_an_owner() {
+    let instance = Instance::start().await;
+    let tenant = instance.tenant().await;
+    let every = [
+        "agents:read",
+        "agents:write",
+        "tokens:read",
+        "audit:read",
+        "webhooks:read",
+        "webhooks:write",
+        "admin:orgs",
+        "openid",
+    ];
+    let admin = tenant.create_agent(&every).await;
+    let members = format!("/api/v1/organizations/{}/members", tenant.organization_id);
+    tenant.api.post(&members, &json!({"agentId": admin.id, "role": "admin"})).await.expect(201);
+    let api = tenant.api.with_token(&admin.token(&tenant.api).await);
+    let of_owner = format!("{}/credentials", tenant.admin.path());
+    for path in [of_owner.clone(), format!("{of_owner}/rotate")] {
+        assert_eq!(api.post(&path, &json!({})).await.expect(403).code(), "ROLE_INSUFFICIENT", "{path}");
+    }
+    let plain = tenant.create_agent(&["agents:read"]).await;
+    api.post(&format!("{}/credentials", plain.path()), &json!({})).await.expect(201);
+}

@@ -169,7 +169,7 @@ async fn roles_say_who_may_change_whom() {
     }
     tenant.api.patch(&of(&admin_agent), &owner).await.expect(200);
     tenant.api.patch(&of(&tenant.admin), &json!({"role": "member"})).await.expect(200);
-    let log = actions(&admin).await;
+    let log = actions(&tenant).await;
     for action in ["org.member_added", "org.member_changed", "org.member_removed"] {
         assert!(log.contains(&action.to_owned()), "{action}: {log:?}");
     }
