@@ -108,7 +108,9 @@ impl Meddler {
 async fn pass(State(shared): State<Arc<Shared>>, request: Request<Body>) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let path = parts.uri.path_and_query().unwrap().as_str();
-    let (is_push, is_feed) = (path.starts_with("/edge/v1/push"), path.starts_with("/edge/v1/"));
+    let is_push = path.starts_with("/edge/v1/push");
+    // What edges report is none of the feed.
+    let is_feed = is_push || path.starts_with("/edge/v1/snapshot") || path.starts_with("/edge/v1/changes");
     let mut fault = Fault::None;
     if !is_feed && shared.is_down.load(Ordering::Relaxed) {
         return answer(500, Bytes::new());
