@@ -63,6 +63,8 @@ pub struct Config {
     pub keystore_key: Secret<[u8; 32]>,
     pub token_ttl_seconds: u32,
     pub signing_algorithm: Algorithm,
+    /// After how long a signing key is replaced; `None` is never.
+    pub key_rotation: Option<time::Duration>,
     pub edge_keys: Vec<EdgeKey>,
     pub edge_push_urls: Vec<String>,
     /// How old what an edge knows may be.
@@ -113,6 +115,11 @@ pub const VARIABLES: &[(&str, &str, &str)] = &[
     ("AGENTIDP_FEED_KEY_FILE", "", "file that holds AGENTIDP_FEED_KEY"),
     ("AGENTIDP_TOKEN_TTL_SECONDS", "3600", "life of an access token, 60 to 86400"),
     ("AGENTIDP_SIGNING_ALGORITHM", "ES256", "ES256, EdDSA or RS256"),
+    (
+        "AGENTIDP_KEY_ROTATION_DAYS",
+        "90",
+        "after so many days a signing key is replaced, 1 to 3650; 0 is never",
+    ),
     (
         "AGENTIDP_EDGE_KEYS",
         "",
@@ -190,6 +197,10 @@ impl Config {
             keystore_key: reader.keystore_key(),
             token_ttl_seconds: reader.number("AGENTIDP_TOKEN_TTL_SECONDS", 3_600, 60, MAX_TOKEN_TTL_SECONDS),
             signing_algorithm: reader.parsed("AGENTIDP_SIGNING_ALGORITHM", "ES256", "ES256, EdDSA or RS256"),
+            key_rotation: match reader.number("AGENTIDP_KEY_ROTATION_DAYS", 90, 0, 3_650) {
+                0 => None,
+                days => Some(time::Duration::days(days.into())),
+            },
             edge_keys: reader.edge_keys(),
             edge_push_urls: reader.push_urls(environment),
             freshness: reader.freshness(),
@@ -323,6 +334,7 @@ mod tests {
             ("AGENTIDP_SIGNING_ALGORITHM", "HS256"),
             ("AGENTIDP_EDGE_KEYS", "edge:short"),
             ("AGENTIDP_EDGE_PUSH_URLS", "http://edge/edge/v1/push"),
+            ("AGENTIDP_KEY_ROTATION_DAYS", "3651"),
             ("AGENTIDP_MAX_STALENESS_SECONDS", "4"),
             ("AGENTIDP_STALE_IF_ERROR_SECONDS", "1"),
             ("AGENTIDP_RATE_LIMIT_ADDRESS", "none"),

@@ -33,6 +33,8 @@ use crate::policy::Caller;
 pub enum ChangedBy<'a> {
     /// Somebody with a shell and the instance's settings.
     CommandLine,
+    /// Nobody: it was time.
+    Schedule,
     Caller(&'a Caller, &'a ClientInfo),
 }
 
@@ -47,6 +49,12 @@ async fn system_event(
     let event = NewEvent::new(system, action);
     Ok(Some(match by {
         ChangedBy::CommandLine => event.metadata(metadata),
+        ChangedBy::Schedule => {
+            if let Some(members) = metadata.as_object_mut() {
+                members.insert("scheduled".into(), true.into());
+            }
+            event.metadata(metadata)
+        }
         ChangedBy::Caller(caller, client) => {
             if let Some(members) = metadata.as_object_mut() {
                 members.insert("actorId".into(), caller.agent_id.to_string().into());

@@ -324,3 +324,20 @@ async fn a_hundred_rotations_refuse_no_token_that_is_alive() {
     }
     assert!(verdicts > 1_500, "{verdicts}");
 }
+
+#[tokio::test]
+async fn a_key_is_replaced_when_it_has_signed_for_long_enough_and_not_before() {
+    let instance = Instance::start_with(|settings| settings.with("AGENTIDP_KEY_ROTATION_DAYS", "30")).await;
+    let platform = instance.platform().await;
+    let first = signing_kid(&instance.app);
+    assert_eq!(advance(&instance, Duration::days(30) - MOMENT).await, [Active]);
+    assert_eq!(advance(&instance, MOMENT).await, [Active, Next]);
+    assert_eq!(advance(&instance, MOMENT).await, [Active, Next], "one at a time");
+    instance.sequence().await;
+    assert_eq!(advance(&instance, SHORTEST_WAIT).await, [Retiring, Active]);
+    assert_ne!(signing_kid(&instance.app), first);
+    assert_eq!(advance(&instance, Duration::days(29)).await, [Active]);
+    let platform = platform.again().await;
+    let log = platform.api.get("/api/v1/audit?action=key.rotated").await.expect(200).json();
+    assert_eq!((&log["total"], &log["data"][0]["metadata"]["scheduled"]), (&1.into(), &true.into()));
+}
