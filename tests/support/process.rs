@@ -3,8 +3,10 @@
 use std::fs::{self, File};
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -168,13 +170,18 @@ fn read_lines(output: impl std::io::Read + Send + 'static, log: PathBuf) -> Rece
     receiver
 }
 
-/// A loopback port nobody listens on at the moment, and that the system does not give to outgoing connections: one of those
-/// could take it before the program that is to listen there has started.
+/// A loopback port that is this process's own until it ends: nobody listens there, no other test can draw it (its file in the
+/// folder of drawn ports is locked), and the system does not give it to outgoing connections.
 pub fn free_port() -> u16 {
+    static MINE: Mutex<Vec<File>> = Mutex::new(Vec::new());
+    let folder = std::env::temp_dir().join("agentidp-test-ports");
+    fs::create_dir_all(&folder).unwrap();
     loop {
         let drawn = RandomState::new().build_hasher().finish();
         let port = 12_000 + u16::try_from(drawn % 20_000).unwrap();
-        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+        let file = File::options().create(true).append(true).open(folder.join(port.to_string())).unwrap();
+        if file.try_lock().is_ok() && TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            MINE.lock().unwrap().push(file);
             return port;
         }
     }
