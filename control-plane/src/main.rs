@@ -15,7 +15,7 @@ use agentidp::infra::rng::SystemRng;
 use agentidp::infra::{metrics, telemetry};
 use agentidp::keys::ChangedBy;
 use agentidp::serve::{self, Listeners};
-use agentidp::{bootstrap, edge_feed, keys, openapi};
+use agentidp::{audit, bootstrap, edge_feed, keys, openapi};
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use time::format_description::well_known::Rfc3339;
@@ -45,6 +45,9 @@ enum Command {
     /// Look after the keys tokens are signed with
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Check the audit log
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Look at the edges
     #[command(subcommand)]
     Edges(EdgesCommand),
@@ -131,6 +134,12 @@ enum KeysCommand {
 }
 
 #[derive(Debug, Subcommand)]
+enum AuditCommand {
+    /// Compare every event of the instance with its seal, and every seal with the one before; fails if the log was tampered with
+    Verify,
+}
+
+#[derive(Debug, Subcommand)]
 enum EdgesCommand {
     /// List the edges that were ever heard of, and how far each is
     List {
@@ -203,6 +212,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
                     signing.algorithm, signing.kid
                 ))
             }
+            Command::Audit(AuditCommand::Verify) => verify_audit(&start(config).await?).await,
             Command::Edges(EdgesCommand::List { json }) => list_edges(&start(config).await?, json).await,
             Command::Openapi | Command::Keys(KeysCommand::Feed) => Ok(()),
         }
@@ -271,6 +281,20 @@ async fn list_keys(app: &App) -> anyhow::Result<()> {
         writeln!(text, "{:<8} {:<5} {}  {created}", key.status.as_str(), key.algorithm.as_str(), key.kid)?;
     }
     print(&text)
+}
+
+async fn verify_audit(app: &App) -> anyhow::Result<()> {
+    let found = audit::verify(app).await?;
+    match found.broken {
+        None => print(&format!("{} events are what was sealed\n", found.checked_count)),
+        Some(audit::Broken { event_id, sequence: Some(sequence) }) => anyhow::bail!(
+            "tampered with: event {event_id} is not what was sealed as number {sequence}; {} before it are",
+            found.checked_count
+        ),
+        Some(audit::Broken { event_id, sequence: None }) => {
+            anyhow::bail!("tampered with: event {event_id} was never sealed and waits for no seal")
+        }
+    }
 }
 
 async fn list_edges(app: &App, json: bool) -> anyhow::Result<()> {

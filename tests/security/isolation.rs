@@ -59,6 +59,7 @@ fn case(operation: &str) -> Option<Case> {
         | "introspect_token"
         | "introspect_token_alias"
         | "get_status_list"
+        | "verify_audit_log"
         | "list_signing_keys"
         | "rotate_signing_key"
         | "revoke_signing_key" => Case::Special,
@@ -205,6 +206,23 @@ async fn a_public_key_shows_nothing_else_of_its_agent() {
         assert!(!answer.body.contains("\"d\""), "a private key");
         scene.outsider.api.get(&Ids::nobodys().path(&operation)).await.expect(404);
     }
+}
+
+#[tokio::test]
+async fn checking_the_audit_log_counts_ones_own_events_only() {
+    let scene = Scene::set().await;
+    let path = "/api/v1/audit/verify";
+    eventually("the outsider's events are sealed", Duration::from_secs(30), || async {
+        let events = scene.outsider.api.get("/api/v1/audit?limit=100").await.expect(200).json();
+        let sealed =
+            events["data"].as_array().unwrap().iter().filter(|event| !event["hash"].is_null()).count();
+        let answer = scene.outsider.api.get(path).await.expect(200);
+        scene.assert_silent(&answer, &[]);
+        let found = answer.json();
+        assert_eq!(found["verified"], true, "{found}");
+        (events["total"] == sealed && found["checkedCount"] == sealed).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]

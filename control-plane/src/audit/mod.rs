@@ -11,9 +11,19 @@ mod record;
 mod routes;
 mod seal;
 mod store;
+mod verify;
 mod window;
 
 pub use model::{Action, Outcome};
 pub use record::{NewEvent, record};
 pub use routes::routes;
-pub use seal::{seal_committed, spawn};
+pub use seal::seal_committed;
+pub use verify::{Broken, Verification, verify};
+
+use crate::app::App;
+
+/// Seals what is committed, keeps partitions ahead of time, and checks the log.
+pub fn spawn(app: &App) {
+    seal::spawn(app);
+    verify::spawn(app);
+}

@@ -3,12 +3,13 @@
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{get, list};
+use super::{get, list, verify};
 use crate::app::App;
 
 pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(list::list_audit_events))
         .routes(routes!(list::list_audit_logs))
+        .routes(routes!(verify::verify_audit_log))
         .routes(routes!(get::get_audit_event))
 }

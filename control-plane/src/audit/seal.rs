@@ -104,7 +104,7 @@ fn corrupt(what: &'static str) -> sqlx::Error {
 }
 
 /// Seals as events come, and keeps the monthly partitions ahead of time.
-pub fn spawn(app: &App) {
+pub(super) fn spawn(app: &App) {
     let sealer = app.clone();
     app.tasks.spawn(async move {
         loop {

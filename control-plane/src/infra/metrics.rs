@@ -41,6 +41,10 @@ fn describe() {
         ("agentidp_db_pool_active_connections", "database connections in use"),
         ("agentidp_db_pool_idle_connections", "database connections open and free"),
         ("agentidp_db_pool_waiting_requests", "transactions waiting for a database connection"),
+        (
+            "agentidp_audit_chain_integrity",
+            "1 while the audit log is what was sealed, 0 once it was tampered with; shown by the process that checked it",
+        ),
         ("agentidp_edge_feed_lag_seconds", "how long the oldest change an edge lacks has been waiting"),
     ] {
         metrics::describe_gauge!(name, text);

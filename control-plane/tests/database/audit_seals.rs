@@ -209,11 +209,97 @@ async fn tampering_attack_a_changed_or_removed_event_breaks_the_chain_where_it_w
     ] {
         execute(&mut superuser, &tampering).await;
         assert_eq!(verify(&instance).await, Err(4), "{tampering}");
+        let found = audit::verify(&instance.app).await.unwrap();
+        assert_eq!(found.checked_count, 3, "{tampering}");
+        // The seal that is wrong, or the next, if that one is gone.
+        let sequence = found.broken.and_then(|broken| broken.sequence).unwrap();
+        assert!((4..=5).contains(&sequence), "{tampering}: {sequence}");
+        let shown = tenant.api.get("/api/v1/audit/verify").await.expect(200).json();
+        assert_eq!(shown["verified"], false, "{tampering}: {shown}");
         let restore = "truncate audit_events, audit_seals;
             insert into audit_events table events_backup; insert into audit_seals table seals_backup";
         execute(&mut superuser, restore).await;
         verify(&instance).await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn tampering_attack_an_event_put_in_moved_or_stripped_of_its_seal_is_found() {
+    let instance = Instance::start().await;
+    let tenant = instance.tenant().await;
+    commit(&instance, &tenant, 6).await;
+    instance.seal().await;
+    let whole = audit::verify(&instance.app).await.unwrap();
+    assert_eq!(
+        (whole.checked_count, whole.broken),
+        (instance.number("select count(*) from audit_seals").await.unsigned_abs(), None)
+    );
+    let mut superuser = instance.superuser().await;
+    let backup = "set session_replication_role = replica;
+        create table events_backup as table audit_events; create table seals_backup as table audit_seals";
+    execute(&mut superuser, backup).await;
+    let last = "(select event_id from seals_backup order by sequence desc limit 1)";
+    for tampering in [
+        "insert into audit_events select gen_random_uuid(), occurred_at, organization_id, agent_id, action, outcome, ip_address,
+           user_agent, metadata from events_backup limit 1"
+            .to_owned(),
+        format!("delete from audit_seals where event_id = {last}"),
+        format!("update audit_events set organization_id = gen_random_uuid() where event_id = {last}"),
+        // Two change places.
+        "update audit_seals set event_id = gen_random_uuid() where sequence = 4;
+         update audit_seals set event_id = (select event_id from seals_backup where sequence = 4) where sequence = 3;
+         update audit_seals set event_id = (select event_id from seals_backup where sequence = 3) where sequence = 4"
+            .to_owned(),
+        "update audit_seals set previous_hash = sha256('x') where sequence = 1".to_owned(),
+    ] {
+        execute(&mut superuser, &tampering).await;
+        let found = audit::verify(&instance.app).await.unwrap();
+        assert!(found.broken.is_some(), "{tampering}: {found:?}");
+        let restore = "truncate audit_events, audit_seals;
+            insert into audit_events table events_backup; insert into audit_seals table seals_backup";
+        execute(&mut superuser, restore).await;
+        assert_eq!(audit::verify(&instance.app).await.unwrap().broken, None);
+    }
+}
+
+#[tokio::test]
+async fn an_organization_checks_its_own_events_and_no_others() {
+    let instance = Instance::start().await;
+    let (tenant, other) = (instance.tenant().await, instance.tenant().await);
+    commit(&instance, &tenant, 5).await;
+    commit(&instance, &other, 7).await;
+    instance.seal().await;
+    let own = format!("select count(*) from audit_seals where organization_id = '{}'", tenant.uuid());
+    let own = instance.number(&own).await;
+    let verify = async |tenant: &Tenant, query: &str| {
+        tenant.api.get(&format!("/api/v1/audit/verify{query}")).await.expect(200).json()
+    };
+    let found = verify(&tenant, "").await;
+    assert_eq!((&found["verified"], &found["checkedCount"]), (&json!(true), &json!(own)));
+    assert!(found["brokenAtEventId"].is_null());
+    // What is wrong in the other's part is not shown here, and is there.
+    let mut superuser = instance.superuser().await;
+    execute(
+        &mut superuser,
+        &format!(
+            "set session_replication_role = replica;
+             update audit_events set outcome = 'failure' where organization_id = '{}' and action = 'token.issued'",
+            other.uuid()
+        ),
+    )
+    .await;
+    assert_eq!(verify(&tenant, "").await, found);
+    let theirs = verify(&other, "").await;
+    assert_eq!(theirs["verified"], false);
+    assert!(theirs["brokenAtEventId"].is_string());
+    let later = verify(&other, "?fromDate=2999-01-01T00:00:00Z").await;
+    assert_eq!((&later["verified"], &later["checkedCount"]), (&json!(true), &json!(0)));
+    let refused = tenant
+        .api
+        .get("/api/v1/audit/verify?fromDate=2030-01-02T00:00:00Z&toDate=2030-01-01T00:00:00Z&x=1")
+        .await;
+    let body = refused.expect(400).json().to_string();
+    assert!(body.contains("toDate") && body.contains("\"x\""), "{body}");
 }
 
 #[tokio::test]
