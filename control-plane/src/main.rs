@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -135,8 +135,13 @@ enum KeysCommand {
 
 #[derive(Debug, Subcommand)]
 enum AuditCommand {
-    /// Compare every event of the instance with its seal, and every seal with the one before; fails if the log was tampered with
-    Verify,
+    /// Compare every event of the instance with its seal, every seal with the one before, and all with the signed heads; fails if
+    /// the log was tampered with
+    Verify {
+        /// A checkpoint that was kept elsewhere (`checkpoint` of `GET /api/v1/audit/checkpoint`), to compare the log with
+        #[arg(long, value_name = "FILE")]
+        checkpoint: Option<PathBuf>,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -212,7 +217,9 @@ fn run(cli: Cli) -> anyhow::Result<()> {
                     signing.algorithm, signing.kid
                 ))
             }
-            Command::Audit(AuditCommand::Verify) => verify_audit(&start(config).await?).await,
+            Command::Audit(AuditCommand::Verify { checkpoint }) => {
+                verify_audit(&start(config).await?, checkpoint.as_deref()).await
+            }
             Command::Edges(EdgesCommand::List { json }) => list_edges(&start(config).await?, json).await,
             Command::Openapi | Command::Keys(KeysCommand::Feed) => Ok(()),
         }
@@ -283,16 +290,17 @@ async fn list_keys(app: &App) -> anyhow::Result<()> {
     print(&text)
 }
 
-async fn verify_audit(app: &App) -> anyhow::Result<()> {
-    let found = audit::verify(app).await?;
+async fn verify_audit(app: &App, checkpoint: Option<&Path>) -> anyhow::Result<()> {
+    let kept = checkpoint.map(|path| {
+        let note =
+            std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        audit::read_checkpoint(app, &note).with_context(|| path.display().to_string())
+    });
+    let found = audit::verify(app, kept.transpose()?.as_ref()).await?;
     match found.broken {
         None => print(&format!("{} events are what was sealed\n", found.checked_count)),
-        Some(audit::Broken { event_id, sequence: Some(sequence) }) => anyhow::bail!(
-            "tampered with: event {event_id} is not what was sealed as number {sequence}; {} before it are",
-            found.checked_count
-        ),
-        Some(audit::Broken { event_id, sequence: None }) => {
-            anyhow::bail!("tampered with: event {event_id} was never sealed and waits for no seal")
+        Some(broken) => {
+            anyhow::bail!("the audit log was tampered with: {broken} ({} are good)", found.checked_count)
         }
     }
 }

@@ -15,6 +15,7 @@ pub mod freshness;
 pub mod hashing;
 pub mod ids;
 pub mod jwk;
+pub mod merkle;
 pub mod policy;
 pub mod rate_limit;
 pub mod scopes;

@@ -41,6 +41,7 @@ fn case(operation: &str) -> Option<Case> {
         | "rotate_only_credential"
         | "rotate_credential"
         | "revoke_credential"
+        | "revoke_all_credentials"
         | "get_organization"
         | "update_organization"
         | "delete_organization"
@@ -60,6 +61,9 @@ fn case(operation: &str) -> Option<Case> {
         | "introspect_token_alias"
         | "get_status_list"
         | "verify_audit_log"
+        | "get_audit_checkpoint"
+        | "prove_audit_inclusion"
+        | "prove_audit_consistency"
         | "list_signing_keys"
         | "rotate_signing_key"
         | "revoke_signing_key" => Case::Special,
@@ -223,6 +227,23 @@ async fn checking_the_audit_log_counts_ones_own_events_only() {
         (events["total"] == sealed && found["checkedCount"] == sealed).then_some(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn another_organizations_event_cannot_be_proved_and_heads_and_proofs_name_nobody() {
+    let scene = Scene::set().await;
+    let api = &scene.outsider.api;
+    let victims = Ids::victims(&scene).event;
+    eventually("a head is signed", Duration::from_secs(30), || async {
+        api.get("/api/v1/audit/checkpoint").await.is(200).then_some(())
+    })
+    .await;
+    for path in ["checkpoint", "proof/consistency?from=1"] {
+        scene.assert_silent(&api.get(&format!("/api/v1/audit/{path}")).await.expect(200), &[]);
+    }
+    let ask = async |event: &str| api.get(&format!("/api/v1/audit/proof/inclusion?eventId={event}")).await;
+    let (there, nowhere) = (ask(&victims).await.expect(404), ask(NOBODY).await.expect(404));
+    assert_eq!(seen(&there, &[&victims, NOBODY]), seen(&nowhere, &[&victims, NOBODY]));
 }
 
 #[tokio::test]

@@ -45,7 +45,7 @@ pub(super) async fn decommission_agent(
     set_standing(&mut tx, &app, agent, AgentStatus::Decommissioned, true).await?;
     store::forget_did_key(&mut tx, agent).await?;
     organizations::remove_member(&mut tx, caller.organization_id, agent).await?;
-    let revoked = credentials::revoke_all(&mut tx, caller.organization_id, agent, app.now()).await?;
+    let revoked = credentials::revoke_all(&mut tx, caller.organization_id, agent, app.now()).await?.len();
     let event = NewEvent::new(caller.organization_id, Action::AgentDecommissioned)
         .agent(agent)
         .client(&client)

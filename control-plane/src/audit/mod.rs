@@ -2,18 +2,23 @@
 //!
 //! An event is inserted in the transaction of the change it records, so neither exists without the other. A single sealer
 //! then numbers committed events and links them into a hash chain ([`agentidp_shared::audit_chain`]); the hot path takes no
-//! global lock. Other features call [`record`].
+//! global lock. Over the hashes grows a Merkle tree ([`agentidp_shared::merkle`]) whose head is signed every minute or thousand
+//! events, so that an outsider who kept one can tell whether the log was cut or written anew. Other features call [`record`].
 
+mod checkpoint;
 mod get;
 mod list;
 mod model;
+mod prove;
 mod record;
 mod routes;
 mod seal;
 mod store;
+mod tree;
 mod verify;
 mod window;
 
+pub use checkpoint::{Head, InvalidCheckpoint, read as read_checkpoint, sign_if_due};
 pub use model::{Action, Outcome};
 pub use record::{NewEvent, record};
 pub use routes::routes;

@@ -6,7 +6,9 @@ use std::time::Duration;
 use agentidp_shared::audit_chain::{Hash, SealedEvent, genesis, hash};
 use uuid::Uuid;
 
+use super::{checkpoint, store, tree};
 use crate::app::App;
+use crate::infra::db::SystemTx;
 
 /// `pg_try_advisory_xact_lock` key of the sealer ("seal" in ASCII).
 const SEALER_LOCK: i64 = 0x7365_616c;
@@ -19,13 +21,15 @@ const AFTER_FAILURE: Duration = Duration::from_secs(2);
 const MONTHS_AHEAD: i32 = 3;
 const PARTITION_CHECK: Duration = Duration::from_hours(6);
 
+/// Whether this transaction is the one that may add to the log's seals, tree and checkpoints.
+pub(super) async fn lead(tx: &mut SystemTx) -> Result<bool, sqlx::Error> {
+    store::try_lock(tx, SEALER_LOCK).await
+}
+
 /// Seals up to [`BATCH`] committed events; returns how many. Does nothing while another process seals.
 pub async fn seal_committed(app: &App) -> Result<usize, sqlx::Error> {
     let mut tx = app.db.system().await?;
-    let leader = sqlx::query_scalar!(r#"select pg_try_advisory_xact_lock($1) as "leader!""#, SEALER_LOCK)
-        .fetch_one(&mut *tx)
-        .await?;
-    if !leader {
+    if !lead(&mut tx).await? {
         return Ok(0);
     }
     let events = sqlx::query!(
@@ -38,6 +42,8 @@ pub async fn seal_committed(app: &App) -> Result<usize, sqlx::Error> {
     .fetch_all(&mut *tx)
     .await?;
     if events.is_empty() {
+        // Ended here, not whenever the connection is next used: until then it would be the leader.
+        tx.commit().await?;
         return Ok(0);
     }
     let last = sqlx::query!("select sequence, hash from audit_seals order by sequence desc limit 1")
@@ -95,6 +101,7 @@ pub async fn seal_committed(app: &App) -> Result<usize, sqlx::Error> {
     .execute(&mut *tx)
     .await?;
     sqlx::query!("delete from audit_unsealed where event_id = any($1)", &ids).execute(&mut *tx).await?;
+    tree::grow(&mut tx).await?;
     tx.commit().await?;
     Ok(count)
 }
@@ -116,6 +123,9 @@ pub(super) fn spawn(app: &App) {
                     AFTER_FAILURE
                 }
             };
+            if let Err(error) = checkpoint::sign_if_due(&sealer).await {
+                tracing::error!(%error, "the audit log's head could not be signed; it will be tried again");
+            }
             if sealer.shutdown.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
                 return;
             }

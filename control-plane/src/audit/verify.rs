@@ -4,17 +4,20 @@
 //! time, so memory is bounded however long the log is. What is sealed meanwhile is checked too: seals only ever follow.
 //!
 //! Found: an event that was altered, removed, put in, reordered, or moved to another organization, and a seal that was altered
-//! or removed. Not found from the database alone: a log cut short or written anew together with its seals.
+//! or removed. Of the whole log also: that it was cut short or written anew since a head of it was signed. Whoever can write the
+//! database can take the heads away too, so keep them elsewhere, and let one that was kept be compared.
 
 use std::time::Duration;
 
 use agentidp_shared::audit_chain::{genesis, hash};
 use agentidp_shared::ids::{EventId, OrganizationId};
+use agentidp_shared::merkle::{Frontier, leaf_hash};
 use axum::Json;
 use axum::extract::State;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
+use super::checkpoint::{self, Head};
 use super::{store, window};
 use crate::app::App;
 use crate::infra::db::SystemTx;
@@ -47,22 +50,76 @@ pub struct Verification {
     pub broken: Option<Broken>,
 }
 
-/// The first place where the log is not what was sealed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Broken {
-    pub event_id: EventId,
-    /// Absent for an event that nobody sealed and that waits for no seal.
-    pub sequence: Option<i64>,
+/// The first place where the log is not what was sealed and signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Broken {
+    #[error("event {event_id} is not what was sealed as number {sequence}")]
+    Event { event_id: EventId, sequence: i64 },
+    #[error("event {event_id} was never sealed and waits for no seal")]
+    NeverSealed { event_id: EventId },
+    #[error("the first {tree_size} events are not those whose head was signed")]
+    Contradicted { tree_size: u64 },
+    #[error("a head of {tree_size} events was signed, and there are only {count}")]
+    CutShort { tree_size: u64, count: u64 },
 }
 
-/// Checks every event of the instance.
-pub async fn verify(app: &App) -> Result<Verification, sqlx::Error> {
+impl Broken {
+    fn event_id(self) -> Option<EventId> {
+        match self {
+            Self::Event { event_id, .. } | Self::NeverSealed { event_id } => Some(event_id),
+            Self::Contradicted { .. } | Self::CutShort { .. } => None,
+        }
+    }
+}
+
+/// Checks every event of the instance, every signed head, and `kept`, a head that was kept elsewhere.
+pub async fn verify(app: &App, kept: Option<&Head>) -> Result<Verification, sqlx::Error> {
     let mut tx = app.db.system().await?;
     store::without_time_limit(&mut tx).await?;
-    check(&mut tx, app, Range::default()).await
+    check_all(&mut tx, app, kept).await
 }
 
-async fn check(tx: &mut SystemTx, app: &App, range: Range) -> Result<Verification, sqlx::Error> {
+async fn check_all(tx: &mut SystemTx, app: &App, kept: Option<&Head>) -> Result<Verification, sqlx::Error> {
+    let mut heads = Heads { kept: kept.copied(), next: checkpoint::first_above(tx, 0).await? };
+    let mut tree = Frontier::default();
+    let mut found = check(tx, app, Range::default(), Some((&mut tree, &mut heads))).await?;
+    if found.broken.is_none() {
+        let count = tree.size();
+        let beyond = heads.next.into_iter().chain(heads.kept).map(|head| head.tree_size).max();
+        found.broken = beyond.map(|tree_size| Broken::CutShort { tree_size, count });
+    }
+    Ok(found)
+}
+
+/// Heads that the log has not been compared with yet.
+struct Heads {
+    kept: Option<Head>,
+    next: Option<Head>,
+}
+
+impl Heads {
+    /// Compares the tree with those of its size.
+    async fn compare(&mut self, tx: &mut SystemTx, tree: &Frontier) -> Result<Option<Broken>, sqlx::Error> {
+        let contradicts = |head: Option<Head>| {
+            head.is_some_and(|head| head.tree_size == tree.size() && head.root_hash != tree.root())
+        };
+        if contradicts(self.kept) || contradicts(self.next) {
+            return Ok(Some(Broken::Contradicted { tree_size: tree.size() }));
+        }
+        self.kept = self.kept.filter(|head| head.tree_size != tree.size());
+        if self.next.is_some_and(|head| head.tree_size == tree.size()) {
+            self.next = checkpoint::first_above(tx, tree.size()).await?;
+        }
+        Ok(None)
+    }
+}
+
+async fn check(
+    tx: &mut SystemTx,
+    app: &App,
+    range: Range,
+    mut whole: Option<(&mut Frontier, &mut Heads)>,
+) -> Result<Verification, sqlx::Error> {
     let genesis = genesis(app.feed.instance());
     let (mut checked_count, mut last) = (0, 0);
     loop {
@@ -81,18 +138,24 @@ async fn check(tx: &mut SystemTx, app: &App, range: Range) -> Result<Verificatio
                         .is_ok_and(|previous| hash(previous, &event) == *seal.hash)
                 });
             if !good {
-                let broken = Broken { event_id: seal.event_id.into(), sequence: Some(seal.sequence) };
+                let broken = Broken::Event { event_id: seal.event_id.into(), sequence: seal.sequence };
                 return Ok(Verification { checked_count, broken: Some(broken) });
             }
             checked_count += 1;
             last = seal.sequence;
+            if let Some((tree, heads)) = &mut whole {
+                tree.push(leaf_hash(&seal.hash), |_, _| {});
+                if let Some(broken) = heads.compare(tx, tree).await? {
+                    return Ok(Verification { checked_count, broken: Some(broken) });
+                }
+            }
         }
         if seals.is_empty() {
             break;
         }
     }
     let unsealed = store::never_to_be_sealed(tx, range).await?;
-    let broken = unsealed.map(|event_id| Broken { event_id, sequence: None });
+    let broken = unsealed.map(|event_id| Broken::NeverSealed { event_id });
     Ok(Verification { checked_count, broken })
 }
 
@@ -120,14 +183,10 @@ async fn watch(app: &App) -> Result<(), sqlx::Error> {
     if !store::try_lock(&mut tx, VERIFIER_LOCK).await? {
         return Ok(());
     }
-    let found = check(&mut tx, app, Range::default()).await?;
+    let found = check_all(&mut tx, app, None).await?;
     match &found.broken {
         None => tracing::info!(events = found.checked_count, "the audit log is whole"),
-        Some(broken) => tracing::error!(
-            event_id = %broken.event_id,
-            sequence = broken.sequence,
-            "THE AUDIT LOG WAS TAMPERED WITH: an event is not what was sealed"
-        ),
+        Some(broken) => tracing::error!(%broken, "THE AUDIT LOG WAS TAMPERED WITH"),
     }
     let whole = if found.broken.is_none() { 1.0 } else { 0.0 };
     metrics::gauge!("agentidp_audit_chain_integrity").set(whole);
@@ -207,11 +266,11 @@ pub(super) async fn verify_audit_log(
         to_date: asked.to_date,
     };
     // The seal before an event's own may be another organization's: its hash is compared, and nothing of it is shown.
-    let found = check(&mut app.db.system().await?, &app, range).await?;
+    let found = check(&mut app.db.system().await?, &app, range, None).await?;
     Ok(Json(AuditVerification {
         verified: found.broken.is_none(),
         checked_count: found.checked_count,
-        broken_at_event_id: found.broken.map(|broken| broken.event_id),
+        broken_at_event_id: found.broken.and_then(Broken::event_id),
         from_date: range.from_date,
         to_date: range.to_date,
     }))

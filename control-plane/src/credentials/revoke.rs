@@ -1,9 +1,11 @@
-//! `DELETE …/credentials/{credentialId}`.
+//! `DELETE …/credentials/{credentialId}`, and of all at once.
 
 use agentidp_shared::ids::{AgentId, CredentialId};
+use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde_json::json;
+use utoipa::ToSchema;
 
 use super::{already_revoked, not_found, store};
 use crate::agents;
@@ -67,15 +69,72 @@ pub(super) async fn revoke_credential(
     if revoke_tokens {
         agents::revoke_tokens(&mut tx, &app, agent).await?;
     }
-    let event = NewEvent::new(caller.organization_id, Action::CredentialRevoked)
-        .agent(agent)
-        .client(&client)
-        .metadata(json!({
-            "actorId": caller.agent_id,
-            "credentialId": credential,
-            "revokedTokens": revoke_tokens,
-        }));
+    let event = revoked(&caller, &client, agent, credential, revoke_tokens);
     audit::record(&mut tx, &app, event).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+fn revoked(
+    caller: &Caller,
+    client: &ClientInfo,
+    agent: AgentId,
+    credential: CredentialId,
+    revoked_tokens: bool,
+) -> NewEvent {
+    NewEvent::new(caller.organization_id, Action::CredentialRevoked).agent(agent).client(client).metadata(
+        json!({
+            "actorId": caller.agent_id,
+            "credentialId": credential,
+            "revokedTokens": revoked_tokens,
+        }),
+    )
+}
+
+/// What was taken back.
+#[derive(Debug, serde::Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct RevokedCredentials {
+    /// Those that were not revoked before.
+    #[schema(value_type = Vec<uuid::Uuid>)]
+    revoked_credential_ids: Vec<CredentialId>,
+}
+
+/// Revoke all of the agent's credentials
+///
+/// Final, and safe to repeat. The agent stays, and gets in again with a new credential. Tokens that were issued stay good until
+/// they expire, unless `revokeTokens` is `true`.
+#[utoipa::path(delete, path = "/api/v1/agents/{agentId}/credentials", operation_id = "revoke_all_credentials",
+    tag = "Credentials",
+    security(("bearer" = ["agents:write"])),
+    params(("agentId" = uuid::Uuid, Path, description = "The agent"), RevokeCredentialParameters),
+    responses(
+        (status = 200, description = "The agent has no usable credential any more", body = RevokedCredentials),
+        (status = 400, description = "A parameter is unknown or malformed", body = ErrorBody),
+        (status = 401, description = "The access token is missing or not good", body = ErrorBody),
+        (status = 403, description = "A scope is lacking, or the agent is not the caller's to manage", body = ErrorBody),
+        (status = 404, description = "There is no such agent", body = ErrorBody)))]
+pub(super) async fn revoke_all_credentials(
+    State(app): State<App>,
+    caller: Caller,
+    client: ClientInfo,
+    Id(agent): Id<AgentId>,
+    StrictQuery(parameters): StrictQuery<RevokeCredentialParameters>,
+) -> Result<Json<RevokedCredentials>, ApiError> {
+    if !caller.may_manage(agent) {
+        return Err(agents::not_managed());
+    }
+    let mut tx = app.db.tenant(caller.organization_id).await?;
+    agents::require(&mut tx, agent).await?;
+    let revoked_credential_ids = store::revoke_all(&mut tx, caller.organization_id, agent, app.now()).await?;
+    let revoke_tokens = parameters.revoke_tokens == Some(true);
+    if revoke_tokens {
+        agents::revoke_tokens(&mut tx, &app, agent).await?;
+    }
+    for credential in &revoked_credential_ids {
+        let event = revoked(&caller, &client, agent, *credential, revoke_tokens);
+        audit::record(&mut tx, &app, event).await?;
+    }
+    tx.commit().await?;
+    Ok(Json(RevokedCredentials { revoked_credential_ids }))
 }

@@ -260,21 +260,21 @@ pub(super) async fn revoke(
     .map(|done| done.rows_affected() == 1)
 }
 
-/// Revokes every credential of the agent; returns how many were active.
+/// Revokes every credential of the agent; returns those that were not revoked before.
 pub async fn revoke_all(
     tx: &mut PgConnection,
     organization: OrganizationId,
     agent: AgentId,
     now: OffsetDateTime,
-) -> Result<u64, sqlx::Error> {
-    sqlx::query!(
+) -> Result<Vec<CredentialId>, sqlx::Error> {
+    let ids = sqlx::query_scalar!(
         "update credentials set status = 'revoked', revoked_at = $3, previous_secret_hmac = null, previous_valid_until = null
-         where organization_id = $1 and agent_id = $2 and status = 'active'",
+         where organization_id = $1 and agent_id = $2 and status = 'active' returning id",
         organization.as_uuid(),
         agent.as_uuid(),
         now
     )
-    .execute(tx)
-    .await
-    .map(|done| done.rows_affected())
+    .fetch_all(tx)
+    .await?;
+    Ok(ids.into_iter().map(CredentialId::new).collect())
 }

@@ -209,13 +209,13 @@ async fn tampering_attack_a_changed_or_removed_event_breaks_the_chain_where_it_w
     ] {
         execute(&mut superuser, &tampering).await;
         assert_eq!(verify(&instance).await, Err(4), "{tampering}");
-        let found = audit::verify(&instance.app).await.unwrap();
+        let found = audit::verify(&instance.app, None).await.unwrap();
         assert_eq!(found.checked_count, 3, "{tampering}");
         // The seal that is wrong, or the next, if that one is gone.
-        let sequence = found.broken.and_then(|broken| broken.sequence).unwrap();
-        assert!((4..=5).contains(&sequence), "{tampering}: {sequence}");
-        let shown = tenant.api.get("/api/v1/audit/verify").await.expect(200).json();
-        assert_eq!(shown["verified"], false, "{tampering}: {shown}");
+        assert!(
+            matches!(found.broken, Some(audit::Broken::Event { sequence: 4..=5, .. })),
+            "{tampering}: {found:?}"
+        );
         let restore = "truncate audit_events, audit_seals;
             insert into audit_events table events_backup; insert into audit_seals table seals_backup";
         execute(&mut superuser, restore).await;
@@ -229,7 +229,7 @@ async fn tampering_attack_an_event_put_in_moved_or_stripped_of_its_seal_is_found
     let tenant = instance.tenant().await;
     commit(&instance, &tenant, 6).await;
     instance.seal().await;
-    let whole = audit::verify(&instance.app).await.unwrap();
+    let whole = audit::verify(&instance.app, None).await.unwrap();
     assert_eq!(
         (whole.checked_count, whole.broken),
         (instance.number("select count(*) from audit_seals").await.unsigned_abs(), None)
@@ -253,12 +253,12 @@ async fn tampering_attack_an_event_put_in_moved_or_stripped_of_its_seal_is_found
         "update audit_seals set previous_hash = sha256('x') where sequence = 1".to_owned(),
     ] {
         execute(&mut superuser, &tampering).await;
-        let found = audit::verify(&instance.app).await.unwrap();
+        let found = audit::verify(&instance.app, None).await.unwrap();
         assert!(found.broken.is_some(), "{tampering}: {found:?}");
         let restore = "truncate audit_events, audit_seals;
             insert into audit_events table events_backup; insert into audit_seals table seals_backup";
         execute(&mut superuser, restore).await;
-        assert_eq!(audit::verify(&instance.app).await.unwrap().broken, None);
+        assert_eq!(audit::verify(&instance.app, None).await.unwrap().broken, None);
     }
 }
 

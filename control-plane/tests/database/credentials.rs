@@ -187,6 +187,34 @@ async fn the_only_credential_is_rotated_without_being_named_and_one_of_two_is_no
 }
 
 #[tokio::test]
+async fn all_credentials_are_revoked_at_once_each_with_its_event_and_a_new_one_gets_in() {
+    let (instance, tenant, agent) = scene().await;
+    let second = ending_in(&instance, &tenant, &agent, Duration::minutes(10)).await;
+    let token = agent.token(&tenant.api).await;
+    let credentials = format!("{}/credentials", agent.path());
+    let revoke = async |query: &str| {
+        let answer = tenant.api.delete(&format!("{credentials}{query}")).await.expect(200).json();
+        let ids = answer["revokedCredentialIds"].as_array().unwrap().clone();
+        ids.iter().map(|id| id.as_str().unwrap().to_owned()).collect::<std::collections::BTreeSet<_>>()
+    };
+    let both = [agent.credential_id.clone(), second.credential_id.clone()].into();
+    assert_eq!(revoke("").await, both);
+    for gone in [&agent, &second] {
+        gone.ask_token(&tenant.api).await.expect(401);
+    }
+    assert!(tenant.is_active(&token).await, "tokens stay, unless it is asked for");
+    let events = tenant.events("credential.revoked").await;
+    let of_events = events.iter().map(|event| event["metadata"]["credentialId"].as_str().unwrap().to_owned());
+    assert_eq!(of_events.collect::<std::collections::BTreeSet<_>>(), both);
+    // Repeated, it has nothing to revoke, and still takes the tokens back.
+    assert!(revoke("?revokeTokens=true").await.is_empty());
+    assert!(!tenant.is_active(&token).await);
+    instance.advance(Duration::seconds(1));
+    let renewed = with_credential(&agent, &tenant.api.post(&credentials, &json!({})).await.expect(201));
+    renewed.ask_token(&tenant.api).await.expect(200);
+}
+
+#[tokio::test]
 async fn scope_escalation_attack_a_narrowed_token_makes_no_secret_that_can_do_more() {
     let instance = Instance::start().await;
     let tenant = instance.tenant().await;

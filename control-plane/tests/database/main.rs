@@ -12,6 +12,7 @@
 mod support;
 
 mod audit_log;
+mod audit_proofs;
 mod audit_seals;
 mod bootstrap;
 mod credentials;

@@ -1,0 +1,218 @@
+//! Signed tree heads, in the form of C2SP's tlog-checkpoint: who holds one can tell later whether the log was cut, forked or
+//! written anew.
+
+use std::time::Duration;
+
+use agentidp_shared::audit_chain::Hash;
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
+use axum::Json;
+use axum::extract::State;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use time::OffsetDateTime;
+use utoipa::ToSchema;
+use zeroize::Zeroizing;
+
+use super::store::hex;
+use super::{seal, tree};
+use crate::app::App;
+use crate::infra::db::SystemTx;
+use crate::infra::http::error::{ApiError, ErrorBody};
+use crate::policy::Caller;
+
+/// A head is signed when so many events have come since the last, or so much time has passed and at least one has.
+const EVENTS: u64 = 1_000;
+const INTERVAL: Duration = Duration::from_mins(1);
+/// Signature type Ed25519 of C2SP's signed-note.
+const ED25519: u8 = 1;
+
+/// The key that heads are signed with, derived from the keystore's; it signs nothing else.
+struct Signer {
+    name: String,
+    pair: Ed25519KeyPair,
+}
+
+impl Signer {
+    fn new(app: &App) -> Result<Self, sqlx::Error> {
+        let instance = app.feed.instance().as_uuid();
+        let seed = Zeroizing::new(app.keystore.hmac("audit checkpoints", instance.as_bytes()));
+        let pair = Ed25519KeyPair::from_seed_unchecked(seed.as_slice())
+            .map_err(|_| sqlx::Error::Decode("the checkpoint key cannot be used".into()))?;
+        let issuer = app.config.issuer.split_once("://").map_or(&*app.config.issuer, |(_, rest)| rest);
+        Ok(Self { name: format!("{issuer}/audit"), pair })
+    }
+
+    fn id(&self) -> [u8; 4] {
+        let named = [self.name.as_bytes(), b"\n", &[ED25519], self.pair.public_key().as_ref()].concat();
+        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &named);
+        let mut id = [0; 4];
+        id.copy_from_slice(digest.as_ref().get(..4).unwrap_or(&[0; 4]));
+        id
+    }
+
+    /// As verifiers of signed notes are given it.
+    fn verifier_key(&self) -> String {
+        let key = [&[ED25519], self.pair.public_key().as_ref()].concat();
+        format!("{}+{}+{}", self.name, hex(&self.id()), STANDARD.encode(key))
+    }
+
+    fn sign(&self, head: &Head) -> String {
+        let text = format!("{}\n{}\n{}\n", self.name, head.tree_size, STANDARD.encode(head.root_hash));
+        let signature = self.pair.sign(text.as_bytes());
+        let signature = STANDARD.encode([&self.id(), signature.as_ref()].concat());
+        format!("{text}\n\u{2014} {} {signature}\n", self.name)
+    }
+}
+
+/// A head of the log: of how many events, and the root of their tree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head {
+    pub tree_size: u64,
+    pub root_hash: Hash,
+}
+
+/// A signed head that was given out.
+pub(super) struct Checkpoint {
+    pub head: Head,
+    pub note: String,
+    created_at: OffsetDateTime,
+}
+
+/// Not a checkpoint of this instance: malformed, of another log, or not signed by its key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a checkpoint of this instance: malformed, of another log, or not signed by its key")]
+pub struct InvalidCheckpoint;
+
+/// The head that a signed note speaks of, if this instance signed it.
+pub fn read(app: &App, note: &str) -> Result<Head, InvalidCheckpoint> {
+    let signer = Signer::new(app).map_err(|_| InvalidCheckpoint)?;
+    let (text, _) = note.split_once("\n\n").ok_or(InvalidCheckpoint)?;
+    let mut lines = text.lines().skip(1);
+    let tree_size = lines.next().and_then(|size| size.parse().ok()).ok_or(InvalidCheckpoint)?;
+    let root = lines.next().and_then(|root| STANDARD.decode(root).ok()).ok_or(InvalidCheckpoint)?;
+    let head = Head { tree_size, root_hash: root.try_into().map_err(|_| InvalidCheckpoint)? };
+    // Ed25519 signs the same text always alike, so the whole note is known.
+    let expected = signer.sign(&head);
+    let same = aws_lc_rs::constant_time::verify_slices_are_equal(expected.as_bytes(), note.as_bytes());
+    same.map(|()| head).map_err(|_| InvalidCheckpoint)
+}
+
+fn head(tree_size: i64, root_hash: Vec<u8>) -> Result<Head, sqlx::Error> {
+    Ok(Head {
+        tree_size: u64::try_from(tree_size).map_err(|error| sqlx::Error::Decode(error.into()))?,
+        root_hash: root_hash
+            .try_into()
+            .map_err(|_| sqlx::Error::Decode("a checkpoint's root has not 32 bytes".into()))?,
+    })
+}
+
+/// The first head of a tree larger than `size`.
+pub(super) async fn first_above(tx: &mut SystemTx, size: u64) -> Result<Option<Head>, sqlx::Error> {
+    let row = sqlx::query!(
+        "select tree_size, root_hash from audit_checkpoints where tree_size > $1 order by tree_size limit 1",
+        i64::try_from(size).unwrap_or(i64::MAX)
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    row.map(|row| head(row.tree_size, row.root_hash)).transpose()
+}
+
+/// The newest.
+pub(super) async fn latest(tx: &mut SystemTx) -> Result<Option<Checkpoint>, sqlx::Error> {
+    let row = sqlx::query!(
+        "select tree_size, root_hash, note, created_at from audit_checkpoints order by tree_size desc limit 1"
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    row.map(|row| {
+        let head = head(row.tree_size, row.root_hash)?;
+        Ok(Checkpoint { head, note: row.note, created_at: row.created_at })
+    })
+    .transpose()
+}
+
+/// Signs the tree's head if that is due. Never one that contradicts the last: then the log was tampered with.
+pub async fn sign_if_due(app: &App) -> Result<bool, sqlx::Error> {
+    let mut tx = app.db.system().await?;
+    if !seal::lead(&mut tx).await? {
+        return Ok(false);
+    }
+    let (size, last) = (tree::size(&mut tx).await?, latest(&mut tx).await?);
+    let due = match &last {
+        None => size > 0,
+        Some(last) => {
+            size > last.head.tree_size
+                && (size - last.head.tree_size >= EVENTS || app.now() - last.created_at >= INTERVAL)
+        }
+    };
+    let contradicted = match &last {
+        Some(last) if size < last.head.tree_size => true,
+        Some(last) if due => tree::root(&mut tx, last.head.tree_size).await? != last.head.root_hash,
+        _ => false,
+    };
+    if contradicted {
+        return Err(sqlx::Error::Decode(
+            "the audit log contradicts its last checkpoint: it was tampered with, and no further one is signed".into(),
+        ));
+    }
+    if !due {
+        tx.commit().await?;
+        return Ok(false);
+    }
+    let head = Head { tree_size: size, root_hash: tree::root(&mut tx, size).await? };
+    sqlx::query!(
+        "insert into audit_checkpoints (tree_size, root_hash, note, created_at) values ($1, $2, $3, $4)",
+        i64::try_from(size).unwrap_or(i64::MAX),
+        head.root_hash.as_slice(),
+        Signer::new(app)?.sign(&head),
+        app.now()
+    )
+    .execute(&mut *tx)
+    .await?;
+    tx.commit().await?;
+    Ok(true)
+}
+
+pub(super) fn none_yet() -> ApiError {
+    ApiError::not_found(
+        "CHECKPOINT_NOT_FOUND",
+        "no head was signed yet; the first is, once events are sealed",
+    )
+}
+
+/// A signed tree head of the instance's audit log.
+#[derive(Debug, serde::Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct AuditCheckpoint {
+    /// The signed note, as C2SP's tlog-checkpoint says: keep it.
+    checkpoint: String,
+    /// What verifies it: a verifier key of C2SP's signed-note. It never changes; pin it.
+    verifier_key: String,
+    tree_size: u64,
+    /// In hexadecimal.
+    root_hash: String,
+}
+
+/// The newest signed head of the audit log
+///
+/// Of the whole instance's log, whose leaves are the `hash` of each event in `sequence`. Who keeps it can ask later for a proof
+/// that the log still begins with what it covers.
+#[utoipa::path(get, path = "/api/v1/audit/checkpoint", operation_id = "get_audit_checkpoint", tag = "Audit",
+    security(("bearer" = ["audit:read"])),
+    responses(
+        (status = 200, description = "The newest head", body = AuditCheckpoint),
+        (status = 401, description = "The access token is missing or not good", body = ErrorBody),
+        (status = 403, description = "A scope is lacking", body = ErrorBody),
+        (status = 404, description = "None was signed yet", body = ErrorBody)))]
+pub(super) async fn get_audit_checkpoint(
+    State(app): State<App>,
+    _caller: Caller,
+) -> Result<Json<AuditCheckpoint>, ApiError> {
+    let latest = latest(&mut app.db.system().await?).await?.ok_or_else(none_yet)?;
+    Ok(Json(AuditCheckpoint {
+        checkpoint: latest.note,
+        verifier_key: Signer::new(&app)?.verifier_key(),
+        tree_size: latest.head.tree_size,
+        root_hash: hex(&latest.head.root_hash),
+    }))
+}
