@@ -67,7 +67,9 @@ impl Signer {
 /// A head of the log: of how many events, and the root of their tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Head {
+    /// In events.
     pub tree_size: u64,
+    /// RFC 6962's Merkle tree hash.
     pub root_hash: Hash,
 }
 
@@ -186,7 +188,8 @@ pub(super) fn none_yet() -> ApiError {
 pub(super) struct AuditCheckpoint {
     /// The signed note, as C2SP's tlog-checkpoint says: keep it.
     checkpoint: String,
-    /// What verifies it: a verifier key of C2SP's signed-note. It never changes; pin it.
+    /// What verifies it: a verifier key of C2SP's signed-note. Pin it: it stays while the keystore key and the
+    /// issuer stay.
     verifier_key: String,
     tree_size: u64,
     /// In hexadecimal.

@@ -1,7 +1,7 @@
 //! Signed heads of the audit log, proofs against them, and what they find that no chain finds.
 
 use agentidp::audit::{self, Broken};
-use agentidp_shared::audit_chain::{Hash, SealedEvent, genesis, hash};
+use agentidp_shared::audit_chain::{Hash, genesis, hash};
 use agentidp_shared::merkle::{is_consistent, is_included, leaf_hash};
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use time::Duration;
 
-use crate::support::{Instance, Tenant, execute, hex};
+use crate::support::{EventRow, Instance, Tenant, execute, hex};
 
 /// An instance with sealed events and a signed head of them.
 async fn scene() -> (Instance, Tenant) {
@@ -162,7 +162,7 @@ async fn rewrite(instance: &Instance, change: &str) {
         &format!("set session_replication_role = replica; {change}; truncate audit_tree"),
     )
     .await;
-    let rows: Vec<Row> = sqlx::query_as(
+    let rows: Vec<EventRow> = sqlx::query_as(
         "select event_id, occurred_at, events.organization_id, agent_id, action, outcome, ip_address, user_agent, metadata
          from audit_seals join audit_events events using (event_id) order by sequence",
     )
@@ -172,19 +172,7 @@ async fn rewrite(instance: &Instance, change: &str) {
     execute(&mut superuser, "truncate audit_seals").await;
     let mut previous = genesis(instance.app.feed.instance());
     for (row, sequence) in rows.iter().zip(1_i64..) {
-        let event = SealedEvent {
-            sequence: sequence.unsigned_abs(),
-            event_id: row.event_id.into(),
-            timestamp_us: i64::try_from(row.occurred_at.unix_timestamp_nanos() / 1_000).unwrap(),
-            organization_id: row.organization_id.into(),
-            agent_id: row.agent_id.map(Into::into),
-            action: &row.action,
-            outcome: &row.outcome,
-            ip_address: row.ip_address.as_deref(),
-            user_agent: row.user_agent.as_deref(),
-            metadata: &row.metadata,
-        };
-        let fresh = hash(&previous, &event);
+        let fresh = hash(&previous, &row.as_sealed(sequence.unsigned_abs()));
         sqlx::query("insert into audit_seals (sequence, event_id, organization_id, previous_hash, hash) values ($1, $2, $3, $4, $5)")
             .bind(sequence)
             .bind(row.event_id)
@@ -196,19 +184,6 @@ async fn rewrite(instance: &Instance, change: &str) {
             .unwrap();
         previous = fresh;
     }
-}
-
-#[derive(sqlx::FromRow)]
-struct Row {
-    event_id: uuid::Uuid,
-    occurred_at: time::OffsetDateTime,
-    organization_id: uuid::Uuid,
-    agent_id: Option<uuid::Uuid>,
-    action: String,
-    outcome: String,
-    ip_address: Option<String>,
-    user_agent: Option<String>,
-    metadata: Value,
 }
 
 const EDIT: &str = "update audit_events set outcome = 'failure' where event_id = (select event_id from audit_seals where sequence = 3)";

@@ -5,27 +5,19 @@ use agentidp::audit::{self, Action, NewEvent};
 use agentidp_shared::audit_chain::{Hash, SealedEvent, genesis, hash};
 use agentidp_shared::ids::OrganizationId;
 use futures_util::future::join_all;
-use serde_json::{Value, json};
+use serde_json::json;
 use sqlx::PgConnection;
 use time::{Duration, OffsetDateTime};
-use uuid::Uuid;
 
-use crate::support::{Instance, Tenant, execute, hex, number};
+use crate::support::{EventRow, Instance, Tenant, execute, hex, number};
 
 #[derive(sqlx::FromRow)]
 struct Sealed {
     sequence: i64,
     previous_hash: Vec<u8>,
     hash: Vec<u8>,
-    event_id: Uuid,
-    occurred_at: OffsetDateTime,
-    organization_id: Uuid,
-    agent_id: Option<Uuid>,
-    action: String,
-    outcome: String,
-    ip_address: Option<String>,
-    user_agent: Option<String>,
-    metadata: Value,
+    #[sqlx(flatten)]
+    event: EventRow,
 }
 
 /// How many events are sealed, or the sequence at which the chain breaks. As an auditor would find out: from the rows alone.
@@ -40,19 +32,7 @@ async fn verify(instance: &Instance) -> Result<i64, i64> {
     .unwrap();
     let mut previous: Hash = genesis(instance.app.feed.instance());
     for (row, expected) in rows.iter().zip(1_i64..) {
-        let event = SealedEvent {
-            sequence: expected.unsigned_abs(),
-            event_id: row.event_id.into(),
-            timestamp_us: i64::try_from(row.occurred_at.unix_timestamp_nanos() / 1_000).unwrap(),
-            organization_id: row.organization_id.into(),
-            agent_id: row.agent_id.map(Into::into),
-            action: &row.action,
-            outcome: &row.outcome,
-            ip_address: row.ip_address.as_deref(),
-            user_agent: row.user_agent.as_deref(),
-            metadata: &row.metadata,
-        };
-        let computed = hash(&previous, &event);
+        let computed = hash(&previous, &row.event.as_sealed(expected.unsigned_abs()));
         if row.sequence != expected || row.previous_hash != previous || row.hash != computed {
             return Err(expected);
         }

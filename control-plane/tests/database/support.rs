@@ -1,5 +1,6 @@
 //! What these tests share: an instance on a database of its own, and a client that needs no network.
 
+mod audit_rows;
 mod database;
 mod edge;
 mod http;
@@ -22,6 +23,7 @@ use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
 
 pub use agentidp_tests::{hex, unique};
+pub use audit_rows::EventRow;
 pub use database::Database;
 pub use edge::Edge;
 pub use http::{Answer, Api};
