@@ -12,9 +12,9 @@ use uuid::Uuid;
 use crate::infra::clock::Clock;
 use crate::infra::config::{Config, Environment};
 use crate::infra::db::{Db, DbError};
-use crate::infra::http;
 use crate::infra::keystore::Keystore;
 use crate::infra::rng::{Rng, new_id};
+use crate::infra::{http, jobs};
 use crate::{
     agents, audit, credentials, edge_feed, health, housekeeping, keys, openapi, organizations, policy,
     status_lists, tokens, well_known,
@@ -101,7 +101,19 @@ impl App {
         audit::spawn(self);
         keys::spawn(self);
         policy::spawn(self);
-        housekeeping::spawn(self);
+        if self.config.jobs.served {
+            self.spawn_jobs();
+        }
+    }
+
+    /// Runs jobs until the process stops.
+    pub fn spawn_jobs(&self) {
+        jobs::spawn(self, job_kinds(self));
+    }
+
+    /// Sets the gauges that are read from the database.
+    pub async fn sample(&self) -> Result<(), sqlx::Error> {
+        jobs::sample(self).await
     }
 
     pub fn now(&self) -> OffsetDateTime {
@@ -111,6 +123,15 @@ impl App {
     pub fn new_id(&self) -> Uuid {
         new_id(&*self.clock, &*self.rng)
     }
+}
+
+/// Every kind of job there is, and how often those that recur do.
+pub fn job_kinds(app: &App) -> jobs::Registry {
+    fn recurring<J: jobs::Job + Default>(registry: jobs::Registry, app: &App) -> jobs::Registry {
+        registry.every::<J>(app.config.jobs.interval(J::KIND))
+    }
+    let registry = jobs::Registry::default();
+    recurring::<housekeeping::Housekeeping>(registry, app)
 }
 
 /// Every route with its document.

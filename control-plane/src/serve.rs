@@ -61,7 +61,7 @@ impl Listeners {
 /// Serves until `app.shutdown` is cancelled, then ends in order.
 pub async fn run(app: App, listeners: Listeners, recorder: PrometheusHandle) -> anyhow::Result<()> {
     let address = listeners.api.local_addr()?;
-    metrics::spawn(&app, listeners.metrics, recorder);
+    metrics::spawn(&app, listeners.metrics, recorder, Router::new());
     app.spawn_background();
     tracing::info!(%address, issuer = app.config.issuer, version = env!("CARGO_PKG_VERSION"), "listening");
     let connections = accept(&app, listeners.api).await;

@@ -1,6 +1,7 @@
 //! Configuration: environment variables, or the same names in a TOML file. The environment wins. Every problem is found at
 //! start and reported together, each with the name of its variable.
 
+mod jobs;
 mod reader;
 mod secret;
 
@@ -14,6 +15,7 @@ use agentidp_shared::freshness::FreshnessLimits;
 use agentidp_shared::jwk::Algorithm;
 use agentidp_shared::rate_limit::RateLimits;
 
+pub use self::jobs::{Jobs, SCHEDULES};
 use self::reader::Reader;
 pub use self::secret::Secret;
 use super::http::network::Network;
@@ -81,6 +83,11 @@ pub struct Config {
     pub shutdown: Duration,
     pub request_timeout: Duration,
     pub max_concurrency: usize,
+    pub jobs: Jobs,
+    /// So long before a credential expires, its organization is told: each once.
+    pub expiry_notices: Vec<time::Duration>,
+    /// The age from which on a secret should have been replaced; `None` is never.
+    pub secret_max_age: Option<time::Duration>,
 }
 
 /// Everything that is wrong with the configuration.
@@ -165,6 +172,32 @@ pub const VARIABLES: &[(&str, &str, &str)] = &[
     ("AGENTIDP_SHUTDOWN_SECONDS", "20", "longest wait for running requests at shutdown, 1 to 300"),
     ("AGENTIDP_REQUEST_TIMEOUT_SECONDS", "15", "longest request, 12 to 300"),
     ("AGENTIDP_MAX_CONCURRENCY", "1024", "requests at once, 1 to 100000"),
+    ("AGENTIDP_JOBS", "on", "on: `serve` runs jobs too; off: it leaves them to `agentidp worker`"),
+    (
+        "AGENTIDP_JOB_CONCURRENCY",
+        "4",
+        "jobs a process runs at once, 1 to 1000, and at most half of its connections",
+    ),
+    (
+        "AGENTIDP_JOB_LEASE_SECONDS",
+        "30",
+        "a job whose worker was not heard of for so long is taken over by another, 1 to 3600",
+    ),
+    (
+        "AGENTIDP_SCHEDULES",
+        "housekeeping=10m, audit.verify=1h, keys.rotate=10m, credentials.expiring=1d, compliance.check=1h",
+        "how often recurring jobs run, by name: NAME=NUMBER with s, m, h or d, or NAME=off, separated by commas",
+    ),
+    (
+        "AGENTIDP_CREDENTIAL_EXPIRY_DAYS",
+        "14",
+        "so many days before a credential expires that is recorded, each once: 1 to 365, separated by commas",
+    ),
+    (
+        "AGENTIDP_SECRET_MAX_AGE_DAYS",
+        "365",
+        "an older client secret fails the compliance control of rotation, 1 to 3650; 0 is never",
+    ),
 ];
 
 impl Config {
@@ -184,8 +217,15 @@ impl Config {
                 Environment::Production
             }
         };
+        let database = reader.database();
         let config = Self {
             environment,
+            jobs: reader.jobs(&database),
+            expiry_notices: reader.expiry_notices(),
+            secret_max_age: match reader.number("AGENTIDP_SECRET_MAX_AGE_DAYS", 365, 0, 3_650) {
+                0 => None,
+                days => Some(time::Duration::days(days.into())),
+            },
             listen: reader.parsed("AGENTIDP_LISTEN", "127.0.0.1:8080", "an address like 127.0.0.1:8080"),
             metrics_listen: reader.parsed(
                 "AGENTIDP_METRICS_LISTEN",
@@ -193,7 +233,7 @@ impl Config {
                 "an address like 127.0.0.1:9464",
             ),
             issuer: reader.issuer(environment),
-            database: reader.database(),
+            database,
             keystore_key: reader.keystore_key(),
             token_ttl_seconds: reader.number("AGENTIDP_TOKEN_TTL_SECONDS", 3_600, 60, MAX_TOKEN_TTL_SECONDS),
             signing_algorithm: reader.parsed("AGENTIDP_SIGNING_ALGORITHM", "ES256", "ES256, EdDSA or RS256"),
@@ -343,6 +383,12 @@ mod tests {
             ("AGENTIDP_TLS_REDIRECT", "yes"),
             ("AGENTIDP_LOG", "a=b=c"),
             ("AGENTIDP_LOG_FORMAT", "xml"),
+            ("AGENTIDP_JOBS", "yes"),
+            ("AGENTIDP_JOB_CONCURRENCY", "0"),
+            ("AGENTIDP_JOB_LEASE_SECONDS", "0"),
+            ("AGENTIDP_SCHEDULES", "housekeeping"),
+            ("AGENTIDP_CREDENTIAL_EXPIRY_DAYS", "14,0"),
+            ("AGENTIDP_SECRET_MAX_AGE_DAYS", "3651"),
         ] {
             values.insert(name.to_owned(), value.to_owned());
         }

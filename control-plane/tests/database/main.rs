@@ -22,6 +22,7 @@ mod edge_state;
 mod edge_usage;
 mod housekeeping;
 mod idempotency;
+mod jobs;
 mod key_revocation;
 mod key_rotation;
 mod keystore;
