@@ -16,8 +16,8 @@ use crate::infra::keystore::Keystore;
 use crate::infra::rng::{Rng, new_id};
 use crate::infra::{http, jobs};
 use crate::{
-    agents, audit, credentials, edge_feed, health, housekeeping, keys, openapi, organizations, policy,
-    status_lists, tokens, well_known,
+    agents, audit, compliance, credentials, edge_feed, health, housekeeping, keys, openapi, organizations,
+    policy, status_lists, tokens, well_known,
 };
 
 /// Everything a handler may need. Cheap to clone.
@@ -35,6 +35,7 @@ pub struct AppInner {
     pub signers: keys::Signers,
     pub feed: edge_feed::Feed,
     pub status_lists: status_lists::StatusLists,
+    pub compliance: compliance::Compliance,
     pub started_at: OffsetDateTime,
     /// Cancelled when the process should end; background work watches it.
     pub shutdown: CancellationToken,
@@ -83,6 +84,7 @@ impl App {
             feed,
             signers: keys::Signers::default(),
             status_lists: status_lists::StatusLists::default(),
+            compliance: compliance::Compliance::default(),
             started_at: clock.now(),
             shutdown: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -113,7 +115,9 @@ impl App {
 
     /// Sets the gauges that are read from the database.
     pub async fn sample(&self) -> Result<(), sqlx::Error> {
-        jobs::sample(self).await
+        jobs::sample(self).await?;
+        compliance::sample(self).await?;
+        credentials::sample(self).await
     }
 
     pub fn now(&self) -> OffsetDateTime {
@@ -131,7 +135,11 @@ pub fn job_kinds(app: &App) -> jobs::Registry {
         registry.every::<J>(app.config.jobs.interval(J::KIND))
     }
     let registry = jobs::Registry::default();
-    recurring::<housekeeping::Housekeeping>(registry, app)
+    let registry = recurring::<housekeeping::Housekeeping>(registry, app);
+    let registry = recurring::<audit::VerifyLog>(registry, app);
+    let registry = recurring::<keys::RotateOld>(registry, app);
+    let registry = recurring::<credentials::NoticeExpiring>(registry, app);
+    recurring::<compliance::Check>(registry, app)
 }
 
 /// Every route with its document.
@@ -141,6 +149,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(credentials::routes())
         .merge(organizations::routes())
         .merge(audit::routes())
+        .merge(compliance::routes())
         .merge(tokens::routes())
         .merge(keys::routes())
         .merge(well_known::routes())
@@ -153,6 +162,11 @@ fn routes() -> OpenApiRouter<App> {
 /// The OpenAPI document of every route.
 pub fn openapi() -> utoipa::openapi::OpenApi {
     routes().into_openapi()
+}
+
+/// Only how the process is, for one that serves nothing else.
+pub fn health_router(app: &App) -> axum::Router {
+    health::routes().split_for_parts().0.with_state(app.clone())
 }
 
 /// The whole service: routes behind authorisation, behind the limits every request meets.

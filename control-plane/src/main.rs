@@ -11,14 +11,16 @@ use agentidp::dev::{self, Supervised};
 use agentidp::infra::clock::SystemClock;
 use agentidp::infra::config::{self, Config, Database};
 use agentidp::infra::db::Db;
+use agentidp::infra::jobs::{self, JobFilter};
 use agentidp::infra::rng::SystemRng;
 use agentidp::infra::{metrics, telemetry};
 use agentidp::keys::ChangedBy;
 use agentidp::serve::{self, Listeners};
-use agentidp::{audit, bootstrap, edge_feed, keys, openapi};
+use agentidp::{audit, bootstrap, dead_letters, edge_feed, keys, openapi};
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use time::format_description::well_known::Rfc3339;
+use uuid::Uuid;
 
 /// Identities for AI agents: the control plane.
 #[derive(Debug, Parser)]
@@ -36,6 +38,10 @@ enum Command {
     /// Serve the API and the edge feed
     #[command(after_long_help = settings_help())]
     Serve,
+    /// Run jobs and nothing else; `serve` does it too unless `AGENTIDP_JOBS` is off
+    ///
+    /// Metrics and health (`/health/live`, `/health/ready`) are on `AGENTIDP_METRICS_LISTEN`. Takes the settings of `serve`.
+    Worker,
     /// Create or update the database's schema, as its owner (`DATABASE_OWNER_URL`)
     Migrate,
     /// Create the system organization and its first administrator; safe to repeat
@@ -48,6 +54,9 @@ enum Command {
     /// Check the audit log
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Look at the jobs
+    #[command(subcommand)]
+    Jobs(JobsCommand),
     /// Look at the edges
     #[command(subcommand)]
     Edges(EdgesCommand),
@@ -145,6 +154,29 @@ enum AuditCommand {
 }
 
 #[derive(Debug, Subcommand)]
+enum JobsCommand {
+    /// List jobs, oldest first, up to a thousand
+    List {
+        #[arg(long, value_parser = ["ready", "running", "done", "dead"])]
+        state: Option<String>,
+        #[arg(long)]
+        kind: Option<String>,
+        /// Print JSON, for programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// Let dead jobs run again, with all their attempts; it is recorded in the audit log
+    #[command(group = clap::ArgGroup::new("which").required(true))]
+    Retry {
+        #[arg(value_name = "ID", group = "which")]
+        ids: Vec<Uuid>,
+        /// All dead jobs
+        #[arg(long, group = "which")]
+        dead: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 enum EdgesCommand {
     /// List the edges that were ever heard of, and how far each is
     List {
@@ -195,6 +227,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
     runtime.block_on(async {
         match command {
             Command::Serve => serve(Config::load(config.as_deref())?).await,
+            Command::Worker => work(Config::load(config.as_deref())?).await,
             Command::Migrate => {
                 Db::migrate(&Database::load(config.as_deref())?).await?;
                 print("the schema is up to date\n")
@@ -220,6 +253,14 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             Command::Audit(AuditCommand::Verify { checkpoint }) => {
                 verify_audit(&start(config).await?, checkpoint.as_deref()).await
             }
+            Command::Jobs(JobsCommand::List { state, kind, json }) => {
+                list_jobs(&start(config).await?, &JobFilter { state, kind }, json).await
+            }
+            Command::Jobs(JobsCommand::Retry { ids, dead }) => {
+                let ids = (!dead).then_some(ids);
+                let retried = dead_letters::retry(&start(config).await?, ids.as_deref()).await?;
+                print(&format!("{} jobs run again\n", retried.len()))
+            }
             Command::Edges(EdgesCommand::List { json }) => list_edges(&start(config).await?, json).await,
             Command::Openapi | Command::Keys(KeysCommand::Feed) => Ok(()),
         }
@@ -233,6 +274,15 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let app = App::start(config, Arc::new(SystemClock), Arc::new(SystemRng)).await?;
     serve::listen_to_signals(&app)?;
     serve::run(app, listeners, recorder).await
+}
+
+async fn work(config: Config) -> anyhow::Result<()> {
+    telemetry::init(&config)?;
+    let recorder = metrics::install().context("the metrics recorder cannot be installed")?;
+    let listener = serve::bind("AGENTIDP_METRICS_LISTEN", config.metrics_listen).await?;
+    let app = App::start(config, Arc::new(SystemClock), Arc::new(SystemRng)).await?;
+    serve::listen_to_signals(&app)?;
+    serve::work(app, listener, recorder).await
 }
 
 /// For commands that do one thing: everything but the server.
@@ -303,6 +353,27 @@ async fn verify_audit(app: &App, checkpoint: Option<&Path>) -> anyhow::Result<()
             anyhow::bail!("the audit log was tampered with: {broken} ({} are good)", found.checked_count)
         }
     }
+}
+
+async fn list_jobs(app: &App, filter: &JobFilter, json: bool) -> anyhow::Result<()> {
+    let mut tx = app.db.system().await?;
+    let jobs = jobs::list(&mut tx, filter).await?;
+    if json {
+        return print(&format!("{}\n", serde_json::to_string_pretty(&jobs)?));
+    }
+    let mut text =
+        format!("{:<36}  {:<8} {:<24} {:>8}  {:<28} LAST ERROR\n", "ID", "STATE", "KIND", "ATTEMPTS", "DUE");
+    for job in jobs {
+        let due = job.due_at.format(&Rfc3339)?;
+        // One line each, whatever a failure said.
+        let error: String = job.last_error.unwrap_or_default().chars().filter(|c| !c.is_control()).collect();
+        let line = format!(
+            "{:<36}  {:<8} {:<24} {:>8}  {due:<28} {error}",
+            job.id, job.state, job.kind, job.attempts
+        );
+        writeln!(text, "{}", line.trim_end())?;
+    }
+    print(&text)
 }
 
 async fn list_edges(app: &App, json: bool) -> anyhow::Result<()> {

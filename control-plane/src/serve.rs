@@ -46,15 +46,35 @@ pub struct Listeners {
 
 impl Listeners {
     pub async fn bind(api: SocketAddr, metrics: SocketAddr) -> anyhow::Result<Self> {
-        let bind = async |name: &str, address: SocketAddr| {
-            TcpListener::bind(address)
-                .await
-                .with_context(|| format!("{name}: {address} cannot be listened on"))
-        };
         Ok(Self {
             api: bind("AGENTIDP_LISTEN", api).await?,
             metrics: bind("AGENTIDP_METRICS_LISTEN", metrics).await?,
         })
+    }
+}
+
+pub async fn bind(name: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("{name}: {address} cannot be listened on"))
+}
+
+/// Runs jobs and nothing else until `app.shutdown` is cancelled. What the jobs commit is numbered and sealed by those who serve.
+pub async fn work(app: App, listener: TcpListener, recorder: PrometheusHandle) -> anyhow::Result<()> {
+    let address = listener.local_addr()?;
+    metrics::spawn(&app, listener, recorder, app::health_router(&app));
+    app.spawn_jobs();
+    tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "working; health and metrics are here");
+    app.shutdown.cancelled().await;
+    tracing::info!("stopping: running jobs finish, or are given back");
+    end_background(&app, Instant::now() + app.config.shutdown).await;
+    app.db.pool().close().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn end_background(app: &App, deadline: Instant) {
+    app.tasks.close();
+    if tokio::time::timeout_at(deadline, app.tasks.wait()).await.is_err() {
+        tracing::warn!("some background work did not finish in time");
     }
 }
 
@@ -74,10 +94,7 @@ pub async fn run(app: App, listeners: Listeners, recorder: PrometheusHandle) -> 
     if tokio::time::timeout_at(deadline, connections.shutdown()).await.is_err() {
         tracing::warn!("some requests did not finish in time");
     }
-    app.tasks.close();
-    if tokio::time::timeout_at(deadline, app.tasks.wait()).await.is_err() {
-        tracing::warn!("some background work did not finish in time");
-    }
+    end_background(&app, deadline).await;
     finish(&app).await;
     app.db.pool().close().await;
     tracing::info!("stopped");

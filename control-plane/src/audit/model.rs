@@ -37,6 +37,7 @@ actions! {
     CredentialGenerated = "credential.generated",
     CredentialRotated = "credential.rotated",
     CredentialRevoked = "credential.revoked",
+    CredentialExpiring = "credential.expiring",
     AuthFailed = "auth.failed",
     OrganizationCreated = "org.created",
     OrganizationUpdated = "org.updated",
@@ -48,6 +49,7 @@ actions! {
     MemberRemoved = "org.member_removed",
     KeyRotated = "key.rotated",
     KeyRevoked = "key.revoked",
+    JobRetried = "job.retried",
 }
 
 impl std::str::FromStr for Action {

@@ -1,4 +1,4 @@
-//! `GET /api/v1/audit/verify`, and checking the whole log: for the command line, and every hour for the gauge.
+//! `GET /api/v1/audit/verify`, and checking the whole log: for the command line, and on schedule.
 //!
 //! A seal is good when its hash is the hash of its event and of the seal before it, and that one is there. Read a page at a
 //! time, so memory is bounded however long the log is. What is sealed meanwhile is checked too: seals only ever follow.
@@ -6,8 +6,6 @@
 //! Found: an event that was altered, removed, put in, reordered, or moved to another organization, and a seal that was altered
 //! or removed. Of the whole log also: that it was cut short or written anew since a head of it was signed. Whoever can write the
 //! database can take the heads away too, so keep them elsewhere, and let one that was kept be compared.
-
-use std::time::Duration;
 
 use agentidp_shared::audit_chain::{genesis, hash};
 use agentidp_shared::ids::{EventId, OrganizationId};
@@ -28,11 +26,6 @@ use crate::policy::Caller;
 
 /// Seals looked at per query.
 const PAGE: i64 = 2_000;
-/// How often the whole log is checked, and how long after the start first.
-const INTERVAL: Duration = Duration::from_hours(1);
-const FIRST: Duration = Duration::from_mins(1);
-/// `pg_try_advisory_xact_lock` key of who checks ("veri" in ASCII): one process of a deployment is enough.
-const VERIFIER_LOCK: i64 = 0x7665_7269;
 
 /// Which events to check; all of them by default.
 #[derive(Debug, Default, Clone, Copy)]
@@ -79,7 +72,11 @@ pub async fn verify(app: &App, kept: Option<&Head>) -> Result<Verification, sqlx
     check_all(&mut tx, app, kept).await
 }
 
-async fn check_all(tx: &mut SystemTx, app: &App, kept: Option<&Head>) -> Result<Verification, sqlx::Error> {
+pub(super) async fn check_all(
+    tx: &mut SystemTx,
+    app: &App,
+    kept: Option<&Head>,
+) -> Result<Verification, sqlx::Error> {
     let mut heads = Heads { kept: kept.copied(), next: checkpoint::first_above(tx, 0).await? };
     let mut tree = Frontier::default();
     let mut found = check(tx, app, Range::default(), Some((&mut tree, &mut heads))).await?;
@@ -157,40 +154,6 @@ async fn check(
     let unsealed = store::never_to_be_sealed(tx, range).await?;
     let broken = unsealed.map(|event_id| Broken::NeverSealed { event_id });
     Ok(Verification { checked_count, broken })
-}
-
-/// Checks the whole log every hour, in one process of the deployment, which shows `agentidp_audit_chain_integrity`.
-pub(super) fn spawn(app: &App) {
-    let app = app.clone();
-    app.tasks.clone().spawn(async move {
-        let mut pause = FIRST;
-        while app.shutdown.run_until_cancelled(tokio::time::sleep(pause)).await.is_some() {
-            pause = INTERVAL;
-            match app.shutdown.run_until_cancelled(watch(&app)).await {
-                Some(Ok(())) => {}
-                Some(Err(error)) => {
-                    tracing::warn!(%error, "checking the audit log failed; it will be tried again");
-                }
-                None => return,
-            }
-        }
-    });
-}
-
-async fn watch(app: &App) -> Result<(), sqlx::Error> {
-    let mut tx = app.db.system().await?;
-    store::without_time_limit(&mut tx).await?;
-    if !store::try_lock(&mut tx, VERIFIER_LOCK).await? {
-        return Ok(());
-    }
-    let found = check_all(&mut tx, app, None).await?;
-    match &found.broken {
-        None => tracing::info!(events = found.checked_count, "the audit log is whole"),
-        Some(broken) => tracing::error!(%broken, "THE AUDIT LOG WAS TAMPERED WITH"),
-    }
-    let whole = if found.broken.is_none() { 1.0 } else { 0.0 };
-    metrics::gauge!("agentidp_audit_chain_integrity").set(whole);
-    Ok(())
 }
 
 #[derive(Debug, utoipa::IntoParams)]

@@ -3,6 +3,8 @@
 //! Other features ask [`authenticate`] whether a secret is an agent's, and [`generate`] one in their own transaction.
 
 mod authenticate;
+mod expiring;
+mod expiring_store;
 mod generate;
 mod list;
 mod model;
@@ -13,6 +15,7 @@ mod secret;
 mod store;
 
 pub use authenticate::{Authenticated, authenticate};
+pub use expiring::{NoticeExpiring, sample};
 pub use generate::generate;
 pub use model::{Credential, CredentialStatus, ShownSecret};
 pub use routes::routes;

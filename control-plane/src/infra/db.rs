@@ -26,6 +26,17 @@ pub struct Db {
     pool: PgPool,
 }
 
+/// How a connection to the database is protected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// By TLS.
+    Encrypted,
+    /// By staying on this machine.
+    Local,
+    /// Not at all.
+    Clear,
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum DbError {
     #[error("DATABASE_URL is not a PostgreSQL URL")]
@@ -94,6 +105,21 @@ impl Db {
             (.., true) => Err(DbError::PrivilegedRole("owner of tables")),
             _ => Ok(()),
         }
+    }
+
+    /// How the connections to the server are protected. Asked as the login role: another is not shown it.
+    pub async fn transport(&self) -> Result<Transport, sqlx::Error> {
+        let row = sqlx::query!(
+            r#"select coalesce((select ssl from pg_stat_ssl where pid = pg_backend_pid()), false) as "encrypted!",
+                 coalesce(inet_server_addr() <<= '127.0.0.0/8' or inet_server_addr() = '::1', true) as "local!""#
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(match (row.encrypted, row.local) {
+            (true, _) => Transport::Encrypted,
+            (false, true) => Transport::Local,
+            (false, false) => Transport::Clear,
+        })
     }
 
     pub fn pool(&self) -> &PgPool {

@@ -4,16 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agentidp_shared::feed::Change;
-use agentidp_shared::jwk::{Algorithm, JwkSet, KeySet, MAX_KEYS};
-use serde_json::json;
+use agentidp_shared::jwk::{Algorithm, JwkSet, KeySet};
 use sqlx::PgConnection;
 
 use super::model::KeyStatus;
 use super::signer::{KeyError, Signer, SigningKeys};
 use super::store::{self, StoredKey};
-use super::{ChangedBy, system_event};
 use crate::app::App;
-use crate::audit::{self, Action};
 use crate::edge_feed;
 
 /// How often keys are looked at; also how soon a process learns of another's rotation.
@@ -93,17 +90,6 @@ pub async fn advance(app: &App) -> Result<(), KeyError> {
     {
         store::retire_others(&mut tx, configured, now).await?;
     }
-    if is_due(app, &keys) {
-        let metadata = |kid: &str| json!({ "kid": kid, "algorithm": configured.as_str() });
-        let added = add_key(&mut tx, app, configured, KeyStatus::Next).await?;
-        let next = added.last().map(|key| key.info.kid.clone()).unwrap_or_default();
-        let event = system_event(&mut tx, Action::KeyRotated, metadata(&next), ChangedBy::Schedule).await?;
-        if let Some(event) = event {
-            audit::record(&mut tx, app, event).await?;
-        }
-        tracing::info!(kid = next, "a signing key is replaced because of its age");
-        changed = true;
-    }
     if store::remove_retired(&mut tx, RETIREMENT_MARGIN, now).await? > 0 {
         keys = store::live_keys(&mut tx).await?;
         edge_feed::append(&mut tx, &Change::Keys { jwks: public_keys(&keys) }).await?;
@@ -117,19 +103,6 @@ pub async fn advance(app: &App) -> Result<(), KeyError> {
         load(app, &keys)?;
     }
     Ok(())
-}
-
-/// Whether the key that signs has signed for long enough, and no other waits already.
-fn is_due(app: &App, keys: &[StoredKey]) -> bool {
-    let Some(interval) = app.config.key_rotation else { return false };
-    let configured = || keys.iter().filter(|key| key.info.algorithm == app.config.signing_algorithm);
-    let is_old = |key: &StoredKey| {
-        key.info.status == KeyStatus::Active
-            && key.info.activated_at.is_some_and(|since| app.now() - since >= interval)
-    };
-    keys.len() < MAX_KEYS
-        && configured().any(is_old)
-        && !configured().any(|key| key.info.status == KeyStatus::Next)
 }
 
 /// Runs [`advance`] while the process lives.

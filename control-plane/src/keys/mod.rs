@@ -10,6 +10,7 @@ mod lifecycle;
 mod model;
 mod revoke;
 mod rotate;
+mod rotate_old;
 mod signer;
 mod store;
 
@@ -19,6 +20,7 @@ pub use lifecycle::{advance, prepare, spawn};
 pub use model::{KeyStatus, SigningKeyInfo};
 pub use revoke::{RevokeError, revoke};
 pub use rotate::{RotateError, list, rotate};
+pub use rotate_old::RotateOld;
 pub use signer::{KeyError, Signer, Signers, SigningKeys};
 
 use serde_json::Value;

@@ -40,6 +40,11 @@ pub async fn ensure_system(tx: &mut PgConnection, app: &App) -> Result<Organizat
     Ok(id)
 }
 
+/// The system organization, if the instance has one already.
+pub async fn system(tx: &mut PgConnection) -> Result<Option<OrganizationId>, sqlx::Error> {
+    store::system(tx).await
+}
+
 /// How many agents the organization may have; `None` if its tier sets no limit.
 pub async fn agent_limit(
     tx: &mut PgConnection,

@@ -13,6 +13,8 @@ use sqlx::PgConnection;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
+use crate::infra::http::network::subscriber;
+
 /// Failures of one client id, and of one address, before the next has to wait.
 const CLIENT_ALLOWANCE: i32 = 5;
 const ADDRESS_ALLOWANCE: i32 = 30;
@@ -42,7 +44,7 @@ impl Identity {
         };
         Self {
             client_key,
-            address_key: address.map(|address| format!("address:{}", network(address))),
+            address_key: address.map(|address| format!("address:{}", subscriber(address))),
             agent_id,
         }
     }
@@ -54,17 +56,6 @@ impl Identity {
     /// What the audit log shows: an id as it is, and nothing of text that may be a misplaced secret.
     pub fn shown_client_id(&self) -> String {
         self.agent_id.map_or_else(|| "not an agent id".to_owned(), |agent| agent.to_string())
-    }
-}
-
-/// One subscriber has a whole IPv6 /64.
-fn network(address: IpAddr) -> String {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.to_string(),
-        IpAddr::V6(address) => {
-            let bits = address.to_bits() >> 64 << 64;
-            format!("{}/64", std::net::Ipv6Addr::from_bits(bits))
-        }
     }
 }
 

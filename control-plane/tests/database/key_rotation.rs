@@ -330,6 +330,11 @@ async fn a_key_is_replaced_when_it_has_signed_for_long_enough_and_not_before() {
     let instance = Instance::start_with(|settings| settings.with("AGENTIDP_KEY_ROTATION_DAYS", "30")).await;
     let platform = instance.platform().await;
     let first = signing_kid(&instance.app);
+    let advance = async |instance: &Instance, by| {
+        instance.advance(by);
+        instance.run_schedules().await;
+        advance(instance, Duration::ZERO).await
+    };
     assert_eq!(advance(&instance, Duration::days(30) - MOMENT).await, [Active]);
     assert_eq!(advance(&instance, MOMENT).await, [Active, Next]);
     assert_eq!(advance(&instance, MOMENT).await, [Active, Next], "one at a time");

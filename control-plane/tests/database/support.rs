@@ -9,9 +9,10 @@ mod tenants;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use agentidp::app::{App, StartError};
+use agentidp::app::{App, StartError, job_kinds};
 use agentidp::infra::clock::{Clock as _, ManualClock};
 use agentidp::infra::config::Config;
+use agentidp::infra::jobs;
 use agentidp::infra::rng::SystemRng;
 use agentidp::keys::Signer;
 use agentidp::{audit, bootstrap, edge_feed};
@@ -149,6 +150,13 @@ impl Instance {
     /// Seals everything that is committed.
     pub async fn seal(&self) {
         while audit::seal_committed(&self.app).await.unwrap() > 0 {}
+    }
+
+    /// Enqueues what is due by schedule, and runs all jobs that are due.
+    pub async fn run_schedules(&self) {
+        let registry = job_kinds(&self.app);
+        jobs::enqueue_due(&self.app, &registry).await.unwrap().unwrap();
+        while jobs::run_due(&self.app, &registry).await.unwrap() > 0 {}
     }
 
     /// A connection past every policy.

@@ -46,6 +46,17 @@ impl Network {
     }
 }
 
+/// Whom an address stands for, where callers are counted: one subscriber has a whole IPv6 /64.
+pub fn subscriber(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => {
+            let bits = address.to_bits() >> 64 << 64;
+            format!("{}/64", std::net::Ipv6Addr::from_bits(bits))
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

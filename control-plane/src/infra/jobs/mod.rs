@@ -144,6 +144,11 @@ fn lease_end(app: &App, now: OffsetDateTime) -> OffsetDateTime {
     now + app.config.jobs.lease
 }
 
+/// How many jobs, of all organizations, are dead and were not run again.
+pub async fn count_dead(tx: &mut PgConnection) -> Result<i64, sqlx::Error> {
+    store::count_dead_any_tenant(tx).await
+}
+
 /// Forgets jobs that were done more than a day ago. Dead ones are kept.
 pub async fn purge_done(tx: &mut PgConnection, now: OffsetDateTime) -> Result<(), sqlx::Error> {
     store::purge_done(tx, now - time::Duration::DAY).await

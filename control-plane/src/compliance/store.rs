@@ -1,0 +1,132 @@
+//! SQL of the checks and their results. They are the instance's: every organization's rows are looked at, and none is shown.
+
+use std::collections::BTreeMap;
+
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+
+use super::model::{Control, Finding};
+use crate::infra::db::SystemTx;
+
+/// A nonce, a tag, and at least something between them.
+const SHORTEST_SEALED: i32 = 12 + 16 + 1;
+
+pub(super) struct Stored {
+    pub passing: Option<bool>,
+    pub checked_at: OffsetDateTime,
+}
+
+pub(super) async fn put(
+    tx: &mut PgConnection,
+    control: Control,
+    finding: &Finding,
+    now: OffsetDateTime,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "insert into compliance_results (control, passing, detail, checked_at) values ($1, $2, $3, $4)
+         on conflict (control) do update set passing = $2, detail = $3, checked_at = $4",
+        control.id(),
+        finding.passing,
+        finding.detail,
+        now
+    )
+    .execute(tx)
+    .await
+    .map(|_| ())
+}
+
+/// The last result of each control, by its id.
+pub(super) async fn all(tx: &mut SystemTx) -> Result<BTreeMap<String, Stored>, sqlx::Error> {
+    let rows = sqlx::query!("select control, passing, checked_at from compliance_results")
+        .fetch_all(&mut **tx)
+        .await?;
+    let stored = rows
+        .into_iter()
+        .map(|row| (row.control, Stored { passing: row.passing, checked_at: row.checked_at }));
+    Ok(stored.collect())
+}
+
+/// From now on the transaction's queries may take their time.
+pub(super) async fn without_time_limit(tx: &mut SystemTx) -> Result<(), sqlx::Error> {
+    sqlx::query!("select set_config('statement_timeout', '0', true)").fetch_one(&mut **tx).await?;
+    Ok(())
+}
+
+/// Of each table with secrets in it, how many rows cannot be sealed (or, where a secret must only be recognised, an HMAC) under one
+/// of the `known` keys.
+pub(super) async fn count_unsealed(
+    tx: &mut SystemTx,
+    known: &[String],
+) -> Result<Vec<(String, i64)>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"select 'signing_keys' as "table!", count(*) as "count!" from signing_keys
+             where status <> 'removed' and (length(private_key_ciphertext) < $2 or wrapping_key_id <> all($1))
+           union all select 'agent_did_keys', count(*) from agent_did_keys
+             where length(private_key_ciphertext) < $2 or wrapping_key_id <> all($1)
+           union all select 'idempotency_keys', count(*) from idempotency_keys
+             where response_ciphertext is not null
+               and (length(response_ciphertext) < $2 or wrapping_key_id is null or wrapping_key_id <> all($1))
+           union all select 'credentials', count(*) from credentials
+             where status = 'active' and (length(secret_hmac) <> 32 or hmac_key_id <> all($1)
+               or length(previous_secret_hmac) <> 32)"#,
+        known,
+        SHORTEST_SEALED
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.table, row.count)).collect())
+}
+
+/// A sealed value and the context it must open in.
+pub(super) struct SealedRow {
+    pub context: String,
+    pub ciphertext: Vec<u8>,
+    pub key_id: String,
+}
+
+/// Up to `limit` sealed values of each table, whichever come.
+pub(super) async fn sample_sealed(tx: &mut SystemTx, limit: i64) -> Result<Vec<SealedRow>, sqlx::Error> {
+    sqlx::query_as!(
+        SealedRow,
+        r#"(select 'signing-key/' || kid as "context!", private_key_ciphertext as "ciphertext!", wrapping_key_id as "key_id!"
+              from signing_keys where status <> 'removed' order by random() limit $1)
+           union all
+           (select 'did-key/' || agent_id, private_key_ciphertext, wrapping_key_id
+              from agent_did_keys order by random() limit $1)
+           union all
+           (select concat_ws('/', 'idempotency', organization_id, agent_id, operation, key), response_ciphertext, wrapping_key_id
+              from idempotency_keys where response_ciphertext is not null order by random() limit $1)"#,
+        limit
+    )
+    .fetch_all(&mut **tx)
+    .await
+}
+
+/// The keys that have signed since before `before`.
+pub(super) async fn keys_signing_since(
+    tx: &mut SystemTx,
+    before: OffsetDateTime,
+) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar!(
+        "select kid from signing_keys where status = 'active' and coalesce(activated_at, created_at) < $1 order by kid",
+        before
+    )
+    .fetch_all(&mut **tx)
+    .await
+}
+
+/// Client secrets that can be used at `now` and were made before `before`.
+pub(super) async fn count_secrets_before(
+    tx: &mut SystemTx,
+    before: OffsetDateTime,
+    now: OffsetDateTime,
+) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"select count(*) as "count!" from credentials
+           where status = 'active' and (expires_at is null or expires_at > $2) and coalesce(rotated_at, created_at) < $1"#,
+        before,
+        now
+    )
+    .fetch_one(&mut **tx)
+    .await
+}

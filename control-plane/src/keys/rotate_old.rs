@@ -1,0 +1,58 @@
+//! Replacing the key that signs when it has signed for long enough, on schedule.
+
+use agentidp_shared::jwk::MAX_KEYS;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sqlx::PgConnection;
+
+use super::lifecycle::add_key;
+use super::model::KeyStatus;
+use super::signer::KeyError;
+use super::store::{self, StoredKey};
+use super::{ChangedBy, system_event};
+use crate::app::App;
+use crate::audit::{self, Action};
+use crate::infra::jobs::{Effects, Job, JobError, Work};
+
+/// Publishes a new key if it is time.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct RotateOld {}
+
+impl Job for RotateOld {
+    const KIND: &'static str = "keys.rotate";
+
+    async fn run(self, work: Work) -> Result<Effects, JobError> {
+        let mut tx = work.system().await?;
+        rotate_old(&mut tx, &work.app).await?;
+        Ok(tx.into())
+    }
+}
+
+async fn rotate_old(tx: &mut PgConnection, app: &App) -> Result<(), KeyError> {
+    store::lock(tx).await?;
+    let configured = app.config.signing_algorithm;
+    if !is_due(app, &store::live_keys(tx).await?) {
+        return Ok(());
+    }
+    let added = add_key(tx, app, configured, KeyStatus::Next).await?;
+    let next = added.last().map(|key| key.info.kid.clone()).unwrap_or_default();
+    let metadata = json!({ "kid": next, "algorithm": configured.as_str() });
+    if let Some(event) = system_event(tx, Action::KeyRotated, metadata, ChangedBy::Schedule).await? {
+        audit::record(tx, app, event).await?;
+    }
+    tracing::info!(kid = next, "a signing key is replaced because of its age");
+    Ok(())
+}
+
+/// Whether the key that signs has signed for long enough, and no other waits already.
+fn is_due(app: &App, keys: &[StoredKey]) -> bool {
+    let Some(interval) = app.config.key_rotation else { return false };
+    let configured = || keys.iter().filter(|key| key.info.algorithm == app.config.signing_algorithm);
+    let is_old = |key: &StoredKey| {
+        key.info.status == KeyStatus::Active
+            && key.info.activated_at.is_some_and(|since| app.now() - since >= interval)
+    };
+    keys.len() < MAX_KEYS
+        && configured().any(is_old)
+        && !configured().any(|key| key.info.status == KeyStatus::Next)
+}
