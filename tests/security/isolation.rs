@@ -73,6 +73,7 @@ fn case(operation: &str) -> Option<Case> {
         | "get_protected_resource_metadata"
         | "get_jwks"
         | "get_instance_did"
+        | "list_compliance_controls"
         | "get_health"
         | "get_health_detailed"
         | "get_liveness"

@@ -1,6 +1,7 @@
 //! The life of a signing key, by the clock and by what the edges say.
 
-use agentidp::app::App;
+use agentidp::app::{App, job_kinds};
+use agentidp::infra::jobs::{self, NewJob};
 use agentidp::keys::{self, ChangedBy, KeyStatus, RotateError};
 use agentidp_shared::jwk::{Algorithm, MAX_KEYS};
 use time::Duration;
@@ -332,7 +333,10 @@ async fn a_key_is_replaced_when_it_has_signed_for_long_enough_and_not_before() {
     let first = signing_kid(&instance.app);
     let advance = async |instance: &Instance, by| {
         instance.advance(by);
-        instance.run_schedules().await;
+        let mut tx = instance.app.db.system().await.unwrap();
+        jobs::enqueue(&mut tx, &instance.app, NewJob::new(&keys::RotateOld {})).await.unwrap();
+        tx.commit().await.unwrap();
+        jobs::run_due(&instance.app, &job_kinds(&instance.app)).await.unwrap();
         advance(instance, Duration::ZERO).await
     };
     assert_eq!(advance(&instance, Duration::days(30) - MOMENT).await, [Active]);

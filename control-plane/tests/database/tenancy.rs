@@ -1,9 +1,13 @@
 //! Row-level security, below HTTP: what the role that acts for one organization sees and can write, table by table.
 
+use agentidp::credentials::NoticeExpiring;
 use agentidp::infra::clock::unix_millis;
+use agentidp::infra::jobs::{self, NewJob};
 use agentidp_shared::usage::{Batch, DAY_MS, Decision, Tally};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, PgConnection};
+use time::Duration;
+use time::format_description::well_known::Rfc3339;
 
 use crate::support::{Instance, Tenant, execute, number, refusal};
 
@@ -29,7 +33,13 @@ impl Scene {
             let token = agent.token(&tenant.api).await;
             tenant.api.form("/oauth2/revoke", &[("token", &token)]).await.expect(200);
             let keyed = tenant.api.with("idempotency-key", "a-key");
-            keyed.post(&format!("{}/credentials", agent.path()), &json!({})).await.expect(201);
+            let soon = (instance.now() + Duration::days(1)).format(&Rfc3339).unwrap();
+            let body = json!({ "expiresAt": soon });
+            keyed.post(&format!("{}/credentials", agent.path()), &body).await.expect(201);
+            let mut tx = instance.app.db.tenant(tenant.uuid().into()).await.unwrap();
+            let job = NewJob::new(&NoticeExpiring {}).of(tenant.uuid().into());
+            jobs::enqueue(&mut tx, &instance.app, job).await.unwrap();
+            tx.commit().await.unwrap();
             let issued_at = unix_millis(instance.now());
             let tally = Tally {
                 organization_id: tenant.organization_id.parse().unwrap(),
@@ -41,6 +51,7 @@ impl Scene {
             let batch = Batch { id: instance.app.new_id(), issued_at, tallies: vec![tally] };
             instance.edge("osaka").report(&batch).await.expect(204);
         }
+        instance.run_schedules().await;
         instance.seal().await;
         Self { instance, one, other }
     }

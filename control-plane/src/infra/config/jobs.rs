@@ -25,13 +25,14 @@ pub struct Jobs {
     pub concurrency: usize,
     /// How long a worker holds a job without being heard of.
     pub lease: Duration,
-    intervals: BTreeMap<&'static str, Option<Duration>>,
+    /// Zero is never.
+    intervals: BTreeMap<&'static str, Duration>,
 }
 
 impl Jobs {
     /// How often the recurring job of this name runs; `None` is never.
     pub fn interval(&self, name: &str) -> Option<Duration> {
-        self.intervals.get(name).copied().flatten()
+        self.intervals.get(name).copied().filter(|interval| !interval.is_zero())
     }
 }
 
@@ -57,25 +58,22 @@ impl Reader {
         }
     }
 
-    fn intervals(&mut self) -> BTreeMap<&'static str, Option<Duration>> {
+    fn intervals(&mut self) -> BTreeMap<&'static str, Duration> {
         const NAME: &str = "AGENTIDP_SCHEDULES";
-        let defaults = SCHEDULES.iter().map(|(name, seconds)| (*name, Some(Duration::from_secs(*seconds))));
+        let defaults = SCHEDULES.iter().map(|(name, seconds)| (*name, Duration::from_secs(*seconds)));
         let mut intervals: BTreeMap<_, _> = defaults.collect();
         for item in self.list(NAME) {
             let setting = item.split_once('=').and_then(|(name, interval)| {
                 let (known, _) = SCHEDULES.iter().find(|(known, _)| *known == name.trim())?;
                 Some((*known, interval_of(interval.trim())?))
             });
-            match setting {
-                Some((name, interval)) => {
-                    intervals.insert(name, interval);
-                }
-                None => {
-                    let names: Vec<_> = SCHEDULES.iter().map(|(name, _)| *name).collect();
-                    let reason =
-                        format!("each must be NAME=10m or NAME=off, up to 30d; names: {}", names.join(", "));
-                    self.problem(NAME, &reason);
-                }
+            if let Some((name, interval)) = setting {
+                intervals.insert(name, interval);
+            } else {
+                let names: Vec<_> = SCHEDULES.iter().map(|(name, _)| *name).collect();
+                let names = names.join(", ");
+                let reason = format!("each must be NAME=10m or NAME=off, up to 30d; names: {names}");
+                self.problem(NAME, &reason);
             }
         }
         intervals
@@ -100,10 +98,10 @@ impl Reader {
     }
 }
 
-/// `Some(None)` is off.
-fn interval_of(text: &str) -> Option<Option<Duration>> {
+/// `off` is zero.
+fn interval_of(text: &str) -> Option<Duration> {
     if text == "off" {
-        return Some(None);
+        return Some(Duration::ZERO);
     }
     let unit = text.chars().next_back()?;
     let seconds = match unit {
@@ -115,7 +113,7 @@ fn interval_of(text: &str) -> Option<Option<Duration>> {
     };
     let number: u64 = text.strip_suffix(unit)?.parse().ok()?;
     let interval = number.checked_mul(seconds).filter(|interval| (1..=LONGEST).contains(interval))?;
-    Some(Some(Duration::from_secs(interval)))
+    Some(Duration::from_secs(interval))
 }
 
 #[cfg(test)]
@@ -124,11 +122,11 @@ mod tests {
 
     #[test]
     fn an_interval_has_a_unit_and_bounds() {
-        let seconds = |text| interval_of(text).map(|interval| interval.map(|each| each.as_secs()));
-        assert_eq!(seconds("90s"), Some(Some(90)));
-        assert_eq!(seconds("10m"), Some(Some(600)));
-        assert_eq!(seconds("30d"), Some(Some(LONGEST)));
-        assert_eq!(seconds("off"), Some(None));
+        let seconds = |text| interval_of(text).map(|interval| interval.as_secs());
+        assert_eq!(seconds("90s"), Some(90));
+        assert_eq!(seconds("10m"), Some(600));
+        assert_eq!(seconds("30d"), Some(LONGEST));
+        assert_eq!(seconds("off"), Some(0));
         for wrong in ["", "10", "0s", "-1s", "31d", "1w", "1.5h", "99999999999999999999d", "d"] {
             assert_eq!(seconds(wrong), None, "{wrong}");
         }
@@ -139,8 +137,8 @@ mod tests {
         let values = [("AGENTIDP_SCHEDULES", "audit.verify=5m, housekeeping=off")];
         let mut reader = Reader::new(values.map(|(name, value)| (name.into(), value.into())).into());
         let intervals = reader.intervals();
-        assert_eq!(intervals["audit.verify"], Some(Duration::from_mins(5)));
-        assert_eq!(intervals["housekeeping"], None);
-        assert_eq!(intervals["compliance.check"], Some(Duration::from_hours(1)));
+        assert_eq!(intervals["audit.verify"], Duration::from_mins(5));
+        assert_eq!(intervals["housekeeping"], Duration::ZERO);
+        assert_eq!(intervals["compliance.check"], Duration::from_hours(1));
     }
 }
