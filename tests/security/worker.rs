@@ -102,15 +102,17 @@ async fn a_job_whose_worker_is_killed_runs_again_and_has_its_effect_once() {
     let events = platform.api.get(&format!("/api/v1/audit?action=credential.expiring&agentId={agent}")).await;
     assert_eq!(events.expect(200).json()["total"], 1);
 
-    let metrics = Api::new(&format!("http://127.0.0.1:{port}")).get("/metrics").await.expect(200).body;
-    for line in [
+    let wanted = [
         format!("agentidp_job_runs_total{{kind=\"{KIND}\",outcome=\"done\"}} 1"),
         format!("agentidp_credentials_expiring_soon_total{{agent_id=\"{agent}\"}} 1"),
         format!("agentidp_job_duration_seconds_count{{kind=\"{KIND}\"}} 1"),
         "agentidp_audit_chain_integrity 1".to_owned(),
-    ] {
-        assert!(metrics.lines().any(|each| each == line), "{line}\n{metrics}");
-    }
+    ];
+    eventually("the metrics tell of it", LIMIT, async || {
+        let metrics = Api::new(&format!("http://127.0.0.1:{port}")).get("/metrics").await.expect(200).body;
+        wanted.iter().all(|line| metrics.lines().any(|each| each == line)).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]

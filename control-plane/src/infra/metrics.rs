@@ -70,6 +70,7 @@ fn describe() {
         ("agentidp_agents_registered_total", "agents registered, by deployment environment"),
         ("agentidp_edge_push_failures_total", "pushes of the feed that an edge did not take"),
         ("agentidp_edge_calls_total", "calls that edges decided on, by decision"),
+        ("agentidp_rate_limit_hits_total", "requests refused because their address asked too often"),
         ("agentidp_job_runs_total", "runs of jobs, by kind and outcome: done, retried, dead, released, lost"),
         ("agentidp_edge_calls_left_out_total", "calls that edges reported of agents or days not known here"),
     ] {

@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::registry::Kind;
+use super::store::Renewal;
 use super::{JobError, Taken, Work, lease_end, store};
 use crate::app::App;
 
@@ -119,13 +120,15 @@ async fn keep_lease(app: &App, taken: &Taken) {
         tokio::time::sleep(app.config.jobs.lease / 3).await;
         let renewal = async {
             let mut tx = app.db.system().await?;
-            let kept = store::renew(&mut tx, taken, lease_end(app, app.now())).await?;
+            let renewal = store::renew(&mut tx, taken, lease_end(app, app.now())).await?;
             tx.commit().await?;
-            Ok::<_, sqlx::Error>(kept)
+            Ok::<_, sqlx::Error>(renewal)
         };
         match renewal.await {
-            Ok(true) => {}
-            Ok(false) => return,
+            Ok(Renewal::Kept) => {}
+            // The handler's own commit came first.
+            Ok(Renewal::Ended) => std::future::pending().await,
+            Ok(Renewal::Lost) => return,
             Err(error) => tracing::warn!(job = %taken.id, %error, "a job's lease could not be renewed"),
         }
     }

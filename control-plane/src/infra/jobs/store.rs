@@ -93,19 +93,33 @@ pub(super) async fn become_system(tx: &mut PgConnection) -> Result<(), sqlx::Err
     sqlx::query!("select set_config('role', 'agentidp_system', true)").fetch_one(tx).await.map(|_| ())
 }
 
-/// False if the lease was lost.
+/// What came of renewing a lease.
+pub(super) enum Renewal {
+    Kept,
+    /// Under this very lease the job came to its end.
+    Ended,
+    Lost,
+}
+
 pub(super) async fn renew(
     tx: &mut PgConnection,
     taken: &Taken,
     lease_end: OffsetDateTime,
-) -> Result<bool, sqlx::Error> {
-    let done = sqlx::query!(
-        "update jobs set due_at = $3 where id = $1 and fence = $2 and state = 'running'",
+) -> Result<Renewal, sqlx::Error> {
+    let state = sqlx::query_scalar!(
+        "update jobs set due_at = case when state = 'running' then $3 else due_at end where id = $1 and fence = $2
+         returning state",
         taken.id,
         taken.fence,
         lease_end
-    );
-    Ok(done.execute(tx).await?.rows_affected() == 1)
+    )
+    .fetch_optional(tx)
+    .await?;
+    Ok(match state.as_deref() {
+        Some("running") => Renewal::Kept,
+        Some(_) => Renewal::Ended,
+        None => Renewal::Lost,
+    })
 }
 
 /// False if the lease was lost: then the transaction must not be committed.
