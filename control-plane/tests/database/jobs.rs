@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration as Wait;
+use std::time::{Duration as Wait, Instant};
 
 use agentidp::app::App;
 use agentidp::infra::jobs::{self, Backoff, Effects, Job, JobError, JobFilter, NewJob, Registry, Work};
@@ -517,9 +517,7 @@ async fn a_process_that_stops_gives_back_what_it_does_not_finish() {
     let id = enqueue_step(&instance.app, &step).await;
     jobs::spawn(&instance.app, kinds());
     gate(&step.name).entered().await;
-    instance.app.shutdown.cancel();
-    instance.app.tasks.close();
-    instance.app.tasks.wait().await;
+    stop(&instance.app).await;
     let released = job(&instance.app, id).await;
     assert_eq!((released.state.as_str(), released.attempts), ("ready", 0), "no attempt was used up");
     assert_eq!(effects(&instance, &step).await, 0);
@@ -562,16 +560,37 @@ async fn a_lease_is_renewed_while_the_work_goes_on() {
     assert_eq!((done.state.as_str(), done.attempts), ("done", 1));
 }
 
+async fn stop(app: &App) {
+    app.shutdown.cancel();
+    app.tasks.close();
+    app.tasks.wait().await;
+}
+
 #[tokio::test]
 async fn a_waiting_worker_hears_of_a_job_when_its_transaction_commits() {
     let instance = Instance::start().await;
     jobs::spawn(&instance.app, kinds());
-    for _ in 0..5 {
+    let started = Instant::now();
+    for _ in 0..30 {
         let step = Step::new(Does::Nothing);
         enqueue_step(&instance.app, &step).await;
         gate(&step.name).entered().await;
     }
-    instance.app.shutdown.cancel();
-    instance.app.tasks.close();
-    instance.app.tasks.wait().await;
+    // Polling once a second, it would be thirty.
+    assert!(started.elapsed() < Wait::from_secs(15), "{:?}", started.elapsed());
+    stop(&instance.app).await;
+}
+
+#[tokio::test]
+async fn a_worker_that_cannot_listen_finds_jobs_by_itself() {
+    let instance = Instance::start().await;
+    jobs::spawn(&instance.app, kinds());
+    let deaf = "select count(pg_terminate_backend(pid)) from pg_stat_activity
+                where datname = current_database() and query like 'LISTEN%'";
+    while instance.number(deaf).await == 0 {}
+    let step = Step::new(Does::Nothing);
+    enqueue_step(&instance.app, &step).await;
+    gate(&step.name).entered().await;
+    stop(&instance.app).await;
+    assert_eq!(effects(&instance, &step).await, 1);
 }
