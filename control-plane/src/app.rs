@@ -13,7 +13,7 @@ use crate::infra::clock::Clock;
 use crate::infra::config::{Config, Environment};
 use crate::infra::db::{Db, DbError};
 use crate::infra::http;
-use crate::infra::keystore::Keystore;
+use crate::infra::keystore::{self, Keystore};
 use crate::infra::rng::{Rng, new_id};
 use crate::{
     agents, audit, credentials, edge_feed, health, housekeeping, keys, openapi, organizations, policy,
@@ -55,6 +55,8 @@ pub enum StartError {
     Db(#[from] DbError),
     #[error("the database refused a query; were the migrations applied (`agentidp migrate`)?")]
     Query(#[from] sqlx::Error),
+    #[error("the keystore's keys cannot be used")]
+    Keystore(#[from] keystore::StartError),
     #[error("the authorisation policy cannot be used")]
     Policy(#[from] policy::LoadError),
     #[error("the signing keys cannot be used")]
@@ -73,7 +75,7 @@ impl App {
             }
             tracing::warn!(%error, "this would be refused in production");
         }
-        let keystore = Keystore::from_key(&config.keystore_key);
+        let keystore = Keystore::start(&config.keystore, &db, &*clock, &*rng).await?;
         let policy = policy::PolicyStore::load(config.policy_dir.clone())?;
         let feed = edge_feed::Feed::open(&db, &config).await?;
         let app = Self(Arc::new(AppInner {
@@ -102,6 +104,7 @@ impl App {
         keys::spawn(self);
         policy::spawn(self);
         housekeeping::spawn(self);
+        keystore::spawn(self);
     }
 
     pub fn now(&self) -> OffsetDateTime {

@@ -1,6 +1,7 @@
 //! Configuration: environment variables, or the same names in a TOML file. The environment wins. Every problem is found at
 //! start and reported together, each with the name of its variable.
 
+mod keystore;
 mod reader;
 mod secret;
 
@@ -14,6 +15,7 @@ use agentidp_shared::freshness::FreshnessLimits;
 use agentidp_shared::jwk::Algorithm;
 use agentidp_shared::rate_limit::RateLimits;
 
+pub use self::keystore::{KeystoreBackend, KeystoreConfig, VaultConfig, VaultLogin, VaultSecret};
 use self::reader::Reader;
 pub use self::secret::Secret;
 use super::http::network::Network;
@@ -60,7 +62,7 @@ pub struct Config {
     /// The public URL of the edge, without a trailing slash: `iss` of every token.
     pub issuer: String,
     pub database: Database,
-    pub keystore_key: Secret<[u8; 32]>,
+    pub keystore: KeystoreConfig,
     pub token_ttl_seconds: u32,
     pub signing_algorithm: Algorithm,
     /// After how long a signing key is replaced; `None` is never.
@@ -109,8 +111,29 @@ pub const VARIABLES: &[(&str, &str, &str)] = &[
     ("AGENTIDP_LISTEN", "127.0.0.1:8080", "address of the API"),
     ("AGENTIDP_METRICS_LISTEN", "127.0.0.1:9464", "address of the Prometheus metrics"),
     ("AGENTIDP_ISSUER", "required", "public URL of the edge: the issuer of every token; https in production"),
-    ("AGENTIDP_KEYSTORE_KEY", "required, or _FILE", "256-bit key in base64 that seals private keys at rest"),
+    (
+        "AGENTIDP_KEYSTORE_KEY",
+        "required, or _FILE, or VAULT_ADDR",
+        "256-bit key in base64 that seals private keys at rest",
+    ),
     ("AGENTIDP_KEYSTORE_FILE", "", "file that holds AGENTIDP_KEYSTORE_KEY"),
+    (
+        "AGENTIDP_KEYSTORE_PREVIOUS_KEYS",
+        "",
+        "further keys that open what they sealed, separated by commas; while a key is replaced",
+    ),
+    ("AGENTIDP_KEYSTORE_PREVIOUS_KEYS_FILE", "", "file that holds them, one a line"),
+    ("VAULT_ADDR", "", "keep the keys in Vault or OpenBao there; https, or http on this machine"),
+    ("VAULT_TOKEN", "", "token for it"),
+    ("VAULT_TOKEN_FILE", "", "file that holds VAULT_TOKEN, read again when the token is used up"),
+    ("VAULT_ROLE_ID", "", "AppRole to log in with, instead of a token"),
+    ("VAULT_SECRET_ID", "", "secret of that AppRole"),
+    ("VAULT_SECRET_ID_FILE", "", "file that holds VAULT_SECRET_ID, read at each login"),
+    ("VAULT_NAMESPACE", "", "namespace in Vault"),
+    ("VAULT_MOUNT", "secret", "where its KV version 2 engine is"),
+    ("VAULT_PATH", "agentidp", "folder of the keys in the engine"),
+    ("VAULT_REFRESH_SECONDS", "15", "how often newer keys are looked for, 1 to 3600"),
+    ("VAULT_WAIT_SECONDS", "30", "how long a start waits for a Vault that is away or sealed, 0 to 600"),
     ("AGENTIDP_FEED_KEY", "required, or _FILE", "Ed25519 private key (PKCS#8 PEM) that signs the edge feed"),
     ("AGENTIDP_FEED_KEY_FILE", "", "file that holds AGENTIDP_FEED_KEY"),
     ("AGENTIDP_TOKEN_TTL_SECONDS", "3600", "life of an access token, 60 to 86400"),
@@ -194,7 +217,7 @@ impl Config {
             ),
             issuer: reader.issuer(environment),
             database: reader.database(),
-            keystore_key: reader.keystore_key(),
+            keystore: reader.keystore(),
             token_ttl_seconds: reader.number("AGENTIDP_TOKEN_TTL_SECONDS", 3_600, 60, MAX_TOKEN_TTL_SECONDS),
             signing_algorithm: reader.parsed("AGENTIDP_SIGNING_ALGORITHM", "ES256", "ES256, EdDSA or RS256"),
             key_rotation: match reader.number("AGENTIDP_KEY_ROTATION_DAYS", 90, 0, 3_650) {
