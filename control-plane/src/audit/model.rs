@@ -48,6 +48,7 @@ actions! {
     MemberRemoved = "org.member_removed",
     KeyRotated = "key.rotated",
     KeyRevoked = "key.revoked",
+    KeystoreReencrypted = "keystore.reencrypted",
 }
 
 impl std::str::FromStr for Action {

@@ -24,8 +24,8 @@ pub use self::place::{
 use self::ring::Ring;
 pub use self::ring::{KeyInfo, Origin};
 pub use self::start::StartError;
-use self::vault::Vault;
 pub use self::vault::refresh::spawn;
+use self::vault::{Seen, Vault};
 use super::rng::Rng;
 
 /// What cannot be opened.
@@ -117,9 +117,9 @@ impl Keystore {
         self.ring().infos()
     }
 
-    /// Whether the keys are kept in Vault.
-    pub fn is_in_vault(&self) -> bool {
-        self.vault.is_some()
+    /// How Vault was last seen; `None` if the keys are not kept there.
+    pub fn vault_seen(&self) -> Option<Seen> {
+        self.vault.as_ref().map(|vault| vault.seen())
     }
 
     /// Encrypts `plaintext` for `place`: anywhere else it does not open.

@@ -158,6 +158,20 @@ pub async fn take_sealed(
     rows.into_iter().map(read).collect()
 }
 
+/// Whether [`take_sealed`] has anything to take yet, now or when others let go of it.
+pub async fn is_left(
+    tx: &mut PgConnection,
+    column: &SealedColumn,
+    key_id: &str,
+    except: &[String],
+) -> Result<bool, sqlx::Error> {
+    let SealedColumn { table, column: ciphertext, key_column, row, .. } = column;
+    let query = format!(
+        "select exists (select from {table} where {key_column} = $1 and {ciphertext} <> '' and not ({row} = any($2)))"
+    );
+    sqlx::query_scalar(AssertSqlSafe(query)).bind(key_id).bind(except).fetch_one(tx).await
+}
+
 /// Replaces what [`take_sealed`] gave in the same transaction.
 pub async fn replace_sealed(
     tx: &mut PgConnection,
