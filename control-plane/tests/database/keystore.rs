@@ -11,7 +11,7 @@ use futures_util::future::join_all;
 use crate::support::{Instance, Settings};
 
 /// What the operator reads: the error and its causes.
-fn told(error: &dyn Error) -> String {
+pub fn told(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -25,6 +25,7 @@ mod idempotency;
 mod key_revocation;
 mod key_rotation;
 mod keystore;
+mod keystore_keys;
 mod organization_changes;
 mod organizations;
 mod pool;
