@@ -18,3 +18,4 @@ mod isolation;
 mod naughty_strings;
 mod secrets;
 mod two_tenants;
+mod vault;

@@ -81,6 +81,10 @@ impl Client {
         let address = || self.address.clone();
         match status.as_u16() {
             503 if reply.complains("sealed") => Err(VaultError::Sealed { address: address() }),
+            // A KV engine that was mounted a moment ago.
+            status @ 400 if reply.complains("Upgrading") => {
+                Err(VaultError::NotReady { address: address(), status })
+            }
             status @ (300..=399 | 412 | 429 | 472 | 473 | 500..) => {
                 Err(VaultError::NotReady { address: address(), status })
             }
