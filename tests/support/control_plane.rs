@@ -152,7 +152,7 @@ impl ControlPlane {
     }
 
     /// Runs another command of the binary with what this control plane runs with, but these settings instead of its own, and
-    /// waits for its end. `dev` is the only one that makes keys by itself; the others are given those.
+    /// waits for its end. `dev` is the only one that makes keys by itself; others are given those, unless they use Vault.
     pub fn run(&self, arguments: &[&str], settings: &Settings) -> Output {
         let state = self.folder.path().join("state");
         let mut command = Command::new(environment::agentidp());
@@ -165,8 +165,9 @@ impl ControlPlane {
             .env("AGENTIDP_FEED_KEY_FILE", state.join("feed-key.pem"))
             .env("AGENTIDP_LOG_FORMAT", "json");
         forget_vault(&mut command);
-        if !settings.iter().any(|(name, _)| *name == "VAULT_ADDR") {
-            command.env("AGENTIDP_KEYSTORE_FILE", state.join("keystore-key"));
+        let key = state.join("keystore-key");
+        if key.is_file() && !settings.iter().any(|(name, _)| *name == "VAULT_ADDR") {
+            command.env("AGENTIDP_KEYSTORE_FILE", key);
         }
         command.envs(settings.iter().map(|(name, value)| (name, value))).output().unwrap()
     }

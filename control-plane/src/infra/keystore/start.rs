@@ -121,8 +121,12 @@ async fn start_locally(
     let ring = Ring::new(key, previous);
     let mut tx = db.system().await?;
     store::lock(&mut tx).await?;
+    let kept = store::kept(&mut tx).await?;
+    if kept.as_ref().is_some_and(|kept| kept.hmac_root.is_none()) {
+        return Err(StartError::KeptInVault);
+    }
     refuse_unknown_keys(&store::keys_in_use(&mut tx).await?, &ring, None)?;
-    let mac = if let Some(kept) = store::kept(&mut tx).await? {
+    let mac = if let Some(kept) = kept {
         open_check(&kept, &ring)?;
         let sealed = kept.hmac_root.as_ref().ok_or(StartError::KeptInVault)?;
         let mac = open_root(sealed, &kept.hmac_key_id, &ring)?;

@@ -35,11 +35,9 @@ pub enum VaultError {
     #[error("the file of {variable} cannot be read: {reason}")]
     File { variable: &'static str, reason: String },
     #[error(
-        "Vault refuses the AppRole login: check VAULT_ROLE_ID and VAULT_SECRET_ID; a secret id may have expired or been used up"
+        "Vault refuses the AppRole login: check that AppRole is enabled at auth/approle, and VAULT_ROLE_ID and VAULT_SECRET_ID; a secret id may have expired or been used up"
     )]
     AppRole,
-    #[error("Vault has no AppRole at auth/approle: `vault auth enable approle`, or use VAULT_TOKEN")]
-    NoAppRole,
     #[error(
         "the policy of Vault's token does not allow {capability} on {path}; docs/operations.md has the policy"
     )]

@@ -33,7 +33,6 @@ impl Token {
                 match reply.status {
                     StatusCode::OK => Self::of_lease(&reply.body, now)
                         .ok_or_else(|| VaultError::Answer { path: "auth/approle/login".into() }),
-                    StatusCode::NOT_FOUND => Err(VaultError::NoAppRole),
                     _ => Err(VaultError::AppRole),
                 }
             }
