@@ -4,6 +4,7 @@ use std::process::Output;
 use std::time::Duration;
 
 use agentidp_tests::control_plane::Settings;
+use agentidp_tests::process::{Folder, Process, free_port};
 use agentidp_tests::{Agent, Api, Bao, ControlPlane, Tenant, eventually};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -200,7 +201,10 @@ async fn servers_that_start_at_once_make_one_key() {
         .execute(&mut control_plane.database.connect().await)
         .await
         .unwrap();
-    let settings = as_root(&bao);
+    // One that may create and not write again: who is second is refused by the policy, not by check-and-set.
+    give_policy(&bao).await;
+    let token = bao.token(&json!({"policies": ["agentidp"]})).await;
+    let settings = in_vault(&bao, &[("VAULT_TOKEN", &token)]);
     let seen: Vec<Value> = std::thread::scope(|scope| {
         let starts: Vec<_> = (0..4).map(|_| scope.spawn(|| status(&control_plane, &settings))).collect();
         starts.into_iter().map(|start| start.join().unwrap()).collect()
@@ -381,4 +385,40 @@ async fn redirect_attack_the_token_is_not_carried_elsewhere() {
     let told = refusal(&control_plane, &settings);
     assert!(told.contains("answered 307") && !told.contains("a-token"), "{told}");
     assert_eq!(elsewhere.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+}
+
+/// With a certificate of an authority that only a setting says to trust.
+#[tokio::test]
+async fn impersonation_attack_a_vault_without_a_trusted_certificate_is_not_asked() {
+    let (folder, port) = (Folder::new(), free_port());
+    let mut command = std::process::Command::new(agentidp_tests::environment::bao());
+    command
+        .args(["server", "-dev", "-dev-tls", "-dev-root-token-id=root-of-dev", "-dev-no-store-token"])
+        .arg(format!("-dev-listen-address=127.0.0.1:{port}"))
+        .arg(format!("-dev-tls-cert-dir={}", folder.path().display()));
+    let log = folder.path().join("bao.log");
+    let _bao = Process::start_silent("OpenBao with TLS", command, log.clone());
+    eventually("OpenBao listens", SOON, async || {
+        let said = std::fs::read_to_string(&log).unwrap_or_default();
+        said.contains("Root Token").then_some(())
+    })
+    .await;
+    let mut control_plane = ControlPlane::start();
+    let key_file = control_plane.folder().path().join("state/keystore-key");
+    let mut settings = vec![
+        ("VAULT_ADDR", format!("https://127.0.0.1:{port}")),
+        ("VAULT_TOKEN", "root-of-dev".to_owned()),
+        ("VAULT_WAIT_SECONDS", "0".to_owned()),
+        ("AGENTIDP_KEYSTORE_PREVIOUS_KEYS_FILE", key_file.to_str().unwrap().to_owned()),
+    ];
+    let told = refusal(&control_plane, &settings);
+    assert!(told.contains("does not answer") && told.contains("certificate"), "{told}");
+    let authority = std::fs::read_dir(folder.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find(|path| path.to_string_lossy().ends_with("-ca.pem"))
+        .unwrap();
+    settings.push(("SSL_CERT_FILE", authority.to_str().unwrap().to_owned()));
+    control_plane.start_again_with(settings);
+    everything_works(&control_plane.platform().await).await;
 }

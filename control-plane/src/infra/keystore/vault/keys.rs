@@ -141,7 +141,11 @@ impl Vault {
     async fn create(&self, name: &str, fields: &Value) -> Result<(), VaultError> {
         let path = self.api("data", name);
         let body = json!({ "options": { "cas": 0 }, "data": fields });
-        let reply = self.ask_as_us(Method::POST, &path, "create", Some(&body)).await?;
+        let reply = match self.ask_as_us(Method::POST, &path, "create", Some(&body)).await {
+            // What another process has just made, only `update` may write, which we need not have.
+            Err(VaultError::Denied { .. }) if self.read(name, None).await?.is_some() => return Ok(()),
+            reply => reply?,
+        };
         match reply.status {
             StatusCode::OK => Ok(()),
             StatusCode::BAD_REQUEST if reply.complains("check-and-set") => Ok(()),

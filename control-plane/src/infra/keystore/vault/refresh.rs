@@ -1,7 +1,11 @@
 //! Looking for newer keys in the background. Whatever fails here is noted and tried again; the keys in memory stay.
 
+use std::time::Duration;
+
 use super::{Seen, Vault, VaultError};
 use crate::app::App;
+
+const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Looks every `VAULT_REFRESH_SECONDS`, and at once when something is sealed under a key that is not known here.
 pub fn spawn(app: &App) {
@@ -10,6 +14,8 @@ pub fn spawn(app: &App) {
     let app = app.clone();
     app.tasks.clone().spawn(async move {
         let look = async || {
+            // However often somebody asks for a look at once.
+            tokio::time::sleep(vault.config.refresh.min(SHORTEST_PAUSE)).await;
             tokio::select! {
                 () = tokio::time::sleep(vault.config.refresh) => {}
                 () = vault.look.notified() => {}
@@ -18,8 +24,6 @@ pub fn spawn(app: &App) {
         while app.shutdown.run_until_cancelled(look()).await.is_some() {
             let outcome = refresh(&app, &vault).await;
             note(&app, &vault, outcome);
-            // However often somebody asks for a look at once.
-            tokio::time::sleep(vault.config.refresh.min(std::time::Duration::from_secs(1))).await;
         }
     });
 }
