@@ -156,9 +156,9 @@ impl Reader {
 
     fn vault_secret(&mut self, name: &str, file_name: &str) -> Option<VaultSecret> {
         match (self.text(name), self.text(file_name)) {
-            (Some(_), Some(_)) => {
+            (Some(value), Some(_)) => {
                 self.problem(name, &format!("set this or {file_name}, not both"));
-                None
+                Some(VaultSecret::Value(Secret::new(value)))
             }
             (Some(value), None) => Some(VaultSecret::Value(Secret::new(value))),
             (None, Some(path)) => Some(VaultSecret::File(path.into())),
