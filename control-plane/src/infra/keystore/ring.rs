@@ -78,8 +78,8 @@ impl Ring {
             all.push(Held::new(key, Origin::Vault(*number)));
         }
         let position = all.iter().position(|held| held.origin == Origin::Vault(current));
-        let current = position.map_or_else(|| self.current.clone(), |position| all.swap_remove(position));
-        all.retain(|held| held.key.id() != current.key.id());
+        // The one that seals so far comes first.
+        let current = all.swap_remove(position.unwrap_or(0));
         Self { current, others: all }
     }
 
@@ -161,6 +161,10 @@ mod tests {
         assert_eq!(turned.infos().len(), 3);
         assert_eq!(turned.infos()[0].origin, Origin::Vault(2));
         assert!(turned.holds(ring.current().id().as_str()));
+        let unknown = turned.extended(&[], 7);
+        assert_eq!((unknown.current().id(), unknown.infos().len()), (turned.current().id(), 3));
+        let twice = ring.extended(&[(2, raw(1))], 2);
+        assert!(twice.holds_version(1) && twice.holds_version(2), "the same key written again");
         assert!(Ring::of_versions(&[(1, raw(1))], 2, &[]).is_none());
     }
 }
