@@ -146,6 +146,12 @@ pub async fn take_sealed(
         "select ctid::text as position, {row} as row, {ciphertext} as ciphertext from {table}
          where {key_column} = $1 and {ciphertext} <> '' and not ({row} = any($2)) limit $3 for update skip locked"
     );
+    // By the index alone: a scan of the table would pass everything that was moved, batch after batch.
+    sqlx::query!(
+        "select set_config('enable_seqscan', 'off', true) as a, set_config('enable_bitmapscan', 'off', true) as b"
+    )
+    .fetch_one(&mut *tx)
+    .await?;
     let query = sqlx::query(AssertSqlSafe(query)).bind(key_id).bind(except).bind(limit);
     let rows = query.fetch_all(tx).await?;
     let read = |row: sqlx::postgres::PgRow| {
