@@ -294,6 +294,32 @@ async fn moved_row_attack_what_was_sealed_for_one_row_is_not_carried_over_into_a
 }
 
 #[tokio::test]
+async fn what_is_not_sealed_or_stands_in_another_place_is_found() {
+    let (instance, tenant, agent) = scene().await;
+    let other = tenant.create_agent(&[]).await;
+    let examine = async || {
+        let mut tx = instance.app.db.system().await.unwrap();
+        instance.app.keystore.examine(&mut tx, 100).await.unwrap()
+    };
+    for found in examine().await {
+        assert!(found.opened > 0 && found.not_sealed == 0 && found.closed.is_empty(), "{found:?}");
+    }
+    let set = |value: &str, agent: &Agent| {
+        format!("update agent_did_keys set {value} where agent_id = '{}'", agent.id)
+    };
+    instance.execute(&set("private_key_ciphertext = 'in the clear'", &agent)).await;
+    instance.execute(&set("wrapping_key_id = '0123456789abcdef'", &tenant.admin)).await;
+    instance
+        .execute(&set("private_key_ciphertext = (select private_key_ciphertext from signing_keys)", &other))
+        .await;
+    let found = examine().await;
+    let of_dids = found.iter().find(|found| *found.column == DID_KEYS).unwrap();
+    assert_eq!((of_dids.not_sealed, of_dids.closed.len()), (2, 3), "{of_dids:?}");
+    assert!(of_dids.closed.contains(&DID_KEYS.place(&other.id)));
+    assert_eq!(found.iter().map(|found| found.not_sealed).sum::<u64>(), 2);
+}
+
+#[tokio::test]
 async fn swapped_column_attack_a_secret_opens_in_its_own_column_only() {
     let (instance, ..) = scene().await;
     instance.execute("update keystore set hmac_ciphertext = check_ciphertext").await;

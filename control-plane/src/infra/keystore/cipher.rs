@@ -9,6 +9,8 @@ use crate::infra::config::Secret;
 use crate::infra::rng::Rng;
 
 const NONCE_LENGTH: usize = aead::NONCE_LEN;
+/// How many bytes longer than its plaintext a sealed value is.
+pub(super) const OVERHEAD: usize = NONCE_LENGTH + aead::MAX_TAG_LEN;
 const SALT: &[u8] = b"agentidp keystore v1";
 
 /// A 256-bit key as it is configured or kept elsewhere.

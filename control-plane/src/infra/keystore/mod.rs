@@ -5,6 +5,7 @@
 //! when the envelope key is replaced.
 
 mod cipher;
+mod examine;
 mod mac;
 mod place;
 mod ring;
@@ -17,6 +18,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use zeroize::Zeroizing;
 
 pub use self::cipher::RawKey;
+pub use self::examine::Examined;
 use self::mac::MacRoot;
 pub use self::place::{
     DID_KEYS, HMAC_ROOT, IDEMPOTENT_ANSWERS, Place, SEALED_COLUMNS, SIGNING_KEYS, SealedColumn,

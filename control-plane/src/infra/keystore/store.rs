@@ -195,3 +195,45 @@ pub async fn replace_sealed(
     }
     Ok(())
 }
+
+/// How many values of `column` are shorter than `overhead` bytes, or name none of the keys `held`.
+pub(super) async fn count_not_sealed(
+    tx: &mut PgConnection,
+    column: &SealedColumn,
+    held: &[String],
+    overhead: usize,
+) -> Result<u64, sqlx::Error> {
+    let SealedColumn { table, column: ciphertext, key_column, .. } = column;
+    let query = format!(
+        "select count(*) from {table} where {ciphertext} <> ''
+           and (length({ciphertext}) < $1 or {key_column} is null or {key_column} <> all($2))"
+    );
+    let overhead = i64::try_from(overhead).unwrap_or(i64::MAX);
+    let count: i64 = sqlx::query_scalar(AssertSqlSafe(query)).bind(overhead).bind(held).fetch_one(tx).await?;
+    Ok(u64::try_from(count).unwrap_or(0))
+}
+
+/// A sealed value and what its place is made of.
+pub(super) struct Sample {
+    pub row: String,
+    pub sealed: Sealed,
+}
+
+/// Up to `limit` values of `column`, whichever come.
+pub(super) async fn sample_sealed(
+    tx: &mut PgConnection,
+    column: &SealedColumn,
+    limit: i64,
+) -> Result<Vec<Sample>, sqlx::Error> {
+    let SealedColumn { table, column: ciphertext, key_column, row, .. } = column;
+    let query = format!(
+        "select {row} as row, {ciphertext} as ciphertext, coalesce({key_column}, '') as key_id from {table}
+         where {ciphertext} <> '' order by random() limit $1"
+    );
+    let rows = sqlx::query(AssertSqlSafe(query)).bind(limit).fetch_all(tx).await?;
+    let read = |row: sqlx::postgres::PgRow| {
+        let sealed = Sealed { ciphertext: row.try_get("ciphertext")?, key_id: row.try_get("key_id")? };
+        Ok(Sample { row: row.try_get("row")?, sealed })
+    };
+    rows.into_iter().map(read).collect()
+}
