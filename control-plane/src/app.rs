@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::infra::clock::Clock;
 use crate::infra::config::{Config, Environment};
 use crate::infra::db::{Db, DbError};
-use crate::infra::keystore::Keystore;
+use crate::infra::keystore::{self, Keystore};
 use crate::infra::rng::{Rng, new_id};
 use crate::infra::{http, jobs};
 use crate::{
@@ -56,6 +56,8 @@ pub enum StartError {
     Db(#[from] DbError),
     #[error("the database refused a query; were the migrations applied (`agentidp migrate`)?")]
     Query(#[from] sqlx::Error),
+    #[error("the keystore's keys cannot be used")]
+    Keystore(#[from] keystore::StartError),
     #[error("the authorisation policy cannot be used")]
     Policy(#[from] policy::LoadError),
     #[error("the signing keys cannot be used")]
@@ -74,7 +76,7 @@ impl App {
             }
             tracing::warn!(%error, "this would be refused in production");
         }
-        let keystore = Keystore::from_key(&config.keystore_key);
+        let keystore = Keystore::start(&config.keystore, &db, &*clock, &*rng).await?;
         let policy = policy::PolicyStore::load(config.policy_dir.clone())?;
         let feed = edge_feed::Feed::open(&db, &config).await?;
         let app = Self(Arc::new(AppInner {
@@ -103,6 +105,7 @@ impl App {
         audit::spawn(self);
         keys::spawn(self);
         policy::spawn(self);
+        keystore::spawn(self);
         if self.config.jobs.served {
             self.spawn_jobs();
         }

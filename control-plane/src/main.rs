@@ -1,5 +1,7 @@
 //! The command line of the control plane.
 
+mod keystore_commands;
+
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -48,7 +50,7 @@ enum Command {
     Bootstrap(BootstrapArguments),
     /// Run everything a developer needs, from nothing: PostgreSQL, keys, migrations, an administrator, the server
     Dev(DevArguments),
-    /// Look after the keys tokens are signed with
+    /// Look after the keys tokens are signed with, and those that seal secrets in the database
     #[command(subcommand)]
     Keys(KeysCommand),
     /// Check the audit log
@@ -124,7 +126,7 @@ enum DevCommand {
 
 #[derive(Debug, Subcommand)]
 enum KeysCommand {
-    /// List the keys: waiting, signing, retiring
+    /// List the keys tokens are signed with: waiting, signing, retiring
     List,
     /// Publish a new key; running servers sign with it once the edges know it
     ///
@@ -138,6 +140,17 @@ enum KeysCommand {
         /// As `agentidp keys list` shows it
         kid: String,
     },
+    /// List the keystore's keys, and how many secrets each still seals
+    Status {
+        /// Print JSON, for programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// Move every secret in the database to the keystore key that seals now
+    ///
+    /// Servers keep running. It may be stopped and run again. When it is done, the keys before can go: `agentidp keys status` says
+    /// which.
+    Reencrypt,
     /// Print the JWK Set that edges pin: the public half of the key the feed is signed with
     Feed,
 }
@@ -242,6 +255,12 @@ fn run(cli: Cli) -> anyhow::Result<()> {
                     "{} {} is published; it signs once the edges know it\n",
                     key.algorithm, key.kid
                 ))
+            }
+            Command::Keys(KeysCommand::Status { json }) => {
+                keystore_commands::status(&start(config).await?, json).await
+            }
+            Command::Keys(KeysCommand::Reencrypt) => {
+                keystore_commands::reencrypt(&start(config).await?).await
             }
             Command::Keys(KeysCommand::Revoke { kid }) => {
                 let signing = keys::revoke(&start(config).await?, &kid, ChangedBy::CommandLine).await?;

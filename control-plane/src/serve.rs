@@ -24,7 +24,7 @@ use tokio::time::Instant;
 use tower::ServiceExt as _;
 
 use crate::app::{self, App};
-use crate::infra::metrics;
+use crate::infra::{keystore, metrics};
 use crate::{audit, edge_feed, policy};
 
 /// Longest wait for a request's head to arrive; also the life of an idle connection.
@@ -61,6 +61,7 @@ pub async fn bind(name: &str, address: SocketAddr) -> anyhow::Result<TcpListener
 pub async fn work(app: App, listener: TcpListener, recorder: PrometheusHandle) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
     metrics::spawn(&app, listener, recorder, app::health_router(&app));
+    keystore::spawn(&app);
     app.spawn_jobs();
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "working; health and metrics are here");
     app.shutdown.cancelled().await;

@@ -18,4 +18,5 @@ mod isolation;
 mod naughty_strings;
 mod secrets;
 mod two_tenants;
+mod vault;
 mod worker;

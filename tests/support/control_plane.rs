@@ -1,7 +1,7 @@
 //! The real `agentidp` binary.
 
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Output};
 
 use serde_json::Value;
 
@@ -46,6 +46,12 @@ impl ControlPlane {
     pub fn start() -> Self {
         let port = free_port();
         Self::start_at(port, format!("http://127.0.0.1:{port}"), Settings::new(), Vec::new())
+    }
+
+    /// The same with some settings.
+    pub fn start_with(settings: Settings) -> Self {
+        let port = free_port();
+        Self::start_at(port, format!("http://127.0.0.1:{port}"), settings, Vec::new())
     }
 
     /// One whose public address is `issuer`, an edge that will be started later.
@@ -139,12 +145,46 @@ impl ControlPlane {
         self.process.stop();
     }
 
+    /// The same with other settings from now on.
+    pub fn start_again_with(&mut self, settings: Settings) {
+        self.settings = settings;
+        self.start_again();
+    }
+
+    /// Runs another command of the binary with what this control plane runs with, but these settings instead of its own, and
+    /// waits for its end. `dev` is the only one that makes keys by itself; others are given those, unless they use Vault.
+    pub fn run(&self, arguments: &[&str], settings: &Settings) -> Output {
+        let state = self.folder.path().join("state");
+        let mut command = Command::new(environment::agentidp());
+        command
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .env("AGENTIDP_ENV", "development")
+            .env("AGENTIDP_ISSUER", &self.issuer)
+            .env("DATABASE_URL", self.database.url())
+            .env("AGENTIDP_FEED_KEY_FILE", state.join("feed-key.pem"))
+            .env("AGENTIDP_LOG_FORMAT", "json");
+        forget_vault(&mut command);
+        let key = state.join("keystore-key");
+        if key.is_file() && !settings.iter().any(|(name, _)| *name == "VAULT_ADDR") {
+            command.env("AGENTIDP_KEYSTORE_FILE", key);
+        }
+        command.envs(settings.iter().map(|(name, value)| (name, value))).output().unwrap()
+    }
+
     /// Starts it again over the same database, at the same address, with nothing done in between.
     pub fn start_again(&mut self) {
         self.process.stop();
         let (issuer, settings, folder) = (&self.issuer, &self.settings, &self.folder);
         self.process =
             launch(self.port, self.metrics_port, issuer, settings, folder, &self.database, &self.other_edges);
+    }
+}
+
+/// Whoever runs the tests may use a Vault for something else.
+fn forget_vault(command: &mut Command) {
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("VAULT_")) {
+        command.env_remove(name);
     }
 }
 
@@ -172,6 +212,7 @@ fn launch(
         .args(["--issuer", issuer])
         .env("DATABASE_URL", database.url())
         .env("AGENTIDP_LOG_FORMAT", "json");
+    forget_vault(&mut command);
     // Tests ask faster than anyone should.
     for caller in ["ADDRESS", "CLIENT", "FREE", "PRO", "ENTERPRISE"] {
         command.env(format!("AGENTIDP_RATE_LIMIT_{caller}"), "100000/1");

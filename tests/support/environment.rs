@@ -79,6 +79,11 @@ pub fn envoy() -> PathBuf {
     path("AGENTIDP_ENVOY", || "envoy".into())
 }
 
+/// `AGENTIDP_BAO`: OpenBao.
+pub fn bao() -> PathBuf {
+    path("AGENTIDP_BAO", || "bao".into())
+}
+
 /// `TEST_DATABASE_URL`: a PostgreSQL superuser, whose cluster may be filled with databases.
 pub fn database_url() -> String {
     env::var("TEST_DATABASE_URL").ok().filter(|url| !url.is_empty()).unwrap_or_else(|| {

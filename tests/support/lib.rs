@@ -14,6 +14,7 @@
 )]
 
 pub mod api;
+pub mod bao;
 pub mod control_plane;
 pub mod database;
 pub mod edge;
@@ -30,6 +31,7 @@ pub mod stack;
 pub mod tenants;
 
 pub use api::{Answer, Api};
+pub use bao::Bao;
 pub use control_plane::ControlPlane;
 pub use edge::Edge;
 pub use stack::Stack;

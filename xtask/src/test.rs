@@ -126,8 +126,10 @@ impl Test {
                 }
             }
             if self.wants(Suite::E2e) {
-                let Some(proxies) = table.value("proxies", proxies)? else { return database.stop() };
-                variables.extend(proxies);
+                let Some(others) = table.value("programs of others", programs_of_others)? else {
+                    return database.stop();
+                };
+                variables.extend(others);
                 table.take("e2e", || runner.run(Suite::E2e, &variables))?;
             }
         }
@@ -147,9 +149,13 @@ fn compare(runner: &Runner, variables: &[(&'static str, PathBuf)]) -> Result<Opt
     Ok(Some(summary))
 }
 
-/// Proxies of others, which ask the edge.
-fn proxies() -> Result<[(&'static str, PathBuf); 2]> {
-    Ok([("AGENTIDP_NGINX", tools::nginx()?), ("AGENTIDP_ENVOY", tools::envoy()?)])
+/// Programs of others: proxies that ask the edge, and a Vault that keeps keys.
+fn programs_of_others() -> Result<[(&'static str, PathBuf); 3]> {
+    Ok([
+        ("AGENTIDP_NGINX", tools::nginx()?),
+        ("AGENTIDP_ENVOY", tools::envoy()?),
+        ("AGENTIDP_BAO", tools::bao()?),
+    ])
 }
 
 /// Builds the edge for Spin and what runs it.

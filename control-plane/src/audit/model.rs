@@ -50,6 +50,7 @@ actions! {
     KeyRotated = "key.rotated",
     KeyRevoked = "key.revoked",
     JobRetried = "job.retried",
+    KeystoreReencrypted = "keystore.reencrypted",
 }
 
 impl std::str::FromStr for Action {

@@ -1,27 +1,32 @@
-//! CC6.1: every column that must be sealed is, under a key that is configured. All rows are looked at for their key and length, and
-//! some of each table are opened.
+//! CC6.1: every column that must be sealed is, under a key that is held, and what must only be recognised is an HMAC. All rows are
+//! looked at for their key and length, and some of each column are opened.
 
 use super::model::Finding;
-use super::store::{self, SealedRow};
+use super::store;
 use crate::app::App;
 use crate::infra::db::SystemTx;
 
-/// Rows of each table that are opened.
-const SAMPLE: i64 = 100;
+/// Values of each column that are opened.
+const SAMPLE: u32 = 100;
 
 pub(super) async fn check(tx: &mut SystemTx, app: &App) -> Result<Finding, sqlx::Error> {
-    let known = [app.keystore.key_id().to_owned()];
     let mut problems = vec![];
-    for (table, count) in store::count_unsealed(tx, &known).await? {
-        if count > 0 {
-            problems.push(format!("{count} rows of {table} are not sealed under a configured key"));
+    let mut opened = 0;
+    for examined in app.keystore.examine(tx, SAMPLE).await? {
+        let (table, column) = (examined.column.table, examined.column.column);
+        if examined.not_sealed > 0 {
+            problems.push(format!(
+                "{} values of {table}.{column} are not sealed under a key that is held",
+                examined.not_sealed
+            ));
         }
+        problems.extend(examined.closed.iter().map(|place| format!("{place} cannot be opened")));
+        opened += examined.opened;
     }
-    let rows = store::sample_sealed(tx, SAMPLE).await?;
-    let opens = |row: &&SealedRow| app.keystore.open(&row.ciphertext, &row.key_id, &row.context).is_ok();
-    let (opened, closed): (Vec<_>, Vec<_>) = rows.iter().partition(opens);
-    for row in closed {
-        problems.push(format!("{} cannot be opened", row.context));
+    let unrecognisable = store::count_secrets_not_under(tx, app.keystore.hmac_key_id()).await?;
+    if unrecognisable > 0 {
+        problems
+            .push(format!("{unrecognisable} client secrets are no HMACs under the key that recognises them"));
     }
-    Ok(Finding::of(&problems, &format!("all are sealed; {} were opened", opened.len())))
+    Ok(Finding::of(&problems, &format!("all are sealed; {opened} were opened")))
 }

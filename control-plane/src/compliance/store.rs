@@ -8,9 +8,6 @@ use time::OffsetDateTime;
 use super::model::{Control, Finding};
 use crate::infra::db::SystemTx;
 
-/// A nonce, a tag, and at least something between them.
-const SHORTEST_SEALED: i32 = 12 + 16 + 1;
-
 pub(super) struct Stored {
     pub passing: Option<bool>,
     pub checked_at: OffsetDateTime,
@@ -52,53 +49,18 @@ pub(super) async fn without_time_limit(tx: &mut SystemTx) -> Result<(), sqlx::Er
     Ok(())
 }
 
-/// Of each table with secrets in it, how many rows cannot be sealed (or, where a secret must only be recognised, an HMAC) under one
-/// of the `known` keys.
-pub(super) async fn count_unsealed(
+/// How many client secrets in use are not kept as an HMAC under the key.
+pub(super) async fn count_secrets_not_under(
     tx: &mut SystemTx,
-    known: &[String],
-) -> Result<Vec<(String, i64)>, sqlx::Error> {
-    let rows = sqlx::query!(
-        r#"select 'signing_keys' as "table!", count(*) as "count!" from signing_keys
-             where status <> 'removed' and (length(private_key_ciphertext) < $2 or wrapping_key_id <> all($1))
-           union all select 'agent_did_keys', count(*) from agent_did_keys
-             where length(private_key_ciphertext) < $2 or wrapping_key_id <> all($1)
-           union all select 'idempotency_keys', count(*) from idempotency_keys
-             where response_ciphertext is not null
-               and (length(response_ciphertext) < $2 or wrapping_key_id is null or wrapping_key_id <> all($1))
-           union all select 'credentials', count(*) from credentials
-             where status = 'active' and (length(secret_hmac) <> 32 or hmac_key_id <> all($1)
-               or length(previous_secret_hmac) <> 32)"#,
-        known,
-        SHORTEST_SEALED
+    hmac_key_id: &str,
+) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"select count(*) as "count!" from credentials
+           where status = 'active'
+             and (length(secret_hmac) <> 32 or hmac_key_id <> $1 or length(previous_secret_hmac) <> 32)"#,
+        hmac_key_id
     )
-    .fetch_all(&mut **tx)
-    .await?;
-    Ok(rows.into_iter().map(|row| (row.table, row.count)).collect())
-}
-
-/// A sealed value and the context it must open in.
-pub(super) struct SealedRow {
-    pub context: String,
-    pub ciphertext: Vec<u8>,
-    pub key_id: String,
-}
-
-/// Up to `limit` sealed values of each table, whichever come.
-pub(super) async fn sample_sealed(tx: &mut SystemTx, limit: i64) -> Result<Vec<SealedRow>, sqlx::Error> {
-    sqlx::query_as!(
-        SealedRow,
-        r#"(select 'signing-key/' || kid as "context!", private_key_ciphertext as "ciphertext!", wrapping_key_id as "key_id!"
-              from signing_keys where status <> 'removed' order by random() limit $1)
-           union all
-           (select 'did-key/' || agent_id, private_key_ciphertext, wrapping_key_id
-              from agent_did_keys order by random() limit $1)
-           union all
-           (select concat_ws('/', 'idempotency', organization_id, agent_id, operation, key), response_ciphertext, wrapping_key_id
-              from idempotency_keys where response_ciphertext is not null order by random() limit $1)"#,
-        limit
-    )
-    .fetch_all(&mut **tx)
+    .fetch_one(&mut **tx)
     .await
 }
 

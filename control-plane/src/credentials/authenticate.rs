@@ -27,7 +27,7 @@ pub async fn authenticate(
     let (offered, key_id) = secret::digest(app, unverified_secret);
     let candidates = store::usable_any_tenant(tx, agent, now).await?;
     if candidates.iter().any(|candidate| candidate.hmac_key_id != key_id) {
-        tracing::error!(%agent, "a credential was stored under another keystore key and cannot be used");
+        tracing::error!(%agent, "a credential was stored under another HMAC root and cannot be used");
     }
     // Every candidate is compared, whichever matches.
     let found = candidates.iter().filter(|candidate| candidate.hmac_key_id == key_id).fold(

@@ -35,7 +35,7 @@ pub(super) fn is_well_formed(unverified: &str) -> bool {
 
 /// What is stored of a secret, and the id of the key it was made with.
 pub(super) fn digest<'a>(app: &'a App, secret: &Secret<String>) -> ([u8; 32], &'a str) {
-    (hmac(&app.keystore, secret.expose()), app.keystore.key_id())
+    (hmac(&app.keystore, secret.expose()), app.keystore.hmac_key_id())
 }
 
 pub(super) fn hmac(keystore: &Keystore, secret: &str) -> [u8; 32] {
@@ -66,12 +66,12 @@ mod tests {
 
     #[test]
     fn a_secret_matches_its_own_hmac_only() {
-        let keystore = Keystore::from_key(&Secret::new([1; 32]));
+        let keystore = Keystore::of_one_key(&Secret::new([1; 32]));
         let stored = hmac(&keystore, "a");
         assert!(matches(&stored, &hmac(&keystore, "a")));
         assert!(!matches(&stored, &hmac(&keystore, "b")));
         assert!(!matches(&stored[..31], &hmac(&keystore, "a")));
-        let other = Keystore::from_key(&Secret::new([2; 32]));
+        let other = Keystore::of_one_key(&Secret::new([2; 32]));
         assert!(!matches(&stored, &hmac(&other, "a")));
     }
 }

@@ -93,7 +93,8 @@ async fn serve_with(
     if !options.edge_push_urls.is_empty() {
         values.insert("AGENTIDP_EDGE_PUSH_URLS".into(), options.edge_push_urls.join(","));
     }
-    if !given(&values, "AGENTIDP_KEYSTORE_KEY") && !given(&values, "AGENTIDP_KEYSTORE_FILE") {
+    let keys = ["AGENTIDP_KEYSTORE_KEY", "AGENTIDP_KEYSTORE_FILE", "VAULT_ADDR"];
+    if !keys.iter().any(|name| given(&values, name)) {
         let file = state.secret("keystore-key", || Ok(STANDARD.encode(state::random::<32>())))?;
         values.insert("AGENTIDP_KEYSTORE_FILE".into(), file.path);
     }

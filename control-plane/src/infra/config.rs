@@ -2,6 +2,7 @@
 //! start and reported together, each with the name of its variable.
 
 mod jobs;
+mod keystore;
 mod reader;
 mod secret;
 
@@ -16,6 +17,7 @@ use agentidp_shared::jwk::Algorithm;
 use agentidp_shared::rate_limit::RateLimits;
 
 pub use self::jobs::{Jobs, SCHEDULES};
+pub use self::keystore::{KeystoreBackend, KeystoreConfig, VaultConfig, VaultLogin, VaultSecret};
 use self::reader::Reader;
 pub use self::secret::Secret;
 use super::http::network::Network;
@@ -62,7 +64,7 @@ pub struct Config {
     /// The public URL of the edge, without a trailing slash: `iss` of every token.
     pub issuer: String,
     pub database: Database,
-    pub keystore_key: Secret<[u8; 32]>,
+    pub keystore: KeystoreConfig,
     pub token_ttl_seconds: u32,
     pub signing_algorithm: Algorithm,
     /// After how long a signing key is replaced; `None` is never.
@@ -116,8 +118,29 @@ pub const VARIABLES: &[(&str, &str, &str)] = &[
     ("AGENTIDP_LISTEN", "127.0.0.1:8080", "address of the API"),
     ("AGENTIDP_METRICS_LISTEN", "127.0.0.1:9464", "address of the Prometheus metrics"),
     ("AGENTIDP_ISSUER", "required", "public URL of the edge: the issuer of every token; https in production"),
-    ("AGENTIDP_KEYSTORE_KEY", "required, or _FILE", "256-bit key in base64 that seals private keys at rest"),
+    (
+        "AGENTIDP_KEYSTORE_KEY",
+        "required, or _FILE, or VAULT_ADDR",
+        "256-bit key in base64 that seals private keys at rest",
+    ),
     ("AGENTIDP_KEYSTORE_FILE", "", "file that holds AGENTIDP_KEYSTORE_KEY"),
+    (
+        "AGENTIDP_KEYSTORE_PREVIOUS_KEYS",
+        "",
+        "further keys that open what they sealed, separated by commas; while a key is replaced",
+    ),
+    ("AGENTIDP_KEYSTORE_PREVIOUS_KEYS_FILE", "", "file that holds them, one a line"),
+    ("VAULT_ADDR", "", "keep the keys in Vault or OpenBao there; https, or http on this machine"),
+    ("VAULT_TOKEN", "", "token for it"),
+    ("VAULT_TOKEN_FILE", "", "file that holds VAULT_TOKEN, read again when the token is used up"),
+    ("VAULT_ROLE_ID", "", "AppRole to log in with, instead of a token"),
+    ("VAULT_SECRET_ID", "", "secret of that AppRole"),
+    ("VAULT_SECRET_ID_FILE", "", "file that holds VAULT_SECRET_ID, read at each login"),
+    ("VAULT_NAMESPACE", "", "namespace in Vault"),
+    ("VAULT_MOUNT", "secret", "where its KV version 2 engine is"),
+    ("VAULT_PATH", "agentidp", "folder of the keys in the engine"),
+    ("VAULT_REFRESH_SECONDS", "15", "how often newer keys are looked for, 1 to 3600"),
+    ("VAULT_WAIT_SECONDS", "30", "how long a start waits for a Vault that is away or sealed, 0 to 600"),
     ("AGENTIDP_FEED_KEY", "required, or _FILE", "Ed25519 private key (PKCS#8 PEM) that signs the edge feed"),
     ("AGENTIDP_FEED_KEY_FILE", "", "file that holds AGENTIDP_FEED_KEY"),
     ("AGENTIDP_TOKEN_TTL_SECONDS", "3600", "life of an access token, 60 to 86400"),
@@ -234,7 +257,7 @@ impl Config {
             ),
             issuer: reader.issuer(environment),
             database,
-            keystore_key: reader.keystore_key(),
+            keystore: reader.keystore(),
             token_ttl_seconds: reader.number("AGENTIDP_TOKEN_TTL_SECONDS", 3_600, 60, MAX_TOKEN_TTL_SECONDS),
             signing_algorithm: reader.parsed("AGENTIDP_SIGNING_ALGORITHM", "ES256", "ES256, EdDSA or RS256"),
             key_rotation: match reader.number("AGENTIDP_KEY_ROTATION_DAYS", 90, 0, 3_650) {
@@ -437,6 +460,58 @@ mod tests {
             read("AGENTIDP_TOKEN_TLL = 600\nAGENTIDP_LISTEN = [1]\nAGENTIDP_ENV = 'production'").unwrap_err();
         assert_eq!(problems.len(), 2, "{problems:?}");
         assert!(read("not toml").is_err() && read_file(Path::new("/nonexistent/file")).is_err());
+    }
+
+    /// The variables that something is wrong with, when keys are kept in Vault and these are set.
+    fn problems_in_vault(settings: &[(&str, &str)]) -> Vec<String> {
+        let mut values = usable();
+        values.remove("AGENTIDP_KEYSTORE_KEY");
+        values.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let problems = Config::from_values(values).err().map_or_else(Vec::new, |ConfigError(all)| all);
+        problems.iter().map(|problem| problem.split(':').next().unwrap().to_owned()).collect()
+    }
+
+    #[test]
+    fn vault_needs_an_address_that_cannot_be_listened_to_and_one_way_to_log_in() {
+        let token = ("VAULT_TOKEN", "t");
+        for address in ["https://vault:8200", "https://vault/", "http://127.0.0.1:8200", "http://[::1]:8200"]
+        {
+            assert!(problems_in_vault(&[("VAULT_ADDR", address), token]).is_empty(), "{address}");
+        }
+        for address in [
+            "http://vault:8200",
+            "http://127.0.0.1.example:8200",
+            "https://user:password@vault",
+            "https://vault/?a=b",
+            "vault:8200",
+            "ftp://127.0.0.1",
+        ] {
+            assert_eq!(problems_in_vault(&[("VAULT_ADDR", address), token]), ["VAULT_ADDR"], "{address}");
+        }
+        let (address, role) = (("VAULT_ADDR", "https://vault"), ("VAULT_ROLE_ID", "r"));
+        let secret = ("VAULT_SECRET_ID", "s");
+        assert!(problems_in_vault(&[address, role, secret]).is_empty());
+        assert!(problems_in_vault(&[address, role, ("VAULT_SECRET_ID_FILE", "/run/secret")]).is_empty());
+        for (settings, variable) in [
+            (vec![address], "VAULT_TOKEN"),
+            (vec![address, role], "VAULT_SECRET_ID"),
+            (vec![address, secret], "VAULT_ROLE_ID"),
+            (vec![address, token, role, secret], "VAULT_TOKEN"),
+            (vec![address, token, ("VAULT_TOKEN_FILE", "/run/token")], "VAULT_TOKEN"),
+            (vec![address, token, ("AGENTIDP_KEYSTORE_FILE", "/run/key")], "AGENTIDP_KEYSTORE_FILE"),
+            (vec![address, token, ("VAULT_MOUNT", "a//b")], "VAULT_MOUNT"),
+            (vec![address, token, ("VAULT_PATH", "../other")], "VAULT_PATH"),
+            (vec![address, token, ("VAULT_PATH", "a?version=1")], "VAULT_PATH"),
+            (vec![address, token, ("VAULT_NAMESPACE", "a b")], "VAULT_NAMESPACE"),
+            (vec![address, token, ("VAULT_REFRESH_SECONDS", "0")], "VAULT_REFRESH_SECONDS"),
+            (vec![address, token, ("VAULT_WAIT_SECONDS", "601")], "VAULT_WAIT_SECONDS"),
+            (
+                vec![address, token, ("AGENTIDP_KEYSTORE_PREVIOUS_KEYS", "c2hvcnQ=")],
+                "AGENTIDP_KEYSTORE_PREVIOUS_KEYS",
+            ),
+        ] {
+            assert_eq!(problems_in_vault(&settings), [variable], "{settings:?}");
+        }
     }
 
     #[test]

@@ -87,6 +87,10 @@ fn describe() {
             "agentidp_audit_chain_integrity",
             "1 while the audit log is what was sealed, 0 once it was tampered with, as of the last check",
         ),
+        (
+            "agentidp_keystore_vault_up",
+            "1 while Vault can be asked for newer keystore keys, 0 while not; absent without Vault",
+        ),
         ("agentidp_edge_feed_lag_seconds", "how long the oldest change an edge lacks has been waiting"),
     ] {
         metrics::describe_gauge!(name, text);

@@ -12,6 +12,7 @@ use super::signer::{KeyError, Signer, SigningKeys};
 use super::store::{self, StoredKey};
 use crate::app::App;
 use crate::edge_feed;
+use crate::infra::keystore::SIGNING_KEYS;
 
 /// How often keys are looked at; also how soon a process learns of another's rotation.
 const INTERVAL: Duration = Duration::from_secs(2);
@@ -51,7 +52,8 @@ pub(super) async fn add_key(
     status: KeyStatus,
 ) -> Result<Vec<StoredKey>, KeyError> {
     let (pkcs8, jwk) = Signer::generate(algorithm)?;
-    let private_key = app.keystore.seal(&pkcs8, &context(jwk.kid.as_deref().unwrap_or_default()), &*app.rng);
+    let private_key =
+        app.keystore.seal(&pkcs8, &SIGNING_KEYS.place(jwk.kid.as_deref().unwrap_or_default()), &*app.rng);
     store::insert(tx, algorithm, &jwk, &private_key, status, app.now()).await?;
     let keys = store::live_keys(tx).await?;
     edge_feed::append(tx, &Change::Keys { jwks: public_keys(&keys) }).await?;
@@ -127,10 +129,6 @@ pub(super) fn load(app: &App, keys: &[StoredKey]) -> Result<(), KeyError> {
     Ok(())
 }
 
-fn context(kid: &str) -> String {
-    format!("signing-key/{kid}")
-}
-
 fn open_keys(app: &App, keys: &[StoredKey]) -> Result<SigningKeys, KeyError> {
     let configured = app.config.signing_algorithm;
     let mut active: Vec<&StoredKey> =
@@ -142,7 +140,7 @@ fn open_keys(app: &App, keys: &[StoredKey]) -> Result<SigningKeys, KeyError> {
             let kid = key.info.kid.clone();
             let opened = app
                 .keystore
-                .open(&key.private_key.ciphertext, &key.private_key.key_id, &context(&kid))
+                .open(&key.private_key.ciphertext, &key.private_key.key_id, &SIGNING_KEYS.place(&kid))
                 .map_err(|source| KeyError::Sealed { kid: kid.clone(), source })?;
             Signer::from_pkcs8(key.info.algorithm, kid, &opened).map(Arc::new)
         })

@@ -6,8 +6,10 @@
 
 mod did;
 mod http;
+mod keystore_status;
 mod lifecycle;
 mod model;
+mod reencrypt;
 mod revoke;
 mod rotate;
 mod rotate_old;
@@ -16,8 +18,10 @@ mod store;
 
 pub use did::new_did_key;
 pub use http::routes;
+pub use keystore_status::{Backend, KeySeals, KeystoreKey, KeystoreStatus, keystore_status};
 pub use lifecycle::{advance, prepare, spawn};
 pub use model::{KeyStatus, SigningKeyInfo};
+pub use reencrypt::{Progress, ReencryptError, Reencrypted, reencrypt, reencrypt_by};
 pub use revoke::{RevokeError, revoke};
 pub use rotate::{RotateError, list, rotate};
 pub use rotate_old::RotateOld;

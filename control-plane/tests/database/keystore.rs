@@ -11,7 +11,7 @@ use futures_util::future::join_all;
 use crate::support::{Instance, Settings};
 
 /// What the operator reads: the error and its causes.
-fn told(error: &dyn Error) -> String {
+pub fn told(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -32,8 +32,10 @@ async fn a_process_with_another_keystore_key_does_not_start_and_says_which_setti
     let instance = Instance::start().await;
     let other = STANDARD.encode([8; 32]);
     let settings = instance.settings.clone().with("AGENTIDP_KEYSTORE_KEY", &other);
-    let told = refused(&instance, &settings).await;
-    assert!(told.contains("AGENTIDP_KEYSTORE_KEY"), "{told}");
+    let error = settings.start(&instance.clock).await.unwrap_err();
+    assert!(matches!(error, StartError::Keystore(_)), "{error:?}");
+    let told = told(&error);
+    assert!(told.contains("AGENTIDP_KEYSTORE_KEY") && told.contains("signing_keys"), "{told}");
     assert!(!told.contains(&other) && !told.contains(&STANDARD.encode([7; 32])), "{told}");
     // It left the instance as it was.
     assert_eq!(keys::list(&instance.another_process().await).await.unwrap().len(), 1);

@@ -29,6 +29,8 @@ mod jobs;
 mod key_revocation;
 mod key_rotation;
 mod keystore;
+mod keystore_keys;
+mod keystore_places;
 mod organization_changes;
 mod organizations;
 mod pool;

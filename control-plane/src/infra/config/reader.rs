@@ -107,8 +107,17 @@ impl Reader {
         issuer
     }
 
-    /// The value of `name`, or the contents of the file named by `file_name`.
-    fn direct_or_file(&mut self, name: &str, file_name: &str, what: &str) -> Option<String> {
+    /// The value of `name`, or the contents of the file named by `file_name`; a problem if there is neither.
+    pub(super) fn direct_or_file(&mut self, name: &str, file_name: &str, what: &str) -> Option<String> {
+        let problems = self.problems.len();
+        let value = self.optional_direct_or_file(name, file_name);
+        if value.is_none() && self.problems.len() == problems {
+            self.problem(name, &format!("required (or {file_name}): {what}"));
+        }
+        value
+    }
+
+    pub(super) fn optional_direct_or_file(&mut self, name: &str, file_name: &str) -> Option<String> {
         let (direct, file) = (self.text(name), self.text(file_name));
         match (direct, file) {
             (Some(_), Some(_)) => {
@@ -123,24 +132,8 @@ impl Reader {
                     None
                 }
             },
-            (None, None) => {
-                self.problem(name, &format!("required (or {file_name}): {what}"));
-                None
-            }
+            (None, None) => None,
         }
-    }
-
-    pub(super) fn keystore_key(&mut self) -> Secret<[u8; 32]> {
-        const NAME: &str = "AGENTIDP_KEYSTORE_KEY";
-        let what = "32 random bytes in base64, for example from `openssl rand -base64 32`";
-        let Some(text) = self.direct_or_file(NAME, "AGENTIDP_KEYSTORE_FILE", what) else {
-            return Secret::new([0; 32]);
-        };
-        let bytes = STANDARD.decode(&text).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
-        Secret::new(bytes.unwrap_or_else(|| {
-            self.problem(NAME, "must be exactly 32 bytes in base64");
-            [0; 32]
-        }))
     }
 
     pub(super) fn feed_key(&mut self) -> Secret<Vec<u8>> {

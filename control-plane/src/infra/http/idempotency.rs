@@ -18,7 +18,7 @@ use time::{Duration, OffsetDateTime};
 use super::error::ApiError;
 use super::limits::BodyDigest;
 use crate::app::App;
-use crate::infra::keystore::Sealed;
+use crate::infra::keystore::{IDEMPOTENT_ANSWERS, Place, Sealed};
 use crate::policy::Caller;
 
 const HEADER: &str = "idempotency-key";
@@ -80,14 +80,15 @@ pub async fn run(
     work: impl Future<Output = Result<Response, ApiError>>,
 ) -> Result<Response, ApiError> {
     let Some(key) = idempotency.key else { return work.await };
-    let context = format!("idempotency/{}/{}/{operation}/{key}", caller.organization_id, caller.agent_id);
-    if let Some(first) = claim(app, caller, operation, &key, idempotency.request_hash, &context).await? {
+    let place = IDEMPOTENT_ANSWERS
+        .place(format_args!("{}/{}/{operation}/{key}", caller.organization_id, caller.agent_id));
+    if let Some(first) = claim(app, caller, operation, &key, idempotency.request_hash, &place).await? {
         return Ok(first);
     }
     let outcome = work.await;
     match outcome {
         Ok(response) if response.status().is_success() => {
-            store(app, caller, operation, &key, &context, response).await
+            store(app, caller, operation, &key, &place, response).await
         }
         failed => {
             release(app, caller, operation, &key).await?;
@@ -103,7 +104,7 @@ async fn claim(
     operation: &str,
     key: &str,
     request_hash: [u8; 32],
-    context: &str,
+    place: &Place,
 ) -> Result<Option<Response>, ApiError> {
     let now = app.now();
     let mut tx = app.db.tenant(caller.organization_id).await?;
@@ -156,7 +157,7 @@ async fn claim(
     else {
         return Err(in_progress());
     };
-    let opened = app.keystore.open(&ciphertext, &key_id, context).map_err(ApiError::internal)?;
+    let opened = app.keystore.open(&ciphertext, &key_id, place).map_err(ApiError::internal)?;
     let answer: StoredAnswer = serde_json::from_slice(&opened).map_err(ApiError::internal)?;
     let status = u16::try_from(status).ok().and_then(|status| StatusCode::from_u16(status).ok());
     let mut response = (status.unwrap_or(StatusCode::OK), answer.body).into_response();
@@ -174,7 +175,7 @@ async fn store(
     caller: &Caller,
     operation: &str,
     key: &str,
-    context: &str,
+    place: &Place,
     response: Response,
 ) -> Result<Response, ApiError> {
     let (parts, body) = response.into_parts();
@@ -186,7 +187,7 @@ async fn store(
         .collect();
     let answer = StoredAnswer { headers, body: String::from_utf8_lossy(&body).into_owned() };
     let answer = zeroize::Zeroizing::new(serde_json::to_vec(&answer).map_err(ApiError::internal)?);
-    let sealed = app.keystore.seal(&answer, context, &*app.rng);
+    let sealed = app.keystore.seal(&answer, place, &*app.rng);
     let status = i16::try_from(parts.status.as_u16()).unwrap_or(200);
     // The work is done and the caller must learn its outcome: an answer that cannot be kept is given all the same. The key
     // then stays taken until it counts as abandoned.
