@@ -62,7 +62,6 @@ async fn plaintext_attack_a_secret_that_is_not_sealed_fails_encryption_at_rest()
         format!("update signing_keys set private_key_ciphertext = {pem}"),
         format!("update agent_did_keys set private_key_ciphertext = {pem}"),
         format!("update idempotency_keys set response_ciphertext = {pem}"),
-        "update agent_did_keys set private_key_ciphertext = ''".into(),
         "update signing_keys set wrapping_key_id = '0123456789abcdef'".into(),
         "update credentials set secret_hmac = convert_to('sk_live_in_the_clear', 'utf8') where id = (select min(id::text)::uuid from credentials)".into(),
         "update credentials set hmac_key_id = 'another'".into(),
