@@ -1,10 +1,11 @@
 //! The command line of the control plane.
 
+mod audit_commands;
 mod keystore_commands;
 
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -18,7 +19,7 @@ use agentidp::infra::rng::SystemRng;
 use agentidp::infra::{metrics, telemetry};
 use agentidp::keys::ChangedBy;
 use agentidp::serve::{self, Listeners};
-use agentidp::{audit, bootstrap, dead_letters, edge_feed, keys, openapi};
+use agentidp::{bootstrap, dead_letters, edge_feed, keys, openapi};
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use time::format_description::well_known::Rfc3339;
@@ -164,6 +165,23 @@ enum AuditCommand {
         #[arg(long, value_name = "FILE")]
         checkpoint: Option<PathBuf>,
     },
+    /// Write the whole log into a folder that `audit fsck` checks without this service
+    Export {
+        /// Made if it does not exist; must be empty
+        #[arg(value_name = "FOLDER")]
+        bundle: PathBuf,
+    },
+    /// Check an exported log, with nothing else: no database, no settings; fails at the first thing that is wrong
+    Fsck {
+        #[arg(value_name = "FOLDER")]
+        bundle: PathBuf,
+        /// The key its heads must be signed with (`verifierKey` of `GET /api/v1/audit/checkpoint`, kept from before)
+        #[arg(long, value_name = "VERIFIER_KEY")]
+        key: Option<String>,
+        /// A checkpoint that was kept elsewhere and must be in it
+        #[arg(long, value_name = "FILE")]
+        checkpoint: Option<PathBuf>,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -234,6 +252,9 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             command: Some(DevCommand::SupervisePostgres { binaries, data, port, user, group }),
             ..
         }) => return dev::supervise(&Supervised { binaries, data, port, run_as: user.zip(group) }),
+        Command::Audit(AuditCommand::Fsck { bundle, key, checkpoint }) => {
+            return audit_commands::fsck(&bundle, key.as_deref(), checkpoint.as_deref());
+        }
         other => other,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -270,7 +291,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
                 ))
             }
             Command::Audit(AuditCommand::Verify { checkpoint }) => {
-                verify_audit(&start(config).await?, checkpoint.as_deref()).await
+                audit_commands::verify(&start(config).await?, checkpoint.as_deref()).await
             }
             Command::Jobs(JobsCommand::List { state, kind, json }) => {
                 list_jobs(&start(config).await?, &JobFilter { state, kind }, json).await
@@ -281,7 +302,12 @@ fn run(cli: Cli) -> anyhow::Result<()> {
                 print(&format!("{} jobs run again\n", retried.len()))
             }
             Command::Edges(EdgesCommand::List { json }) => list_edges(&start(config).await?, json).await,
-            Command::Openapi | Command::Keys(KeysCommand::Feed) => Ok(()),
+            Command::Audit(AuditCommand::Export { bundle }) => {
+                audit_commands::export(&start(config).await?, &bundle).await
+            }
+            Command::Openapi
+            | Command::Audit(AuditCommand::Fsck { .. })
+            | Command::Keys(KeysCommand::Feed) => Ok(()),
         }
     })
 }
@@ -357,21 +383,6 @@ async fn list_keys(app: &App) -> anyhow::Result<()> {
         writeln!(text, "{:<8} {:<5} {}  {created}", key.status.as_str(), key.algorithm.as_str(), key.kid)?;
     }
     print(&text)
-}
-
-async fn verify_audit(app: &App, checkpoint: Option<&Path>) -> anyhow::Result<()> {
-    let kept = checkpoint.map(|path| {
-        let note =
-            std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-        audit::read_checkpoint(app, &note).with_context(|| path.display().to_string())
-    });
-    let found = audit::verify(app, kept.transpose()?.as_ref()).await?;
-    match found.broken {
-        None => print(&format!("{} events are what was sealed\n", found.checked_count)),
-        Some(broken) => {
-            anyhow::bail!("the audit log was tampered with: {broken} ({} are good)", found.checked_count)
-        }
-    }
 }
 
 async fn list_jobs(app: &App, filter: &JobFilter, json: bool) -> anyhow::Result<()> {

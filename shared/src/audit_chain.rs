@@ -9,9 +9,54 @@ use crate::ids::{AgentId, EventId, InstanceId, OrganizationId};
 /// A SHA-256 hash.
 pub type Hash = [u8; 32];
 
+/// In lower-case hexadecimal.
+pub fn to_hex(bytes: &[u8]) -> String {
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
+}
+
+/// A hash from lower-case hexadecimal; `None` for anything else.
+pub fn from_hex(text: &str) -> Option<Hash> {
+    let digit = |digit: u8| match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        _ => None,
+    };
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    let mut hash = [0; 32];
+    if pairs.len() != hash.len() || !rest.is_empty() {
+        return None;
+    }
+    for (byte, [high, low]) in hash.iter_mut().zip(pairs) {
+        *byte = digit(*high)? << 4 | digit(*low)?;
+    }
+    Some(hash)
+}
+
+/// What can be written as canonical JSON: members in byte order of their names, no whitespace.
+pub trait CanonicalJson {
+    fn write(&self, out: &mut Vec<u8>);
+}
+
+impl CanonicalJson for &Value {
+    fn write(&self, out: &mut Vec<u8>) {
+        canonical_json(out, self);
+    }
+}
+
+/// JSON that was written canonically already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Written<'a>(pub &'a str);
+
+impl CanonicalJson for Written<'_> {
+    fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.0.as_bytes());
+    }
+}
+
 /// An event as it is sealed. `timestamp_us` is Unix microseconds, the precision the database keeps.
 #[derive(Debug, Clone, PartialEq)]
-pub struct SealedEvent<'a> {
+pub struct SealedEvent<'a, M = &'a Value> {
     pub sequence: u64,
     pub event_id: EventId,
     pub timestamp_us: i64,
@@ -21,7 +66,7 @@ pub struct SealedEvent<'a> {
     pub outcome: &'a str,
     pub ip_address: Option<&'a str>,
     pub user_agent: Option<&'a str>,
-    pub metadata: &'a Value,
+    pub metadata: M,
 }
 
 /// What the first event's hash covers in place of a predecessor: bound to the instance, so that another instance's log
@@ -34,13 +79,13 @@ pub fn genesis(instance: InstanceId) -> Hash {
 }
 
 /// The hash of an event that follows `previous`.
-pub fn hash(previous: &Hash, event: &SealedEvent<'_>) -> Hash {
+pub fn hash(previous: &Hash, event: &SealedEvent<'_, impl CanonicalJson>) -> Hash {
     Sha256::new_with_prefix(previous).chain_update(encode(event)).finalize().into()
 }
 
 /// Canonical encoding: every field in a fixed order, each with a length prefix and an absent field marked as such, so that
 /// no two different events have the same bytes.
-pub fn encode(event: &SealedEvent<'_>) -> Vec<u8> {
+pub fn encode(event: &SealedEvent<'_, impl CanonicalJson>) -> Vec<u8> {
     let mut out = Vec::with_capacity(256);
     field(&mut out, Some(&event.sequence.to_be_bytes()));
     field(&mut out, Some(event.event_id.as_uuid().as_bytes()));
@@ -55,7 +100,7 @@ pub fn encode(event: &SealedEvent<'_>) -> Vec<u8> {
     field(&mut out, event.ip_address.map(str::as_bytes));
     field(&mut out, event.user_agent.map(str::as_bytes));
     let mut metadata = Vec::new();
-    canonical_json(&mut metadata, event.metadata);
+    event.metadata.write(&mut metadata);
     field(&mut out, Some(&metadata));
     out
 }

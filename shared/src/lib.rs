@@ -4,6 +4,8 @@
 //! (the name says which), seeds come from the host. Everything builds for native targets and for
 //! `wasm32-unknown-unknown`, `wasm32-wasip1` and `wasm32-wasip2`.
 
+#[cfg(feature = "audit-bundle")]
+pub mod audit_bundle;
 pub mod audit_chain;
 pub mod claims;
 pub mod compact;
@@ -19,6 +21,7 @@ pub mod merkle;
 pub mod policy;
 pub mod rate_limit;
 pub mod scopes;
+pub mod signed_note;
 pub mod state;
 pub mod strict;
 pub mod tier;

@@ -3,17 +3,15 @@
 
 use std::time::Duration;
 
-use agentidp_shared::audit_chain::Hash;
+use agentidp_shared::audit_chain::to_hex;
+use agentidp_shared::signed_note::{Head, InvalidCheckpoint, VerifierKey};
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use axum::Json;
 use axum::extract::State;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
-use super::store::hex;
 use super::{seal, tree};
 use crate::app::App;
 use crate::infra::db::SystemTx;
@@ -23,54 +21,33 @@ use crate::policy::Caller;
 /// A head is signed when so many events have come since the last, or so much time has passed and at least one has.
 const EVENTS: u64 = 1_000;
 const INTERVAL: Duration = Duration::from_mins(1);
-/// Signature type Ed25519 of C2SP's signed-note.
-const ED25519: u8 = 1;
 
-/// The key that heads are signed with, derived from the root of the HMACs; it signs nothing else.
+/// The key that heads are signed with, derived from the keystore's; it signs nothing else.
 struct Signer {
-    name: String,
+    verifier: VerifierKey,
     pair: Ed25519KeyPair,
 }
 
 impl Signer {
     fn new(app: &App) -> Result<Self, sqlx::Error> {
+        let unusable = || sqlx::Error::Decode("the checkpoint key cannot be used".into());
         let instance = app.feed.instance().as_uuid();
         let seed = Zeroizing::new(app.keystore.hmac("audit checkpoints", instance.as_bytes()));
-        let pair = Ed25519KeyPair::from_seed_unchecked(seed.as_slice())
-            .map_err(|_| sqlx::Error::Decode("the checkpoint key cannot be used".into()))?;
+        let pair = Ed25519KeyPair::from_seed_unchecked(seed.as_slice()).map_err(|_| unusable())?;
         let issuer = app.config.issuer.split_once("://").map_or(&*app.config.issuer, |(_, rest)| rest);
-        Ok(Self { name: format!("{issuer}/audit"), pair })
-    }
-
-    fn id(&self) -> [u8; 4] {
-        let named = [self.name.as_bytes(), b"\n", &[ED25519], self.pair.public_key().as_ref()].concat();
-        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &named);
-        let mut id = [0; 4];
-        id.copy_from_slice(digest.as_ref().get(..4).unwrap_or(&[0; 4]));
-        id
-    }
-
-    /// As verifiers of signed notes are given it.
-    fn verifier_key(&self) -> String {
-        let key = [&[ED25519], self.pair.public_key().as_ref()].concat();
-        format!("{}+{}+{}", self.name, hex(&self.id()), STANDARD.encode(key))
+        let key = pair.public_key().as_ref().try_into().map_err(|_| unusable())?;
+        let verifier = VerifierKey::new(format!("{issuer}/audit"), key).ok_or_else(unusable)?;
+        Ok(Self { verifier, pair })
     }
 
     fn sign(&self, head: &Head) -> String {
-        let text = format!("{}\n{}\n{}\n", self.name, head.tree_size, STANDARD.encode(head.root_hash));
-        let signature = self.pair.sign(text.as_bytes());
-        let signature = STANDARD.encode([&self.id(), signature.as_ref()].concat());
-        format!("{text}\n\u{2014} {} {signature}\n", self.name)
+        self.verifier.note(head, self.pair.sign(self.verifier.text(head).as_bytes()).as_ref())
     }
 }
 
-/// A head of the log: of how many events, and the root of their tree.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Head {
-    /// In events.
-    pub tree_size: u64,
-    /// RFC 6962's Merkle tree hash.
-    pub root_hash: Hash,
+/// What verifies this instance's signed heads.
+pub(super) fn verifier_key(app: &App) -> Result<VerifierKey, sqlx::Error> {
+    Ok(Signer::new(app)?.verifier)
 }
 
 /// A signed head that was given out.
@@ -80,23 +57,9 @@ pub(super) struct Checkpoint {
     created_at: OffsetDateTime,
 }
 
-/// Not a checkpoint of this instance: malformed, of another log, or not signed by its key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a checkpoint of this instance: malformed, of another log, or not signed by its key")]
-pub struct InvalidCheckpoint;
-
 /// The head that a signed note speaks of, if this instance signed it.
 pub fn read(app: &App, note: &str) -> Result<Head, InvalidCheckpoint> {
-    let signer = Signer::new(app).map_err(|_| InvalidCheckpoint)?;
-    let (text, _) = note.split_once("\n\n").ok_or(InvalidCheckpoint)?;
-    let mut lines = text.lines().skip(1);
-    let tree_size = lines.next().and_then(|size| size.parse().ok()).ok_or(InvalidCheckpoint)?;
-    let root = lines.next().and_then(|root| STANDARD.decode(root).ok()).ok_or(InvalidCheckpoint)?;
-    let head = Head { tree_size, root_hash: root.try_into().map_err(|_| InvalidCheckpoint)? };
-    // Ed25519 signs the same text always alike, so the whole note is known.
-    let expected = signer.sign(&head);
-    let same = aws_lc_rs::constant_time::verify_slices_are_equal(expected.as_bytes(), note.as_bytes());
-    same.map(|()| head).map_err(|_| InvalidCheckpoint)
+    verifier_key(app).map_err(|_| InvalidCheckpoint)?.open(note)
 }
 
 fn head(tree_size: i64, root_hash: Vec<u8>) -> Result<Head, sqlx::Error> {
@@ -119,6 +82,22 @@ pub(super) async fn first_above(tx: &mut SystemTx, size: u64) -> Result<Option<H
     row.map(|row| head(row.tree_size, row.root_hash)).transpose()
 }
 
+/// The notes of up to `limit` heads of trees larger than `size`, and these sizes.
+pub(super) async fn notes_above(
+    tx: &mut SystemTx,
+    size: u64,
+    limit: i64,
+) -> Result<Vec<(u64, String)>, sqlx::Error> {
+    let rows = sqlx::query!(
+        "select tree_size, note from audit_checkpoints where tree_size > $1 order by tree_size limit $2",
+        i64::try_from(size).unwrap_or(i64::MAX),
+        limit
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.tree_size.unsigned_abs(), row.note)).collect())
+}
+
 /// The newest.
 pub(super) async fn latest(tx: &mut SystemTx) -> Result<Option<Checkpoint>, sqlx::Error> {
     let row = sqlx::query!(
@@ -133,8 +112,14 @@ pub(super) async fn latest(tx: &mut SystemTx) -> Result<Option<Checkpoint>, sqlx
     .transpose()
 }
 
-/// Signs the tree's head if that is due. Never one that contradicts the last: then the log was tampered with.
+/// Signs the tree's head if that is due; returns whether it did.
 pub async fn sign_if_due(app: &App) -> Result<bool, sqlx::Error> {
+    sign(app, EVENTS).await
+}
+
+/// Signs the tree's head if `events` have come since the last, or it is time. Never one that contradicts the last: then the log was
+/// tampered with.
+pub(super) async fn sign(app: &App, events: u64) -> Result<bool, sqlx::Error> {
     let mut tx = app.db.system().await?;
     if !seal::lead(&mut tx).await? {
         return Ok(false);
@@ -144,7 +129,7 @@ pub async fn sign_if_due(app: &App) -> Result<bool, sqlx::Error> {
         None => size > 0,
         Some(last) => {
             size > last.head.tree_size
-                && (size - last.head.tree_size >= EVENTS || app.now() - last.created_at >= INTERVAL)
+                && (size - last.head.tree_size >= events || app.now() - last.created_at >= INTERVAL)
         }
     };
     let contradicted = match &last {
@@ -214,8 +199,8 @@ pub(super) async fn get_audit_checkpoint(
     let latest = latest(&mut app.db.system().await?).await?.ok_or_else(none_yet)?;
     Ok(Json(AuditCheckpoint {
         checkpoint: latest.note,
-        verifier_key: Signer::new(&app)?.verifier_key(),
+        verifier_key: verifier_key(&app)?.to_string(),
         tree_size: latest.head.tree_size,
-        root_hash: hex(&latest.head.root_hash),
+        root_hash: to_hex(&latest.head.root_hash),
     }))
 }

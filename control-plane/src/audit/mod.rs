@@ -6,6 +6,8 @@
 //! events, so that an outsider who kept one can tell whether the log was cut or written anew. Other features call [`record`].
 
 mod checkpoint;
+mod export;
+mod fsck;
 mod get;
 mod list;
 mod model;
@@ -19,7 +21,9 @@ mod verify;
 mod watch;
 mod window;
 
-pub use checkpoint::{Head, InvalidCheckpoint, read as read_checkpoint, sign_if_due};
+pub use checkpoint::{read as read_checkpoint, sign_if_due};
+pub use export::{ExportError, Exported, export};
+pub use fsck::{Checked, Damage, fsck};
 pub use model::{Action, Outcome};
 pub use record::{NewEvent, record};
 pub use routes::routes;

@@ -1,12 +1,12 @@
 //! `GET /api/v1/audit/proof/inclusion` and `…/consistency`: RFC 6962 proofs against signed heads.
 
+use agentidp_shared::audit_chain::to_hex;
 use agentidp_shared::ids::EventId;
 use agentidp_shared::merkle;
 use axum::Json;
 use axum::extract::State;
 use utoipa::ToSchema;
 
-use super::store::hex;
 use super::{checkpoint, store, tree};
 use crate::app::App;
 use crate::infra::http::error::{ApiError, ErrorBody};
@@ -118,13 +118,13 @@ pub(super) async fn prove_audit_inclusion(
         )
     })?;
     let hashes = tree::proof(&mut tx, &path).await?;
-    let root_hash = hex(&tree::root(&mut tx, tree_size).await?);
+    let root_hash = to_hex(&tree::root(&mut tx, tree_size).await?);
     Ok(Json(InclusionProof {
         event_id: asked.event_id,
         leaf_index,
         tree_size,
         root_hash,
-        hashes: hashes.iter().map(|hash| hex(hash)).collect(),
+        hashes: hashes.iter().map(|hash| to_hex(hash)).collect(),
     }))
 }
 
@@ -150,5 +150,9 @@ pub(super) async fn prove_audit_consistency(
         .filter(|_| to <= latest.head.tree_size)
         .ok_or_else(|| beyond(latest.head.tree_size))?;
     let hashes = tree::proof(&mut tx, &path).await?;
-    Ok(Json(ConsistencyProof { from: asked.from, to, hashes: hashes.iter().map(|hash| hex(hash)).collect() }))
+    Ok(Json(ConsistencyProof {
+        from: asked.from,
+        to,
+        hashes: hashes.iter().map(|hash| to_hex(hash)).collect(),
+    }))
 }

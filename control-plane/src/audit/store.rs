@@ -1,6 +1,6 @@
 //! SQL of reading the audit log. In a tenant's transaction row-level security keeps to its organization.
 
-use agentidp_shared::audit_chain::SealedEvent;
+use agentidp_shared::audit_chain::{SealedEvent, to_hex};
 use agentidp_shared::ids::{AgentId, EventId, OrganizationId};
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -40,18 +40,10 @@ impl Row {
             user_agent: self.user_agent,
             metadata: self.metadata,
             sequence: sequence.map_err(|error| sqlx::Error::Decode(error.into()))?,
-            hash: self.hash.as_deref().map(hex),
-            previous_hash: self.previous_hash.as_deref().map(hex),
+            hash: self.hash.as_deref().map(to_hex),
+            previous_hash: self.previous_hash.as_deref().map(to_hex),
         })
     }
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .flat_map(|byte| [byte >> 4, byte & 15])
-        .filter_map(|d| char::from_digit(d.into(), 16))
-        .collect()
 }
 
 pub(super) async fn find(tx: &mut TenantTx, event: EventId) -> Result<Option<AuditEvent>, sqlx::Error> {

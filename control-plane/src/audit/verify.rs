@@ -10,12 +10,13 @@
 use agentidp_shared::audit_chain::{genesis, hash};
 use agentidp_shared::ids::{EventId, OrganizationId};
 use agentidp_shared::merkle::{Frontier, leaf_hash};
+use agentidp_shared::signed_note::Head;
 use axum::Json;
 use axum::extract::State;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
-use super::checkpoint::{self, Head};
+use super::checkpoint;
 use super::{store, window};
 use crate::app::App;
 use crate::infra::db::SystemTx;

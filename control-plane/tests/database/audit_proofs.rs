@@ -235,11 +235,12 @@ async fn forged_checkpoint_attack_only_what_this_instance_signed_is_compared_wit
         "a\nb\nc".to_owned(),
         note.replacen(&format!("\n{size}\n"), &format!("\n{}\n", size - 1), 1),
         note.trim_end().to_owned(),
-        format!("{note}\u{2014} another AAAA\n"),
         note.replacen("/audit\n", "/other\n", 1),
     ] {
         assert!(audit::read_checkpoint(&instance.app, &forged).is_err(), "{forged:?}");
     }
+    let witnessed = format!("{note}\u{2014} witness AAAA\n");
+    assert!(audit::read_checkpoint(&instance.app, &witnessed).is_ok(), "others may sign it too");
     // Another instance's log, with a key of its own.
     let (another, tenant) = scene().await;
     let theirs = checkpoint(&tenant).await["checkpoint"].as_str().unwrap().to_owned();

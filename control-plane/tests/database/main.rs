@@ -11,6 +11,7 @@
 
 mod support;
 
+mod audit_bundle;
 mod audit_log;
 mod audit_proofs;
 mod audit_seals;
