@@ -32,7 +32,7 @@ pub struct Exported {
 
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
-    #[error("{}: {source}", path.display())]
+    #[error("{}", path.display())]
     File { path: PathBuf, source: io::Error },
     #[error("{} is not empty: name a folder that is, or that does not exist yet", .0.display())]
     NotEmpty(PathBuf),

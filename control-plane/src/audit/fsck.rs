@@ -26,7 +26,7 @@ pub struct Checked {
 /// The first thing that is wrong.
 #[derive(Debug, thiserror::Error)]
 pub enum Damage {
-    #[error("{}: {source}", path.display())]
+    #[error("{}", path.display())]
     File { path: PathBuf, source: io::Error },
     #[error("{file}, line {line}: longer than a megabyte, or cut off")]
     Line { file: &'static str, line: u64 },
