@@ -5,6 +5,7 @@ mod jobs;
 mod keystore;
 mod reader;
 mod secret;
+mod variables;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,6 +21,7 @@ pub use self::jobs::{Jobs, SCHEDULES};
 pub use self::keystore::{KeystoreBackend, KeystoreConfig, VaultConfig, VaultLogin, VaultSecret};
 use self::reader::Reader;
 pub use self::secret::Secret;
+pub use self::variables::VARIABLES;
 use super::http::network::Network;
 
 /// The longest life a token may be configured to have.
@@ -105,124 +107,6 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
-/// Every variable: its name, whether it is required or what stands in for it, and what it means.
-pub const VARIABLES: &[(&str, &str, &str)] = &[
-    (
-        "DATABASE_URL",
-        "required",
-        "PostgreSQL URL of the application's login role (no superuser, no BYPASSRLS, owner of nothing)",
-    ),
-    ("DATABASE_OWNER_URL", "DATABASE_URL", "PostgreSQL URL of the schema's owner, used by `migrate`"),
-    ("DATABASE_MAX_CONNECTIONS", "20", "connections in the pool, 2 to 1000"),
-    ("AGENTIDP_ENV", "production", "development or production"),
-    ("AGENTIDP_LISTEN", "127.0.0.1:8080", "address of the API"),
-    ("AGENTIDP_METRICS_LISTEN", "127.0.0.1:9464", "address of the Prometheus metrics"),
-    ("AGENTIDP_ISSUER", "required", "public URL of the edge: the issuer of every token; https in production"),
-    (
-        "AGENTIDP_KEYSTORE_KEY",
-        "required, or _FILE, or VAULT_ADDR",
-        "256-bit key in base64 that seals private keys at rest",
-    ),
-    ("AGENTIDP_KEYSTORE_FILE", "", "file that holds AGENTIDP_KEYSTORE_KEY"),
-    (
-        "AGENTIDP_KEYSTORE_PREVIOUS_KEYS",
-        "",
-        "further keys that open what they sealed, separated by commas; while a key is replaced",
-    ),
-    ("AGENTIDP_KEYSTORE_PREVIOUS_KEYS_FILE", "", "file that holds them, one a line"),
-    ("VAULT_ADDR", "", "keep the keys in Vault or OpenBao there; https, or http on this machine"),
-    ("VAULT_TOKEN", "", "token for it"),
-    ("VAULT_TOKEN_FILE", "", "file that holds VAULT_TOKEN, read again when the token is used up"),
-    ("VAULT_ROLE_ID", "", "AppRole to log in with, instead of a token"),
-    ("VAULT_SECRET_ID", "", "secret of that AppRole"),
-    ("VAULT_SECRET_ID_FILE", "", "file that holds VAULT_SECRET_ID, read at each login"),
-    ("VAULT_NAMESPACE", "", "namespace in Vault"),
-    ("VAULT_MOUNT", "secret", "where its KV version 2 engine is"),
-    ("VAULT_PATH", "agentidp", "folder of the keys in the engine"),
-    ("VAULT_REFRESH_SECONDS", "15", "how often newer keys are looked for, 1 to 3600"),
-    ("VAULT_WAIT_SECONDS", "30", "how long a start waits for a Vault that is away or sealed, 0 to 600"),
-    ("AGENTIDP_FEED_KEY", "required, or _FILE", "Ed25519 private key (PKCS#8 PEM) that signs the edge feed"),
-    ("AGENTIDP_FEED_KEY_FILE", "", "file that holds AGENTIDP_FEED_KEY"),
-    ("AGENTIDP_TOKEN_TTL_SECONDS", "3600", "life of an access token, 60 to 86400"),
-    ("AGENTIDP_SIGNING_ALGORITHM", "ES256", "ES256, EdDSA or RS256"),
-    (
-        "AGENTIDP_KEY_ROTATION_DAYS",
-        "90",
-        "after so many days a signing key is replaced, 1 to 3650; 0 is never",
-    ),
-    (
-        "AGENTIDP_EDGE_KEYS",
-        "",
-        "edges that may read the feed: name:secret, separated by commas; secrets of 32 characters or more",
-    ),
-    (
-        "AGENTIDP_EDGE_PUSH_URLS",
-        "",
-        "push endpoints of edges (https://edge/edge/v1/push), separated by commas",
-    ),
-    (
-        "AGENTIDP_MAX_STALENESS_SECONDS",
-        "60",
-        "up to this age of what an edge knows everything is as usual, 5 to 3600",
-    ),
-    (
-        "AGENTIDP_STALE_IF_ERROR_SECONDS",
-        "86400",
-        "up to this age edges still take tokens that can only read, AGENTIDP_MAX_STALENESS_SECONDS to 604800",
-    ),
-    (
-        "AGENTIDP_RATE_LIMIT_ADDRESS",
-        "100/1:200",
-        "requests without a good token from one address at the edge: REQUESTS/SECONDS:BURST, or off",
-    ),
-    ("AGENTIDP_RATE_LIMIT_CLIENT", "200/1:400", "requests of one client at the edge"),
-    ("AGENTIDP_RATE_LIMIT_FREE", "500/1:1000", "requests of one organization of the free tier at the edge"),
-    ("AGENTIDP_RATE_LIMIT_PRO", "5000/1:10000", "the same of the pro tier"),
-    ("AGENTIDP_RATE_LIMIT_ENTERPRISE", "50000/1:100000", "the same of the enterprise tier"),
-    (
-        "AGENTIDP_POLICY_DIR",
-        "built in",
-        "folder with authz.rego and data/scopes.json, reloaded when they change",
-    ),
-    ("AGENTIDP_TRUSTED_PROXIES", "", "address blocks whose X-Forwarded-For is believed, separated by commas"),
-    (
-        "AGENTIDP_TLS_REDIRECT",
-        "false",
-        "redirect requests a trusted proxy marks as http (X-Forwarded-Proto) to https",
-    ),
-    ("AGENTIDP_LOG", "info,sqlx=warn", "log filter, for example info,sqlx=warn"),
-    ("AGENTIDP_LOG_FORMAT", "json (pretty in development)", "json or pretty"),
-    ("AGENTIDP_SHUTDOWN_SECONDS", "20", "longest wait for running requests at shutdown, 1 to 300"),
-    ("AGENTIDP_REQUEST_TIMEOUT_SECONDS", "15", "longest request, 12 to 300"),
-    ("AGENTIDP_MAX_CONCURRENCY", "1024", "requests at once, 1 to 100000"),
-    ("AGENTIDP_JOBS", "on", "on: `serve` runs jobs too; off: it leaves them to `agentidp worker`"),
-    (
-        "AGENTIDP_JOB_CONCURRENCY",
-        "4",
-        "jobs a process runs at once, 1 to 1000, and at most half of its connections",
-    ),
-    (
-        "AGENTIDP_JOB_LEASE_SECONDS",
-        "30",
-        "a job whose worker was not heard of for so long is taken over by another, 1 to 3600",
-    ),
-    (
-        "AGENTIDP_SCHEDULES",
-        "housekeeping=10m, audit.verify=1h, keys.rotate=10m, credentials.expiring=1d, compliance.check=1h",
-        "how often recurring jobs run, by name: NAME=NUMBER with s, m, h or d, or NAME=off, separated by commas",
-    ),
-    (
-        "AGENTIDP_CREDENTIAL_EXPIRY_DAYS",
-        "14",
-        "so many days before a credential expires that is recorded, each once: 1 to 365, separated by commas",
-    ),
-    (
-        "AGENTIDP_SECRET_MAX_AGE_DAYS",
-        "365",
-        "an older client secret fails the compliance control of rotation, 1 to 3650; 0 is never",
-    ),
-];
-
 impl Config {
     /// Reads the process environment over the TOML file, if one is given.
     pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
@@ -245,10 +129,7 @@ impl Config {
             environment,
             jobs: reader.jobs(&database),
             expiry_notices: reader.expiry_notices(),
-            secret_max_age: match reader.number("AGENTIDP_SECRET_MAX_AGE_DAYS", 365, 0, 3_650) {
-                0 => None,
-                days => Some(time::Duration::days(days.into())),
-            },
+            secret_max_age: reader.days_or_never("AGENTIDP_SECRET_MAX_AGE_DAYS", 365),
             listen: reader.parsed("AGENTIDP_LISTEN", "127.0.0.1:8080", "an address like 127.0.0.1:8080"),
             metrics_listen: reader.parsed(
                 "AGENTIDP_METRICS_LISTEN",
@@ -260,10 +141,7 @@ impl Config {
             keystore: reader.keystore(),
             token_ttl_seconds: reader.number("AGENTIDP_TOKEN_TTL_SECONDS", 3_600, 60, MAX_TOKEN_TTL_SECONDS),
             signing_algorithm: reader.parsed("AGENTIDP_SIGNING_ALGORITHM", "ES256", "ES256, EdDSA or RS256"),
-            key_rotation: match reader.number("AGENTIDP_KEY_ROTATION_DAYS", 90, 0, 3_650) {
-                0 => None,
-                days => Some(time::Duration::days(days.into())),
-            },
+            key_rotation: reader.days_or_never("AGENTIDP_KEY_ROTATION_DAYS", 90),
             edge_keys: reader.edge_keys(),
             edge_push_urls: reader.push_urls(environment),
             freshness: reader.freshness(),
@@ -361,7 +239,7 @@ mod tests {
 
     const FEED_KEY: &str = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n-----END PRIVATE KEY-----\n";
 
-    fn usable() -> BTreeMap<String, String> {
+    pub(super) fn usable() -> BTreeMap<String, String> {
         [
             ("DATABASE_URL", "postgres://app@localhost/agentidp"),
             ("AGENTIDP_ISSUER", "https://id.example/"),
@@ -460,58 +338,6 @@ mod tests {
             read("AGENTIDP_TOKEN_TLL = 600\nAGENTIDP_LISTEN = [1]\nAGENTIDP_ENV = 'production'").unwrap_err();
         assert_eq!(problems.len(), 2, "{problems:?}");
         assert!(read("not toml").is_err() && read_file(Path::new("/nonexistent/file")).is_err());
-    }
-
-    /// The variables that something is wrong with, when keys are kept in Vault and these are set.
-    fn problems_in_vault(settings: &[(&str, &str)]) -> Vec<String> {
-        let mut values = usable();
-        values.remove("AGENTIDP_KEYSTORE_KEY");
-        values.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-        let problems = Config::from_values(values).err().map_or_else(Vec::new, |ConfigError(all)| all);
-        problems.iter().map(|problem| problem.split(':').next().unwrap().to_owned()).collect()
-    }
-
-    #[test]
-    fn vault_needs_an_address_that_cannot_be_listened_to_and_one_way_to_log_in() {
-        let token = ("VAULT_TOKEN", "t");
-        for address in ["https://vault:8200", "https://vault/", "http://127.0.0.1:8200", "http://[::1]:8200"]
-        {
-            assert!(problems_in_vault(&[("VAULT_ADDR", address), token]).is_empty(), "{address}");
-        }
-        for address in [
-            "http://vault:8200",
-            "http://127.0.0.1.example:8200",
-            "https://user:password@vault",
-            "https://vault/?a=b",
-            "vault:8200",
-            "ftp://127.0.0.1",
-        ] {
-            assert_eq!(problems_in_vault(&[("VAULT_ADDR", address), token]), ["VAULT_ADDR"], "{address}");
-        }
-        let (address, role) = (("VAULT_ADDR", "https://vault"), ("VAULT_ROLE_ID", "r"));
-        let secret = ("VAULT_SECRET_ID", "s");
-        assert!(problems_in_vault(&[address, role, secret]).is_empty());
-        assert!(problems_in_vault(&[address, role, ("VAULT_SECRET_ID_FILE", "/run/secret")]).is_empty());
-        for (settings, variable) in [
-            (vec![address], "VAULT_TOKEN"),
-            (vec![address, role], "VAULT_SECRET_ID"),
-            (vec![address, secret], "VAULT_ROLE_ID"),
-            (vec![address, token, role, secret], "VAULT_TOKEN"),
-            (vec![address, token, ("VAULT_TOKEN_FILE", "/run/token")], "VAULT_TOKEN"),
-            (vec![address, token, ("AGENTIDP_KEYSTORE_FILE", "/run/key")], "AGENTIDP_KEYSTORE_FILE"),
-            (vec![address, token, ("VAULT_MOUNT", "a//b")], "VAULT_MOUNT"),
-            (vec![address, token, ("VAULT_PATH", "../other")], "VAULT_PATH"),
-            (vec![address, token, ("VAULT_PATH", "a?version=1")], "VAULT_PATH"),
-            (vec![address, token, ("VAULT_NAMESPACE", "a b")], "VAULT_NAMESPACE"),
-            (vec![address, token, ("VAULT_REFRESH_SECONDS", "0")], "VAULT_REFRESH_SECONDS"),
-            (vec![address, token, ("VAULT_WAIT_SECONDS", "601")], "VAULT_WAIT_SECONDS"),
-            (
-                vec![address, token, ("AGENTIDP_KEYSTORE_PREVIOUS_KEYS", "c2hvcnQ=")],
-                "AGENTIDP_KEYSTORE_PREVIOUS_KEYS",
-            ),
-        ] {
-            assert_eq!(problems_in_vault(&settings), [variable], "{settings:?}");
-        }
     }
 
     #[test]

@@ -119,6 +119,7 @@ fn interval_of(text: &str) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::infra::config::VARIABLES;
 
     #[test]
     fn an_interval_has_a_unit_and_bounds() {
@@ -140,5 +141,16 @@ mod tests {
         assert_eq!(intervals["audit.verify"], Duration::from_mins(5));
         assert_eq!(intervals["housekeeping"], Duration::ZERO);
         assert_eq!(intervals["compliance.check"], Duration::from_hours(1));
+    }
+
+    #[test]
+    fn the_help_names_the_intervals_that_there_are() {
+        let (_, shown, _) = VARIABLES.iter().find(|(name, ..)| *name == "AGENTIDP_SCHEDULES").unwrap();
+        let shown: Vec<_> = shown
+            .split(", ")
+            .map(|item| item.split_once('=').unwrap())
+            .map(|(name, interval)| (name, interval_of(interval).unwrap().as_secs()))
+            .collect();
+        assert_eq!(shown, SCHEDULES);
     }
 }

@@ -189,3 +189,61 @@ fn key_of(text: &str) -> Option<Secret<[u8; 32]>> {
     let bytes = zeroize::Zeroizing::new(STANDARD.decode(text).ok()?);
     <[u8; 32]>::try_from(bytes.as_slice()).ok().map(Secret::new)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::infra::config::tests::usable;
+    use crate::infra::config::{Config, ConfigError};
+
+    /// The variables that something is wrong with, when keys are kept in Vault and these are set.
+    fn problems_in_vault(settings: &[(&str, &str)]) -> Vec<String> {
+        let mut values = usable();
+        values.remove("AGENTIDP_KEYSTORE_KEY");
+        values.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let problems = Config::from_values(values).err().map_or_else(Vec::new, |ConfigError(all)| all);
+        problems.iter().map(|problem| problem.split(':').next().unwrap().to_owned()).collect()
+    }
+
+    #[test]
+    fn vault_needs_an_address_that_cannot_be_listened_to_and_one_way_to_log_in() {
+        let token = ("VAULT_TOKEN", "t");
+        for address in ["https://vault:8200", "https://vault/", "http://127.0.0.1:8200", "http://[::1]:8200"]
+        {
+            assert!(problems_in_vault(&[("VAULT_ADDR", address), token]).is_empty(), "{address}");
+        }
+        for address in [
+            "http://vault:8200",
+            "http://127.0.0.1.example:8200",
+            "https://user:password@vault",
+            "https://vault/?a=b",
+            "vault:8200",
+            "ftp://127.0.0.1",
+        ] {
+            assert_eq!(problems_in_vault(&[("VAULT_ADDR", address), token]), ["VAULT_ADDR"], "{address}");
+        }
+        let (address, role) = (("VAULT_ADDR", "https://vault"), ("VAULT_ROLE_ID", "r"));
+        let secret = ("VAULT_SECRET_ID", "s");
+        assert!(problems_in_vault(&[address, role, secret]).is_empty());
+        assert!(problems_in_vault(&[address, role, ("VAULT_SECRET_ID_FILE", "/run/secret")]).is_empty());
+        for (settings, variable) in [
+            (vec![address], "VAULT_TOKEN"),
+            (vec![address, role], "VAULT_SECRET_ID"),
+            (vec![address, secret], "VAULT_ROLE_ID"),
+            (vec![address, token, role, secret], "VAULT_TOKEN"),
+            (vec![address, token, ("VAULT_TOKEN_FILE", "/run/token")], "VAULT_TOKEN"),
+            (vec![address, token, ("AGENTIDP_KEYSTORE_FILE", "/run/key")], "AGENTIDP_KEYSTORE_FILE"),
+            (vec![address, token, ("VAULT_MOUNT", "a//b")], "VAULT_MOUNT"),
+            (vec![address, token, ("VAULT_PATH", "../other")], "VAULT_PATH"),
+            (vec![address, token, ("VAULT_PATH", "a?version=1")], "VAULT_PATH"),
+            (vec![address, token, ("VAULT_NAMESPACE", "a b")], "VAULT_NAMESPACE"),
+            (vec![address, token, ("VAULT_REFRESH_SECONDS", "0")], "VAULT_REFRESH_SECONDS"),
+            (vec![address, token, ("VAULT_WAIT_SECONDS", "601")], "VAULT_WAIT_SECONDS"),
+            (
+                vec![address, token, ("AGENTIDP_KEYSTORE_PREVIOUS_KEYS", "c2hvcnQ=")],
+                "AGENTIDP_KEYSTORE_PREVIOUS_KEYS",
+            ),
+        ] {
+            assert_eq!(problems_in_vault(&settings), [variable], "{settings:?}");
+        }
+    }
+}

@@ -154,6 +154,12 @@ impl Reader {
         }))
     }
 
+    /// Up to ten years; zero is never.
+    pub(super) fn days_or_never(&mut self, name: &str, default: u32) -> Option<time::Duration> {
+        let days = self.number(name, default, 0, 3_650);
+        (days > 0).then(|| time::Duration::days(days.into()))
+    }
+
     pub(super) fn list(&mut self, name: &str) -> Vec<String> {
         let text = self.text(name).unwrap_or_default();
         text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
