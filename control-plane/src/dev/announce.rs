@@ -6,14 +6,11 @@ use std::path::PathBuf;
 use agentidp_shared::jwk::JwkSet;
 use serde_json::json;
 
-use crate::infra::config::Secret;
-
 #[derive(Debug)]
 pub(super) struct Ready {
     pub url: String,
     pub metrics_url: String,
     pub issuer: String,
-    pub database_url: Secret<String>,
     pub edge_name: &'static str,
     pub edge_key_file: String,
     /// What an edge pins.
@@ -30,7 +27,6 @@ impl Ready {
                 "event": "ready",
                 "url": self.url,
                 "metricsUrl": self.metrics_url,
-                "databaseUrl": self.database_url.expose(),
                 "edgeName": self.edge_name,
                 "edgeKeyFile": self.edge_key_file,
                 "feedPublicKeys": self.feed_public_keys,

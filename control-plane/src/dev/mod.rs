@@ -110,7 +110,6 @@ async fn serve_with(
     telemetry::init(&config)?;
     let recorder = metrics::install().context("the metrics recorder cannot be installed")?;
     Db::migrate(&config.database).await?;
-    let database_url = config.database.url.clone();
     let app = App::start(config, Arc::new(SystemClock), Arc::new(SystemRng)).await?;
     let admin_credential_file = admin::ensure_credential(&app, state).await?;
     serve::listen_to_signals(&app)?;
@@ -118,7 +117,6 @@ async fn serve_with(
         url,
         metrics_url: format!("http://{metrics_address}/metrics"),
         issuer: app.config.issuer.clone(),
-        database_url,
         edge_name: EDGE_NAME,
         edge_key_file: edge_key.path,
         feed_public_keys: edge_feed::public_keys(&app.config.feed_key_pkcs8)?,
