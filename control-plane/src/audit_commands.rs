@@ -1,18 +1,15 @@
 //! `agentidp audit …`.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use agentidp::app::App;
-use agentidp::audit::{self, Exported};
+use agentidp::audit;
 use agentidp_shared::audit_chain::to_hex;
 use agentidp_shared::signed_note::VerifierKey;
 use anyhow::Context as _;
 
-use super::print;
-
-/// How often long work says how far it is.
-const TELL_EVERY: Duration = Duration::from_secs(2);
+use crate::print;
+use crate::progress::Shown;
 
 pub async fn verify(app: &App, checkpoint: Option<&Path>) -> anyhow::Result<()> {
     let kept = checkpoint.map(|path| {
@@ -30,14 +27,10 @@ pub async fn verify(app: &App, checkpoint: Option<&Path>) -> anyhow::Result<()> 
 }
 
 pub async fn export(app: &App, bundle: &Path) -> anyhow::Result<()> {
-    let mut told = Instant::now();
-    let done = audit::export(app, bundle, |Exported { events, of }| {
-        if told.elapsed() >= TELL_EVERY {
-            eprintln!("{events} of {of} events");
-            told = Instant::now();
-        }
-    })
-    .await?;
+    let mut shown = Shown::new("events");
+    let done = audit::export(app, bundle, |at| shown.show(at.events, at.of)).await;
+    drop(shown);
+    let done = done?;
     print(&format!(
         "{} events and the heads that were signed over them are in {}\n",
         done.events,
@@ -49,13 +42,12 @@ pub fn fsck(bundle: &Path, key: Option<&str>, checkpoint: Option<&Path>) -> anyh
     let trusted = key.map(VerifierKey::parse).transpose()?;
     let kept = checkpoint
         .map(|path| std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display())));
-    let mut told = Instant::now();
-    let found = audit::fsck(bundle, trusted.as_ref(), kept.transpose()?.as_deref(), |events| {
-        if events.is_multiple_of(100_000) && told.elapsed() >= TELL_EVERY {
-            eprintln!("{events} events");
-            told = Instant::now();
-        }
-    })?;
+    let mut shown = Shown::new("events");
+    let found = audit::fsck(bundle, trusted.as_ref(), kept.transpose()?.as_deref(), |done, total| {
+        shown.show(done, total);
+    });
+    drop(shown);
+    let found = found?;
     print(&format!(
         "{} events are what was sealed, under {} signed heads\nroot {}\nsigned by {}\n",
         found.head.tree_size,

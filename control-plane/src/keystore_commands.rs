@@ -1,17 +1,12 @@
 //! `agentidp keys status` and `agentidp keys reencrypt`.
 
 use std::fmt::Write as _;
-use std::io::{IsTerminal as _, Write as _};
-use std::time::{Duration, Instant};
 
 use agentidp::app::App;
-use agentidp::keys::{self, Progress};
+use agentidp::keys;
 
 use crate::print;
-
-/// Between two lines of progress where there is no terminal.
-const LINE_EVERY: Duration = Duration::from_secs(5);
-const BAR_WIDTH: u64 = 30;
+use crate::progress::Shown;
 
 pub async fn status(app: &App, json: bool) -> anyhow::Result<()> {
     let status = keys::keystore_status(app).await?;
@@ -41,9 +36,9 @@ pub async fn status(app: &App, json: bool) -> anyhow::Result<()> {
 }
 
 pub async fn reencrypt(app: &App) -> anyhow::Result<()> {
-    let mut shown = Shown::new();
-    let outcome = keys::reencrypt(app, |progress| shown.show(progress)).await;
-    shown.end();
+    let mut shown = Shown::new("secrets");
+    let outcome = keys::reencrypt(app, |at| shown.show(at.done, at.total)).await;
+    drop(shown);
     let outcome = outcome?;
     let mut text = String::new();
     for (column, moved) in &outcome.moved {
@@ -60,41 +55,4 @@ pub async fn reencrypt(app: &App) -> anyhow::Result<()> {
         outcome.failed.len(),
         outcome.failed.join("\n  ")
     )
-}
-
-/// A bar on a terminal, and a line now and then elsewhere.
-struct Shown {
-    bar: bool,
-    last: Option<Instant>,
-}
-
-impl Shown {
-    fn new() -> Self {
-        Self { bar: std::io::stderr().is_terminal(), last: None }
-    }
-
-    /// What cannot be shown is no reason to stop.
-    fn show(&mut self, Progress { done, total }: Progress) {
-        let mut out = std::io::stderr().lock();
-        if total == 0 {
-            return;
-        }
-        if self.bar {
-            let filled = (done.min(total) * BAR_WIDTH) / total;
-            let bar: String = (0..BAR_WIDTH).map(|at| if at < filled { '█' } else { '░' }).collect();
-            let _ = write!(out, "\r{bar} {done}/{total} secrets");
-            let _ = out.flush();
-        } else if done >= total || self.last.is_none_or(|last| last.elapsed() >= LINE_EVERY) {
-            let _ = writeln!(out, "{done} of {total} secrets moved");
-        } else {
-            return;
-        }
-        self.last = Some(Instant::now());
-    }
-
-    fn end(&self) {
-        if self.bar && self.last.is_some() {
-            let _ = writeln!(std::io::stderr());
-        }
-    }
 }

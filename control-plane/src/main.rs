@@ -2,6 +2,7 @@
 
 mod audit_commands;
 mod keystore_commands;
+mod progress;
 
 use std::fmt::Write as _;
 use std::io::Write as _;

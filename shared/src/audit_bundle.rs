@@ -71,8 +71,9 @@ mod hexadecimal {
 }
 
 impl Line<'_> {
-    fn computed_hash(&self, previous: &Hash) -> Hash {
-        let event = SealedEvent {
+    /// What was sealed.
+    pub fn event(&self) -> SealedEvent<'_, Written<'_>> {
+        SealedEvent {
             sequence: self.sequence,
             event_id: self.event_id,
             timestamp_us: self.timestamp_us,
@@ -83,8 +84,7 @@ impl Line<'_> {
             ip_address: self.ip_address.as_deref(),
             user_agent: self.user_agent.as_deref(),
             metadata: Written(self.metadata.get()),
-        };
-        hash(previous, &event)
+        }
     }
 }
 
@@ -138,7 +138,7 @@ impl Log {
         if line.previous_hash != self.previous {
             return Err(BadEvent::NotLinked);
         }
-        if line.hash != line.computed_hash(&self.previous) {
+        if line.hash != hash(&self.previous, &line.event()) {
             return Err(BadEvent::Altered);
         }
         self.append(line.hash, full);

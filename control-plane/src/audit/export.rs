@@ -8,6 +8,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use agentidp_shared::audit_bundle::{Description, FORMAT, Line, Log, Tile};
@@ -45,17 +46,19 @@ pub enum ExportError {
 }
 
 /// Writes the log into `folder`, which is made if it is not there; tells `progress` now and then. Memory is bounded however long
-/// the log is. Writes what is there, tampered with or not: finding out is the reader's part.
+/// the log is. Writes what is there, tampered with or not, unless an event is gone: finding out is the reader's part.
 pub async fn export(
     app: &App,
     folder: &Path,
     mut progress: impl FnMut(Exported),
 ) -> Result<Exported, ExportError> {
     let files = Files::create(folder)?;
-    // If a server holds the lock, the head that it signed last will do.
-    checkpoint::sign(app, 1).await?;
+    // If a server holds the lock, or the log contradicts its last head, that one will do.
+    if let Err(error) = checkpoint::sign(app, 1).await {
+        tracing::warn!(%error, "no head is signed for this export: it ends with the last one there is");
+    }
     let mut tx = app.db.system().await?;
-    store::without_time_limit(&mut tx).await?;
+    tx.without_time_limit().await?;
     let newest = checkpoint::latest(&mut tx).await?.ok_or(ExportError::NothingSigned)?;
     let of = newest.head.tree_size;
 
@@ -82,8 +85,8 @@ pub async fn export(
 
     let mut events = files.writer("events.ndjson")?;
     let mut log = Log::of(app.feed.instance());
+    let mut last = 0;
     while log.size() < of {
-        let last = i64::try_from(log.size()).unwrap_or(i64::MAX);
         let seals = store::seals_after(&mut tx, last, Range::default(), PAGE).await?;
         if seals.is_empty() {
             break;
@@ -92,6 +95,7 @@ pub async fn export(
             if log.size() == of {
                 break;
             }
+            last = seal.sequence;
             let (line, hash) = line(&seal)?;
             events.write(line.as_bytes())?;
             let mut written = Ok(());
@@ -154,7 +158,8 @@ struct Files {
 impl Files {
     fn create(folder: &Path) -> Result<Self, ExportError> {
         let failed = |source| ExportError::File { path: folder.to_owned(), source };
-        fs::create_dir_all(folder).map_err(failed)?;
+        // The events say who did what from where.
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
         if fs::read_dir(folder).map_err(failed)?.next().is_some() {
             return Err(ExportError::NotEmpty(folder.to_owned()));
         }

@@ -59,12 +59,12 @@ pub enum Damage {
 }
 
 /// Checks the bundle in `folder`: `trusted` is the key its heads must be signed with, `kept` the note of a head that must be in
-/// it; tells `progress` after every event how many there were.
+/// it; tells `progress` after every event how many there were, and how many there should be.
 pub fn fsck(
     folder: &Path,
     trusted: Option<&VerifierKey>,
     kept: Option<&str>,
-    mut progress: impl FnMut(u64),
+    mut progress: impl FnMut(u64, u64),
 ) -> Result<Checked, Damage> {
     let description: Description = serde_json::from_str(&small(folder, "bundle.json")?)
         .map_err(|error| Damage::Malformed { file: "bundle.json", reason: error.to_string() })?;
@@ -111,7 +111,7 @@ pub fn fsck(
         })
         .map_err(|reason| Damage::Event { line: events.number, reason })?;
         tiles?;
-        progress(events.number);
+        progress(events.number, newest.tree_size);
     }
     let head = log.head();
     if let Some(signed) =

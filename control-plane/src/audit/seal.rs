@@ -6,7 +6,7 @@ use std::time::Duration;
 use agentidp_shared::audit_chain::{Hash, SealedEvent, genesis, hash};
 use uuid::Uuid;
 
-use super::{checkpoint, store, tree};
+use super::{checkpoint, tree};
 use crate::app::App;
 use crate::infra::db::SystemTx;
 
@@ -23,7 +23,7 @@ const PARTITION_CHECK: Duration = Duration::from_hours(6);
 
 /// Whether this transaction is the one that may add to the log's seals, tree and checkpoints.
 pub(super) async fn lead(tx: &mut SystemTx) -> Result<bool, sqlx::Error> {
-    store::try_lock(tx, SEALER_LOCK).await
+    tx.try_lock(SEALER_LOCK).await
 }
 
 /// Seals up to [`BATCH`] committed events; returns how many. Does nothing while another process seals.

@@ -108,19 +108,6 @@ pub(super) async fn count(tx: &mut TenantTx, filter: &AuditFilter) -> Result<i64
     .await
 }
 
-/// From now on the transaction's queries may take their time.
-pub(super) async fn without_time_limit(tx: &mut SystemTx) -> Result<(), sqlx::Error> {
-    sqlx::query!("select set_config('statement_timeout', '0', true)").fetch_one(&mut **tx).await?;
-    Ok(())
-}
-
-/// Whether the lock could be had; it is kept until the transaction ends.
-pub(super) async fn try_lock(tx: &mut SystemTx, key: i64) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar!(r#"select pg_try_advisory_xact_lock($1) as "locked!""#, key)
-        .fetch_one(&mut **tx)
-        .await
-}
-
 /// A seal, with what it should be the seal of.
 pub(super) struct Seal {
     pub sequence: i64,

@@ -69,7 +69,7 @@ impl Broken {
 /// Checks every event of the instance, every signed head, and `kept`, a head that was kept elsewhere.
 pub async fn verify(app: &App, kept: Option<&Head>) -> Result<Verification, sqlx::Error> {
     let mut tx = app.db.system().await?;
-    store::without_time_limit(&mut tx).await?;
+    tx.without_time_limit().await?;
     check_all(&mut tx, app, kept).await
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 
 use super::model::{Control, Finding};
-use super::{encryption, rotation, store, transport};
+use super::{encryption, rotation, transport};
 use crate::infra::jobs::{self, Effects, Job, JobError, Work};
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -20,7 +20,7 @@ impl Job for Check {
     async fn run(self, work: Work) -> Result<Effects, JobError> {
         let app = &work.app;
         let mut tx = work.system().await?;
-        store::without_time_limit(&mut tx).await?;
+        tx.without_time_limit().await?;
         let findings = [
             (Control::EncryptionAtRest, encryption::check(&mut tx, app).await?),
             (Control::EncryptionInTransit, transport::check(app).await?),

@@ -43,12 +43,6 @@ pub(super) async fn all(tx: &mut SystemTx) -> Result<BTreeMap<String, Stored>, s
     Ok(stored.collect())
 }
 
-/// From now on the transaction's queries may take their time.
-pub(super) async fn without_time_limit(tx: &mut SystemTx) -> Result<(), sqlx::Error> {
-    sqlx::query!("select set_config('statement_timeout', '0', true)").fetch_one(&mut **tx).await?;
-    Ok(())
-}
-
 /// How many client secrets in use are not kept as an HMAC under the key.
 pub(super) async fn count_secrets_not_under(
     tx: &mut SystemTx,

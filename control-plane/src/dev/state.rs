@@ -5,6 +5,7 @@ use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
+use agentidp_shared::audit_chain::to_hex;
 use anyhow::{Context as _, bail};
 
 use crate::infra::rng::{Rng as _, SystemRng};
@@ -121,11 +122,7 @@ pub(super) fn random<const LENGTH: usize>() -> [u8; LENGTH] {
 
 /// 256 random bits, safe in URLs, SQL and lists.
 pub(super) fn random_hex() -> String {
-    hex(&random::<32>())
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+    to_hex(&random::<32>())
 }
 
 #[cfg(test)]

@@ -15,8 +15,11 @@ const POLL: Duration = Duration::from_secs(1);
 /// Numbers what is committed and updates the head; returns how many changes were numbered.
 pub async fn sequence_committed(app: &App) -> Result<u64, sqlx::Error> {
     let mut tx = app.db.system().await?;
-    let moved =
-        if store::try_lock(&mut tx).await? { store::number_pending(&mut tx, app.now()).await? } else { 0 };
+    let moved = if tx.try_lock(store::SEQUENCER_LOCK).await? {
+        store::number_pending(&mut tx, app.now()).await?
+    } else {
+        0
+    };
     let head = store::head(&mut tx).await?;
     tx.commit().await?;
     app.feed.advance_head(head);

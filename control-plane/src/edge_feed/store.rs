@@ -10,7 +10,7 @@ use crate::infra::db;
 use crate::organizations;
 
 /// The one sequencer of the deployment ("feed" in ASCII).
-const SEQUENCER_LOCK: i64 = 0x6665_6564;
+pub(super) const SEQUENCER_LOCK: i64 = 0x6665_6564;
 /// Entries numbered in one transaction.
 const BATCH: i64 = 1_000;
 /// Superseded entries are kept this long for edges that follow by long poll; later ones take a snapshot.
@@ -79,13 +79,7 @@ pub(super) async fn unpublished_tiers(tx: &mut PgConnection) -> Result<Vec<Chang
     .collect()
 }
 
-/// Takes the sequencer's lock until the transaction ends; false if another process has it.
-pub(super) async fn try_lock(tx: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar!(r#"select pg_try_advisory_xact_lock($1) as "locked!""#, SEQUENCER_LOCK)
-        .fetch_one(tx)
-        .await
-}
-
+/// Waits for the sequencer's lock.
 pub(super) async fn lock(tx: &mut PgConnection) -> Result<(), sqlx::Error> {
     sqlx::query!("select pg_advisory_xact_lock($1)", SEQUENCER_LOCK).fetch_one(tx).await.map(|_| ())
 }

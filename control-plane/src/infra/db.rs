@@ -237,6 +237,19 @@ pub struct SystemTx {
 }
 
 impl SystemTx {
+    /// Whether the advisory lock could be had; it is kept until the transaction ends.
+    pub async fn try_lock(&mut self, key: i64) -> Result<bool, sqlx::Error> {
+        sqlx::query_scalar!(r#"select pg_try_advisory_xact_lock($1) as "locked!""#, key)
+            .fetch_one(&mut *self.inner)
+            .await
+    }
+
+    /// From now on the transaction's statements may take their time.
+    pub async fn without_time_limit(&mut self) -> Result<(), sqlx::Error> {
+        sqlx::query!("select set_config('statement_timeout', '0', true)").fetch_one(&mut *self.inner).await?;
+        Ok(())
+    }
+
     pub async fn commit(self) -> Result<(), sqlx::Error> {
         self.inner.commit().await
     }

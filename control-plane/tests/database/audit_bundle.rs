@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 
 use agentidp::audit::{self, Damage, ExportError};
 use agentidp_shared::audit_bundle::{BadEvent, Line, Log};
-use agentidp_shared::audit_chain::{Hash, SealedEvent, Written, genesis, hash};
+use agentidp_shared::audit_chain::{Hash, genesis, hash};
 use agentidp_shared::ids::InstanceId;
 use agentidp_shared::signed_note::{Head, VerifierKey};
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use serde_json::{Value, json};
 use time::Duration;
 
-use crate::support::{Instance, Tenant, unique};
+use crate::support::{Instance, Tenant, execute, unique};
 
 /// A folder of its own, removed afterwards.
 struct Bundle(PathBuf);
@@ -104,21 +104,7 @@ impl Bundle {
         for (text, sequence) in lines.iter().zip(1..) {
             let mut line: Line<'_> = serde_json::from_str(text).unwrap();
             (line.sequence, line.previous_hash) = (sequence, previous);
-            line.hash = hash(
-                &previous,
-                &SealedEvent {
-                    sequence,
-                    event_id: line.event_id,
-                    timestamp_us: line.timestamp_us,
-                    organization_id: line.organization_id,
-                    agent_id: line.agent_id,
-                    action: &line.action,
-                    outcome: &line.outcome,
-                    ip_address: line.ip_address.as_deref(),
-                    user_agent: line.user_agent.as_deref(),
-                    metadata: Written(line.metadata.get()),
-                },
-            );
+            line.hash = hash(&previous, &line.event());
             previous = line.hash;
             log.append(line.hash, put);
             heads.push(log.head());
@@ -140,7 +126,7 @@ impl Bundle {
     }
 
     fn fsck(&self) -> Result<audit::Checked, Damage> {
-        audit::fsck(&self.0, None, None, |_| ())
+        audit::fsck(&self.0, None, None, |_, _| ())
     }
 }
 
@@ -178,10 +164,40 @@ async fn an_export_is_whole_up_to_the_newest_head_and_checked_without_the_servic
     let sealed = instance.number("select count(*) from audit_seals").await.unsigned_abs();
     let kept = bundle.heads();
     drop(instance);
-    let found = audit::fsck(&bundle.0, Some(&bundle.key()), Some(&kept[0]), |_| ()).unwrap();
+    let found = audit::fsck(&bundle.0, Some(&bundle.key()), Some(&kept[0]), |_, _| ()).unwrap();
     assert_eq!((found.head.tree_size, found.heads), (sealed, 3), "a head is signed for what had none");
     assert_eq!(found.verifier_key, bundle.key());
     assert!(bundle.0.join("tile/0/000").exists() && bundle.0.join("tile/1/000.p/1").exists());
+}
+
+#[tokio::test]
+async fn tampering_attack_an_altered_log_is_exported_as_it_is_and_found_in_the_files() {
+    for (tampering, expected) in [
+        (
+            "update audit_events set user_agent = 'another' where event_id = (select event_id from audit_seals where sequence = 7)",
+            7,
+        ),
+        ("delete from audit_seals where sequence = 7", 7),
+        ("update audit_tree set hash = sha256('x')", 0),
+        ("update audit_checkpoints set root_hash = sha256('x'), note = replace(note, 'audit', 'other')", 0),
+    ] {
+        let (instance, _tenant) = scene().await;
+        execute(
+            &mut instance.superuser().await,
+            &format!("set session_replication_role = replica; {tampering}"),
+        )
+        .await;
+        let bundle = Bundle::new();
+        audit::export(&instance.app, &bundle.0, |_| ()).await.unwrap();
+        match bundle.fsck() {
+            Err(Damage::Event { line, .. }) => assert_eq!(line, expected, "{tampering}"),
+            // The tree is made anew from the events; the heads are not.
+            Ok(_) => assert!(tampering.contains("audit_tree"), "{tampering}"),
+            Err(found) => {
+                assert!(matches!(found, Damage::Newest) && tampering.contains("checkpoints"), "{found:?}");
+            }
+        }
+    }
 }
 
 #[tokio::test]
@@ -270,7 +286,7 @@ async fn tampering_attack_twelve_ways_to_alter_an_exported_log_are_all_found_in_
     rolled.rewrite(&lines[..usize::try_from(old.tree_size).unwrap()]);
     rolled.write("checkpoints.ndjson", &(json!(heads[0]).to_string() + "\n"));
     assert_eq!(rolled.fsck().unwrap().head, old, "an old bundle is whole");
-    let found = audit::fsck(&rolled.0, Some(&key), Some(&heads[1]), |_| ());
+    let found = audit::fsck(&rolled.0, Some(&key), Some(&heads[1]), |_, _| ());
     found!("rolled back in all its files", found, Damage::RolledBack { .. });
 
     // As the service itself could, with its key: what it showed before tells.
@@ -278,15 +294,15 @@ async fn tampering_attack_twelve_ways_to_alter_an_exported_log_are_all_found_in_
     let kept = one.sign(&forger, &key.open(&heads[1]).unwrap());
     two.sign(&forger, forged.last().unwrap());
     assert!(one.fsck().is_ok() && two.fsck().is_ok(), "each view is whole");
-    let found = audit::fsck(&two.0, Some(&one.key()), Some(&kept), |_| ());
+    let found = audit::fsck(&two.0, Some(&one.key()), Some(&kept), |_, _| ());
     found!("two views forked", found, Damage::Contradicted { .. });
 
     let rekeyed = whole.copy();
     rekeyed.describe("verifierKey", json!(one.key().to_string()));
     found!("the key changed", rekeyed.fsck(), Damage::Newest);
-    let found = audit::fsck(&two.0, Some(&key), None, |_| ());
+    let found = audit::fsck(&two.0, Some(&key), None, |_, _| ());
     found!("the key changed and all signed anew", found, Damage::OtherKey { .. });
-    found!("another's checkpoint kept", audit::fsck(&whole.0, None, Some(&kept), |_| ()), Damage::Kept);
+    found!("another's checkpoint kept", audit::fsck(&whole.0, None, Some(&kept), |_, _| ()), Damage::Kept);
 
     let replayed = with(&other.lines());
     found!(
@@ -294,7 +310,7 @@ async fn tampering_attack_twelve_ways_to_alter_an_exported_log_are_all_found_in_
         replayed.fsck(),
         Damage::Event { line: 1, reason: BadEvent::NotLinked }
     );
-    let found = audit::fsck(&other.0, Some(&key), None, |_| ());
+    let found = audit::fsck(&other.0, Some(&key), None, |_, _| ());
     found!("another instance's log", found, Damage::OtherKey { .. });
     let named = other.copy();
     named.describe("instance", json!(whole.instance().to_string()));

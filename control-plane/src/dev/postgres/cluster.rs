@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use agentidp_shared::audit_chain::to_hex;
 use anyhow::{Context as _, bail};
 use aws_lc_rs::digest::{SHA256, digest};
 use nix::sys::signal::kill;
@@ -14,7 +15,7 @@ use nix::unistd::Pid;
 
 use super::user::ClusterUser;
 use super::{SUPERUSER, binaries};
-use crate::dev::state::{hex, write_private};
+use crate::dev::state::write_private;
 use crate::infra::config::Secret;
 
 /// For data of a state folder that the user who runs PostgreSQL cannot reach. Root's own, so nobody can be there first.
@@ -150,7 +151,7 @@ fn place(state: &Path, user: Option<&ClusterUser>) -> anyhow::Result<PathBuf> {
     match user {
         Some(user) if !user.reaches(state) => {
             let digest = digest(&SHA256, state.as_os_str().as_encoded_bytes());
-            let name = hex(digest.as_ref().get(..8).unwrap_or_default());
+            let name = to_hex(digest.as_ref().get(..8).unwrap_or_default());
             DirBuilder::new().recursive(true).mode(0o711).create(ELSEWHERE)?;
             fs::set_permissions(ELSEWHERE, Permissions::from_mode(0o711))?;
             let data = Path::new(ELSEWHERE).join(name);

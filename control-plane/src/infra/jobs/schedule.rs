@@ -12,6 +12,8 @@ use super::{Job, NewJob, Registry, enqueue, store};
 use crate::app::App;
 use crate::infra::clock::from_unix_seconds;
 
+/// `pg_try_advisory_xact_lock` key of who enqueues scheduled jobs ("sche" in ASCII).
+const SCHEDULER_LOCK: i64 = 0x7363_6865;
 /// How often the clock is looked at.
 const TICK: Duration = Duration::from_secs(1);
 /// The dedup key of scheduled jobs: while one waits or runs, the next slot adds none.
@@ -58,7 +60,7 @@ pub fn slot_of(now: OffsetDateTime, interval: Duration) -> OffsetDateTime {
 pub async fn enqueue_due(app: &App, registry: &Registry) -> Result<Option<usize>, sqlx::Error> {
     let now = app.now();
     let mut tx = app.db.system().await?;
-    if !store::lead_schedules(&mut tx).await? {
+    if !tx.try_lock(SCHEDULER_LOCK).await? {
         return Ok(None);
     }
     let mut enqueued = 0;

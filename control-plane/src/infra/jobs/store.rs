@@ -10,9 +10,6 @@ use super::manage::{JobFilter, JobInfo};
 use super::{Taken, listen};
 use crate::infra::db::SystemTx;
 
-/// `pg_try_advisory_xact_lock` key of who enqueues scheduled jobs ("sche" in ASCII).
-const SCHEDULER_LOCK: i64 = 0x7363_6865;
-
 pub(super) struct NewRow<'a> {
     pub id: Uuid,
     pub organization: Option<OrganizationId>,
@@ -181,13 +178,6 @@ pub(super) async fn purge_done(tx: &mut PgConnection, before: OffsetDateTime) ->
         .execute(tx)
         .await
         .map(|_| ())
-}
-
-/// Whether this transaction is the one that enqueues scheduled jobs.
-pub(super) async fn lead_schedules(tx: &mut SystemTx) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar!(r#"select pg_try_advisory_xact_lock($1) as "locked!""#, SCHEDULER_LOCK)
-        .fetch_one(&mut **tx)
-        .await
 }
 
 /// False if the slot, or a later one, has begun before.
