@@ -27,7 +27,7 @@ pub async fn verify(app: &App, checkpoint: Option<&Path>) -> anyhow::Result<()> 
 }
 
 pub async fn export(app: &App, bundle: &Path) -> anyhow::Result<()> {
-    let mut shown = Shown::new("events");
+    let mut shown = Shown::new("events written");
     let done = audit::export(app, bundle, |at| shown.show(at.events, at.of)).await;
     drop(shown);
     let done = done?;
@@ -42,7 +42,7 @@ pub fn fsck(bundle: &Path, key: Option<&str>, checkpoint: Option<&Path>) -> anyh
     let trusted = key.map(VerifierKey::parse).transpose()?;
     let kept = checkpoint
         .map(|path| std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display())));
-    let mut shown = Shown::new("events");
+    let mut shown = Shown::new("events checked");
     let found = audit::fsck(bundle, trusted.as_ref(), kept.transpose()?.as_deref(), |done, total| {
         shown.show(done, total);
     });

@@ -36,7 +36,7 @@ pub async fn status(app: &App, json: bool) -> anyhow::Result<()> {
 }
 
 pub async fn reencrypt(app: &App) -> anyhow::Result<()> {
-    let mut shown = Shown::new("secrets");
+    let mut shown = Shown::new("secrets moved");
     let outcome = keys::reencrypt(app, |at| shown.show(at.done, at.total)).await;
     drop(shown);
     let outcome = outcome?;

@@ -16,7 +16,7 @@ pub struct Shown {
 }
 
 impl Shown {
-    /// `what` is counted.
+    /// `what` is counted: "secrets moved".
     pub fn new(what: &'static str) -> Self {
         Self { what, bar: std::io::stderr().is_terminal(), last: None }
     }
