@@ -142,10 +142,14 @@ pub(super) async fn insert_did_key(
 
 /// The private key of a DID that is gone signs nothing any more; it is overwritten.
 pub(super) async fn forget_did_key(tx: &mut TenantTx, agent: AgentId) -> Result<(), sqlx::Error> {
-    sqlx::query!("update agent_did_keys set private_key_ciphertext = '' where agent_id = $1", agent.as_uuid())
-        .execute(&mut **tx)
-        .await
-        .map(|_| ())
+    sqlx::query!(
+        "update agent_did_keys set private_key_ciphertext = '' where organization_id = $1 and agent_id = $2",
+        tx.organization_id().as_uuid(),
+        agent.as_uuid()
+    )
+    .execute(&mut **tx)
+    .await
+    .map(|_| ())
 }
 
 pub(super) async fn find(
@@ -215,9 +219,13 @@ pub(super) async fn list(
 
 /// Whether the transaction's organization has this agent.
 pub(super) async fn exists(tx: &mut TenantTx, agent: AgentId) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar!(r#"select exists (select from agents where id = $1) as "exists!""#, agent.as_uuid())
-        .fetch_one(&mut **tx)
-        .await
+    sqlx::query_scalar!(
+        r#"select exists (select from agents where organization_id = $1 and id = $2) as "exists!""#,
+        tx.organization_id().as_uuid(),
+        agent.as_uuid()
+    )
+    .fetch_one(&mut **tx)
+    .await
 }
 
 /// The agent's status, with its row locked until the transaction ends.
@@ -225,9 +233,13 @@ pub(super) async fn lock_status(
     tx: &mut TenantTx,
     agent: AgentId,
 ) -> Result<Option<AgentStatus>, sqlx::Error> {
-    let status = sqlx::query_scalar!("select status from agents where id = $1 for update", agent.as_uuid())
-        .fetch_optional(&mut **tx)
-        .await?;
+    let status = sqlx::query_scalar!(
+        "select status from agents where organization_id = $1 and id = $2 for update",
+        tx.organization_id().as_uuid(),
+        agent.as_uuid()
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
     status.map(|status| decode(&status)).transpose()
 }
 
@@ -247,11 +259,12 @@ pub(super) async fn set_status(
            not_before = case when not $3 then not_before
              when not_before >= date_trunc('second', $4::timestamptz) then not_before + interval '1 second' else $4 end,
            decommissioned_at = case when $2 = 'decommissioned' then $4 else decommissioned_at end
-         where id = $1 returning not_before",
+         where id = $1 and organization_id = $5 returning not_before",
         agent.as_uuid(),
         status.as_str(),
         revoke_tokens,
-        now
+        now,
+        tx.organization_id().as_uuid()
     )
     .fetch_one(&mut **tx)
     .await
@@ -268,7 +281,7 @@ pub(super) async fn update(
            capabilities = coalesce($4, capabilities), owner = coalesce($5, owner),
            deployment_env = coalesce($6, deployment_env), name = coalesce($7, name),
            description = coalesce($8, description), is_public = coalesce($9, is_public), updated_at = $10
-         where id = $1",
+         where id = $1 and organization_id = $11",
         agent.as_uuid(),
         change.agent_type.map(AgentType::as_str),
         change.version,
@@ -278,7 +291,8 @@ pub(super) async fn update(
         change.name,
         change.description,
         change.is_public,
-        now
+        now,
+        tx.organization_id().as_uuid()
     )
     .execute(&mut **tx)
     .await

@@ -1,4 +1,4 @@
-//! SQL of reading the audit log. In a tenant's transaction row-level security keeps to its organization.
+//! SQL of reading the audit log.
 
 use agentidp_shared::audit_chain::{SealedEvent, to_hex};
 use agentidp_shared::ids::{AgentId, EventId, OrganizationId};

@@ -133,7 +133,8 @@ pub(super) async fn powers_of(
         r#"select scopes, members.role as "role?" from agents
            left join organization_members members
              on members.agent_id = agents.id and members.organization_id = agents.organization_id
-           where agents.id = $1"#,
+           where agents.organization_id = $1 and agents.id = $2"#,
+        tx.organization_id().as_uuid(),
         agent.as_uuid()
     )
     .fetch_optional(&mut **tx)
@@ -155,7 +156,8 @@ pub(super) async fn find(
     let row = sqlx::query_as!(
         Row,
         "select id, agent_id, status, created_at, expires_at, rotated_at, previous_valid_until, revoked_at, last_used_at
-         from credentials where agent_id = $1 and id = $2",
+         from credentials where organization_id = $1 and agent_id = $2 and id = $3",
+        tx.organization_id().as_uuid(),
         agent.as_uuid(),
         credential.as_uuid()
     )
@@ -172,7 +174,8 @@ pub(super) async fn list(
     now: OffsetDateTime,
 ) -> Result<(Vec<Credential>, i64), sqlx::Error> {
     let total = sqlx::query_scalar!(
-        r#"select count(*) as "count!" from credentials where agent_id = $1"#,
+        r#"select count(*) as "count!" from credentials where organization_id = $1 and agent_id = $2"#,
+        tx.organization_id().as_uuid(),
         agent.as_uuid()
     )
     .fetch_one(&mut **tx)
@@ -180,7 +183,9 @@ pub(super) async fn list(
     let rows = sqlx::query_as!(
         Row,
         "select id, agent_id, status, created_at, expires_at, rotated_at, previous_valid_until, revoked_at, last_used_at
-         from credentials where agent_id = $1 order by created_at desc, id desc limit $2 offset $3",
+         from credentials where organization_id = $1 and agent_id = $2
+         order by created_at desc, id desc limit $3 offset $4",
+        tx.organization_id().as_uuid(),
         agent.as_uuid(),
         page.limit(),
         page.offset()
@@ -198,7 +203,9 @@ pub(super) async fn active(
 ) -> Result<Vec<CredentialId>, sqlx::Error> {
     let ids = sqlx::query_scalar!(
         "select id from credentials
-         where agent_id = $1 and status = 'active' and (expires_at is null or expires_at > $2) limit 2",
+         where organization_id = $1 and agent_id = $2 and status = 'active' and (expires_at is null or expires_at > $3)
+         limit 2",
+        tx.organization_id().as_uuid(),
         agent.as_uuid(),
         now
     )
@@ -226,15 +233,16 @@ pub(super) async fn rotate(
     sqlx::query!(
         "update credentials set previous_secret_hmac = case when $6::timestamptz is not null then secret_hmac end,
            previous_valid_until = $6, secret_hmac = $3, hmac_key_id = $4, rotated_at = $5
-         where agent_id = $1 and id = $2 and status = 'active' and (expires_at is null or expires_at > $5)
-           and (rotated_at is null or rotated_at <= $7)",
+         where organization_id = $8 and agent_id = $1 and id = $2 and status = 'active'
+           and (expires_at is null or expires_at > $5) and (rotated_at is null or rotated_at <= $7)",
         agent.as_uuid(),
         credential.as_uuid(),
         rotation.new.hmac,
         rotation.new.key_id,
         rotation.now,
         rotation.previous_valid_until,
-        rotation.not_if_rotated_since
+        rotation.not_if_rotated_since,
+        tx.organization_id().as_uuid()
     )
     .execute(&mut **tx)
     .await
@@ -250,10 +258,11 @@ pub(super) async fn revoke(
 ) -> Result<bool, sqlx::Error> {
     sqlx::query!(
         "update credentials set status = 'revoked', revoked_at = $3, previous_secret_hmac = null, previous_valid_until = null
-         where agent_id = $1 and id = $2 and status = 'active'",
+         where organization_id = $4 and agent_id = $1 and id = $2 and status = 'active'",
         agent.as_uuid(),
         credential.as_uuid(),
-        now
+        now,
+        tx.organization_id().as_uuid()
     )
     .execute(&mut **tx)
     .await

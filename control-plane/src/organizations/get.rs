@@ -29,8 +29,10 @@ pub(super) async fn get_organization(
 ) -> Result<Json<Organization>, ApiError> {
     let found = if caller.is_platform {
         store::find(&mut *app.db.system().await?, organization).await?
+    } else if organization == caller.organization_id {
+        store::find(&mut *app.db.tenant(organization).await?, organization).await?
     } else {
-        store::find(&mut *app.db.tenant(caller.organization_id).await?, organization).await?
+        None
     };
     found.map(Json).ok_or_else(not_found)
 }

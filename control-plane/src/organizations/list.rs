@@ -57,9 +57,10 @@ pub(super) async fn list_organizations(
     StrictQuery(filter): StrictQuery<OrganizationFilter>,
 ) -> Result<Json<Paginated<Organization>>, ApiError> {
     let (organizations, total) = if caller.is_platform {
-        store::list(&mut *app.db.system().await?, &filter).await?
+        store::list(&mut *app.db.system().await?, None, &filter).await?
     } else {
-        store::list(&mut *app.db.tenant(caller.organization_id).await?, &filter).await?
+        let own = caller.organization_id;
+        store::list(&mut *app.db.tenant(own).await?, Some(own), &filter).await?
     };
     Ok(Json(filter.page.of(organizations, total)))
 }

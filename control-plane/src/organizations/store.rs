@@ -1,4 +1,4 @@
-//! SQL of organizations and their members. What a transaction sees is for its role to say: one organization, or all.
+//! SQL of organizations and their members.
 
 use agentidp_shared::ids::{AgentId, OrganizationId};
 use sqlx::PgConnection;
@@ -243,18 +243,21 @@ pub(super) async fn set_role(
     .await
 }
 
-/// One page of those that match and that the transaction sees, newest first, and how many there are.
+/// One page of those that match, newest first, and how many there are; `only` narrows it to one.
 pub(super) async fn list(
     tx: &mut PgConnection,
+    only: Option<OrganizationId>,
     filter: &OrganizationFilter,
 ) -> Result<(Vec<Organization>, i64), sqlx::Error> {
     let pattern = filter.q.as_deref().map(contains_pattern);
     let status = filter.status.map(OrganizationStatus::as_str);
     let total = sqlx::query_scalar!(
         r#"select count(*) as "count!" from organizations
-           where ($1::text is null or status = $1) and ($2::text is null or name ilike $2 or slug ilike $2)"#,
+           where ($1::text is null or status = $1) and ($2::text is null or name ilike $2 or slug ilike $2)
+             and ($3::uuid is null or id = $3)"#,
         status,
-        pattern
+        pattern,
+        only.map(OrganizationId::as_uuid)
     )
     .fetch_one(&mut *tx)
     .await?;
@@ -262,9 +265,11 @@ pub(super) async fn list(
         Row,
         "select id, slug, name, status, tier, created_at, updated_at from organizations
          where ($1::text is null or status = $1) and ($2::text is null or name ilike $2 or slug ilike $2)
-         order by created_at desc, id desc limit $3 offset $4",
+           and ($3::uuid is null or id = $3)
+         order by created_at desc, id desc limit $4 offset $5",
         status,
         pattern,
+        only.map(OrganizationId::as_uuid),
         filter.page.limit(),
         filter.page.offset()
     )

@@ -61,7 +61,7 @@ pub struct Caller {
 
 impl Caller {
     /// Whether the caller may manage `agent`'s credentials, tokens and state: its own, or any as an administrator of the
-    /// organization. That the agent is in the caller's organization is for row-level security to say.
+    /// organization. That the agent is in the caller's organization is for the query that finds it to say.
     pub fn may_manage(&self, agent: AgentId) -> bool {
         self.agent_id == agent || self.is_administrator()
     }

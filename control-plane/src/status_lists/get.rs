@@ -82,10 +82,10 @@ async fn signed(app: &App, list: StatusListId) -> Result<Option<Arc<str>>, ApiEr
 
 async fn write(app: &App, id: StatusListId, now: OffsetDateTime) -> Result<Option<Signed>, ApiError> {
     let mut tx = app.db.system().await?;
-    if !store::exists(&mut tx, id).await? {
+    if !store::exists_any_tenant(&mut tx, id).await? {
         return Ok(None);
     }
-    let not_valid = store::not_valid(&mut tx, id).await?;
+    let not_valid = store::not_valid_any_tenant(&mut tx, id).await?;
     tx.commit().await?;
     let mut list = StatusList::new(PLACES);
     for (place, status) in not_valid {

@@ -35,7 +35,10 @@ pub(super) async fn insert(
     .map(|_| ())
 }
 
-pub(super) async fn exists(tx: &mut PgConnection, list: StatusListId) -> Result<bool, sqlx::Error> {
+pub(super) async fn exists_any_tenant(
+    tx: &mut PgConnection,
+    list: StatusListId,
+) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar!(
         r#"select exists (select from status_list_entries where list_id = $1) as "exists!""#,
         list.as_uuid()
@@ -45,7 +48,7 @@ pub(super) async fn exists(tx: &mut PgConnection, list: StatusListId) -> Result<
 }
 
 /// The places of a list whose tokens are not valid, by the same rules as everywhere else.
-pub(super) async fn not_valid(
+pub(super) async fn not_valid_any_tenant(
     tx: &mut PgConnection,
     list: StatusListId,
 ) -> Result<Vec<(usize, Status)>, sqlx::Error> {

@@ -119,7 +119,7 @@ async fn counts(app: &App, claims: Claims, client_info: &ClientInfo) -> Result<O
         return Ok(None);
     }
     for agent in [claims.sub, claims.client_id] {
-        let Some(agent) = store::client_any_tenant(&mut tx, agent).await? else { return Ok(None) };
+        let Some(agent) = store::client(&mut tx, agent).await? else { return Ok(None) };
         if agent.refusal().is_some() || agent.not_before.is_some_and(|limit| claims.iat <= limit) {
             return Ok(None);
         }

@@ -145,7 +145,7 @@ async fn target(app: &App, client: &Client, unverified_agent_id: Option<&str>) -
         return Err(refused());
     }
     let mut tx = app.db.tenant(client.organization_id).await?;
-    let target = store::client_any_tenant(&mut tx, agent_id).await?.ok_or_else(refused)?;
+    let target = store::client(&mut tx, agent_id).await?.ok_or_else(refused)?;
     // An administrator is not to become an owner by way of one.
     if target.role > client.role {
         return Err(refused());

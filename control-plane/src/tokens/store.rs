@@ -7,6 +7,7 @@ use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
 use crate::infra::clock::unix_seconds;
+use crate::infra::db::TenantTx;
 use crate::policy::Role;
 
 /// An agent that may ask for tokens, or says why not.
@@ -43,8 +44,23 @@ impl Client {
     }
 }
 
+/// Before the tenant is known: the caller has proven, or is yet to prove, that it is this agent.
 pub(super) async fn client_any_tenant(
     tx: &mut PgConnection,
+    agent_id: AgentId,
+) -> Result<Option<Client>, sqlx::Error> {
+    find_client(tx, None, agent_id).await
+}
+
+/// An agent of the transaction's organization.
+pub(super) async fn client(tx: &mut TenantTx, agent_id: AgentId) -> Result<Option<Client>, sqlx::Error> {
+    let organization = tx.organization_id();
+    find_client(tx, Some(organization), agent_id).await
+}
+
+async fn find_client(
+    tx: &mut PgConnection,
+    organization: Option<OrganizationId>,
     agent_id: AgentId,
 ) -> Result<Option<Client>, sqlx::Error> {
     let row = sqlx::query!(
@@ -53,8 +69,9 @@ pub(super) async fn client_any_tenant(
            from agents
            join organizations on organizations.id = agents.organization_id
            left join organization_members members on members.agent_id = agents.id and members.organization_id = agents.organization_id
-           where agents.id = $1"#,
-        agent_id.as_uuid()
+           where agents.id = $1 and ($2::uuid is null or agents.organization_id = $2)"#,
+        agent_id.as_uuid(),
+        organization.map(OrganizationId::as_uuid)
     )
     .fetch_optional(tx)
     .await?;
@@ -133,12 +150,13 @@ pub(super) async fn revoke(
     .map(|done| done.rows_affected() == 1)
 }
 
-pub(super) async fn is_revoked(tx: &mut PgConnection, jti: TokenId) -> Result<bool, sqlx::Error> {
+pub(super) async fn is_revoked(tx: &mut TenantTx, jti: TokenId) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar!(
-        r#"select exists (select from revoked_tokens where jti = $1) as "revoked!""#,
+        r#"select exists (select from revoked_tokens where organization_id = $1 and jti = $2) as "revoked!""#,
+        tx.organization_id().as_uuid(),
         jti.as_uuid()
     )
-    .fetch_one(tx)
+    .fetch_one(&mut **tx)
     .await
 }
 
