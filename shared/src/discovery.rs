@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::client_assertion;
 use crate::freshness::FreshnessLimits;
 use crate::jwk::Algorithm;
 use crate::scopes::Scope;
@@ -21,20 +22,28 @@ pub struct IssuerConfig {
     pub freshness: FreshnessLimits,
 }
 
+/// How clients authenticate, at each endpoint that asks them to.
+const CLIENT_AUTH_METHODS: [&str; 3] = ["client_secret_basic", "client_secret_post", "private_key_jwt"];
+
 /// The document at `/.well-known/openid-configuration` and `/.well-known/oauth-authorization-server`.
 /// Every member is true: a test compares each with behaviour.
 pub fn authorization_server_metadata(config: &IssuerConfig) -> Value {
     let issuer = &config.issuer;
     let algorithms: Vec<_> = config.signing_algorithms.iter().map(|algorithm| algorithm.as_str()).collect();
+    // Whatever we sign with: each client signs with a key of its own.
+    let assertion_algorithms = client_assertion::ALGORITHMS;
     json!({
         "issuer": issuer,
         "authorization_endpoint": format!("{issuer}/oauth2/authorize"),
         "token_endpoint": format!("{issuer}/oauth2/token"),
-        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+        "token_endpoint_auth_methods_supported": CLIENT_AUTH_METHODS,
+        "token_endpoint_auth_signing_alg_values_supported": assertion_algorithms,
         "introspection_endpoint": format!("{issuer}/oauth2/introspect"),
-        "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+        "introspection_endpoint_auth_methods_supported": CLIENT_AUTH_METHODS,
+        "introspection_endpoint_auth_signing_alg_values_supported": assertion_algorithms,
         "revocation_endpoint": format!("{issuer}/oauth2/revoke"),
-        "revocation_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+        "revocation_endpoint_auth_methods_supported": CLIENT_AUTH_METHODS,
+        "revocation_endpoint_auth_signing_alg_values_supported": assertion_algorithms,
         "jwks_uri": format!("{issuer}/.well-known/jwks.json"),
         "scopes_supported": config.scopes_supported,
         "response_types_supported": [],

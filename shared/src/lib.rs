@@ -8,6 +8,7 @@
 pub mod audit_bundle;
 pub mod audit_chain;
 pub mod claims;
+pub mod client_assertion;
 pub mod compact;
 pub mod did;
 pub mod discovery;

@@ -109,6 +109,22 @@ pub fn parse<'a>(token: &'a str, keys: &'a KeySet) -> Result<Unverified<'a>, Ref
     if token.len() > MAX_TOKEN_LENGTH {
         return Err(Refusal::TokenTooLong);
     }
+    let Compact { header, payload, signing_input, signature } = split(token)?;
+    let key = find_key(&header, "at+jwt", keys)?;
+    Ok(Unverified { key, signing_input, payload, signature })
+}
+
+/// A JWS in compact serialization (RFC 7515 §7.1), of which nothing is believed yet.
+pub(crate) struct Compact<'a> {
+    pub header: Vec<u8>,
+    /// Still encoded.
+    pub payload: &'a str,
+    pub signing_input: &'a str,
+    pub signature: Vec<u8>,
+}
+
+/// Takes a JWS apart, whose length the caller has bounded.
+pub(crate) fn split(token: &str) -> Result<Compact<'_>, Refusal> {
     let (signing_input, signature) = token.rsplit_once('.').ok_or(Refusal::Malformed)?;
     let (header, payload) = signing_input.split_once('.').ok_or(Refusal::Malformed)?;
     if payload.contains('.') || header.is_empty() || payload.is_empty() || signature.is_empty() {
@@ -119,39 +135,61 @@ pub fn parse<'a>(token: &'a str, keys: &'a KeySet) -> Result<Unverified<'a>, Ref
     }
     let header = decode_base64url(header).map_err(|_| Refusal::Malformed)?;
     let signature = decode_base64url(signature).map_err(|_| Refusal::Malformed)?;
-    let key = find_key(&header, "at+jwt", keys)?;
-    Ok(Unverified { key, signing_input, payload, signature })
+    Ok(Compact { header, payload, signing_input, signature })
 }
 
-/// Reads a JOSE header: exactly `alg`, `kid` and `typ`. A header may only *name* a key we already hold, so `jwk`, `jku`,
-/// `x5c`, `x5u`, `crit`, `b64` and everything else are refused rather than ignored.
+/// Reads a JOSE header of type `typ` and finds the key it names.
 pub(crate) fn find_key<'k>(
     header: &[u8],
     typ: &str,
     keys: &'k KeySet,
 ) -> Result<&'k VerificationKey, Refusal> {
+    let header = read_header(
+        header,
+        |claimed| claimed.is_some_and(|claimed| is_type(claimed, typ)),
+        |alg| alg.parse().ok(),
+    )?;
+    let key = keys.find(&header.kid).ok_or(Refusal::UnknownKey)?;
+    if key.algorithm() != header.algorithm {
+        return Err(Refusal::AlgorithmMismatch);
+    }
+    Ok(key)
+}
+
+/// What a JOSE header says. It can only be compared with what we hold.
+#[derive(Debug)]
+pub(crate) struct Header {
+    pub algorithm: Algorithm,
+    pub kid: String,
+}
+
+/// Reads a JOSE header: an `alg` that `algorithm` knows, `kid` and a `typ` that `accepts`, and nothing else. A header may only *name* a key we already
+/// hold, so `jwk`, `jku`, `x5c`, `x5u`, `crit`, `b64` and everything else are refused rather than ignored.
+pub(crate) fn read_header(
+    header: &[u8],
+    accepts: impl FnOnce(Option<&str>) -> bool,
+    algorithm: impl FnOnce(&str) -> Option<Algorithm>,
+) -> Result<Header, Refusal> {
     let header = parse_json_object(header).map_err(|_| Refusal::MalformedHeader)?;
     if header.keys().any(|name| !matches!(name.as_str(), "alg" | "kid" | "typ")) {
         return Err(Refusal::UnexpectedHeader);
     }
     let text = |name: &str| header.get(name).and_then(serde_json::Value::as_str);
-    let algorithm: Algorithm =
-        text("alg").and_then(|alg| alg.parse().ok()).ok_or(Refusal::AlgorithmNotAllowed)?;
-    // RFC 7515 §4.1.9: compared without case, and "application/" may be left out or not.
-    let claimed = text("typ").ok_or(Refusal::WrongType)?;
+    let algorithm = text("alg").and_then(algorithm).ok_or(Refusal::AlgorithmNotAllowed)?;
+    if header.get("typ").is_some_and(|typ| !typ.is_string()) || !accepts(text("typ")) {
+        return Err(Refusal::WrongType);
+    }
+    let kid = text("kid").filter(|kid| !kid.is_empty()).ok_or(Refusal::MissingKeyId)?;
+    Ok(Header { algorithm, kid: kid.to_owned() })
+}
+
+/// RFC 7515 §4.1.9: types are compared without case, and "application/" may be left out or not.
+pub(crate) fn is_type(claimed: &str, typ: &str) -> bool {
     let claimed = match claimed.get(..12) {
         Some(prefix) if prefix.eq_ignore_ascii_case("application/") => claimed.get(12..).unwrap_or_default(),
         _ => claimed,
     };
-    if !claimed.eq_ignore_ascii_case(typ) {
-        return Err(Refusal::WrongType);
-    }
-    let kid = text("kid").filter(|kid| !kid.is_empty()).ok_or(Refusal::MissingKeyId)?;
-    let key = keys.find(kid).ok_or(Refusal::UnknownKey)?;
-    if key.algorithm() != algorithm {
-        return Err(Refusal::AlgorithmMismatch);
-    }
-    Ok(key)
+    claimed.eq_ignore_ascii_case(typ)
 }
 
 impl<'a> Unverified<'a> {

@@ -37,10 +37,18 @@ fn authorization_server_metadata_has_every_required_member() {
         "scopes_supported",
         "grant_types_supported",
         "token_endpoint_auth_methods_supported",
+        "token_endpoint_auth_signing_alg_values_supported",
     ] {
         assert!(document[member].as_array().unwrap().iter().all(Value::is_string), "{member}");
     }
     assert_eq!(document["id_token_signing_alg_values_supported"], json!(["ES256", "EdDSA"]));
+    // RFC 8414 §2: a server that takes private_key_jwt must say by which algorithms.
+    for endpoint in ["token", "introspection", "revocation"] {
+        let methods = document[format!("{endpoint}_endpoint_auth_methods_supported")].as_array().unwrap();
+        assert!(methods.contains(&json!("private_key_jwt")), "{endpoint}");
+        let algorithms = &document[format!("{endpoint}_endpoint_auth_signing_alg_values_supported")];
+        assert_eq!(*algorithms, json!(["ES256", "EdDSA", "Ed25519", "RS256"]), "{endpoint}");
+    }
 }
 
 /// RFC 9728 §2.

@@ -1,5 +1,7 @@
 //! Discovery, keys and identity documents.
 
+use agentidp_shared::jwk::Algorithm;
+use agentidp_tests::{Answer, ClientKey, client_key};
 use serde_json::{Value, json};
 
 use crate::tokens::{Scene, claims, header};
@@ -48,6 +50,7 @@ async fn discovery_names_this_address_and_only_what_is_there() {
             "client_secret_post" => {
                 scene.api.form("/oauth2/token", &[grant, ("client_id", id), ("client_secret", secret)]).await
             }
+            "private_key_jwt" => by_key(&scene, document["issuer"].as_str().unwrap()).await,
             other => panic!("no test for {other}"),
         };
         answer.expect(200);
@@ -56,6 +59,16 @@ async fn discovery_names_this_address_and_only_what_is_there() {
     let resource = scene.api.get("/.well-known/oauth-protected-resource").await.expect(200).json();
     assert_eq!(resource["resource"], base);
     assert_eq!(resource["authorization_servers"], json!([base]));
+}
+
+/// A token, with a key that was registered for it.
+async fn by_key(scene: &Scene, issuer: &str) -> Answer {
+    let key = ClientKey::generate(Algorithm::ES256);
+    let path = format!("/api/v1/agents/{}/credentials", scene.agent.id);
+    scene.tenant.api.post(&path, &json!({ "publicJwk": key.public_jwk() })).await.expect(201);
+    let assertion = key.assertion(&scene.agent.id, issuer, agentidp_tests::now());
+    let [kind, assertion] = client_key::parameters(&assertion);
+    scene.api.form("/oauth2/token", &[("grant_type", "client_credentials"), kind, assertion]).await
 }
 
 #[tokio::test]

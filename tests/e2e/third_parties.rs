@@ -7,14 +7,23 @@ use agentidp_tests::process::{Folder, Process};
 use agentidp_tests::{Stack, environment};
 use serde_json::json;
 
+/// What the clients' agent may ask for.
+const SCOPES: [&str; 2] = ["agents:read", "tokens:read"];
+
 /// Runs a client with who it is and where to go; it says what it did, and ends with 0 if all of it held.
 async fn run(program: PathBuf, script: &str) {
-    run_against(Stack::start().await, program, script, &[]).await;
+    run_against(Stack::start().await, program, script, &SCOPES, &[]).await;
 }
 
-async fn run_against(stack: Stack, program: PathBuf, script: &str, variables: &[(&str, String)]) {
+async fn run_against(
+    stack: Stack,
+    program: PathBuf,
+    script: &str,
+    scopes: &[&str],
+    variables: &[(&str, String)],
+) {
     let platform = stack.platform().await;
-    let agent = platform.create_agent(&["agents:read", "tokens:read"]).await;
+    let agent = platform.create_agent(scopes).await;
     let script = clients().join(script);
     let mut command = Command::new(program);
     command
@@ -41,6 +50,12 @@ async fn openid_client_discovers_and_gets_introspects_and_revokes_a_token() {
 }
 
 #[tokio::test]
+async fn openid_client_proves_itself_with_a_key_of_each_algorithm() {
+    let scopes = ["agents:read", "agents:write", "tokens:read"];
+    run_against(Stack::start().await, environment::node(), "private-key-jwt.mjs", &scopes, &[]).await;
+}
+
+#[tokio::test]
 async fn jose_verifies_our_tokens_with_the_remote_key_set() {
     run(environment::node(), "jose.mjs").await;
 }
@@ -60,7 +75,7 @@ async fn the_mcp_sdk_finds_its_way_to_a_server_behind_the_gateway() {
         }])
     })
     .await;
-    run_against(stack, environment::node(), "mcp.mjs", &[("MCP_URL", url)]).await;
+    run_against(stack, environment::node(), "mcp.mjs", &SCOPES, &[("MCP_URL", url)]).await;
 }
 
 #[tokio::test]

@@ -15,6 +15,7 @@
 
 pub mod api;
 pub mod bao;
+pub mod client_key;
 pub mod control_plane;
 pub mod database;
 pub mod edge;
@@ -32,6 +33,7 @@ pub mod tenants;
 
 pub use api::{Answer, Api};
 pub use bao::Bao;
+pub use client_key::ClientKey;
 pub use control_plane::ControlPlane;
 pub use edge::Edge;
 pub use stack::Stack;

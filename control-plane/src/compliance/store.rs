@@ -79,7 +79,8 @@ pub(super) async fn count_secrets_before(
 ) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar!(
         r#"select count(*) as "count!" from credentials
-           where status = 'active' and (expires_at is null or expires_at > $2) and coalesce(rotated_at, created_at) < $1"#,
+           where status = 'active' and (expires_at is null or expires_at > $2) and coalesce(rotated_at, created_at) < $1
+             and secret_hmac is not null"#,
         before,
         now
     )

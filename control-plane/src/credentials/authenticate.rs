@@ -1,5 +1,7 @@
 //! Is this secret one of the agent's? Asked before the tenant is known, so in a system transaction.
 
+use std::net::IpAddr;
+
 use agentidp_shared::ids::{AgentId, CredentialId};
 use sqlx::PgConnection;
 
@@ -7,7 +9,7 @@ use super::{secret, store};
 use crate::app::App;
 use crate::infra::config::Secret;
 
-/// A credential whose secret was shown.
+/// A credential whose secret was shown, or whose key has signed.
 #[derive(Debug, Clone, Copy)]
 pub struct Authenticated {
     pub credential_id: CredentialId,
@@ -19,6 +21,7 @@ pub async fn authenticate(
     app: &App,
     agent: AgentId,
     unverified_secret: &Secret<String>,
+    address: Option<IpAddr>,
 ) -> Result<Option<Authenticated>, sqlx::Error> {
     if !secret::is_well_formed(unverified_secret.expose()) {
         return Ok(None);
@@ -42,7 +45,7 @@ pub async fn authenticate(
         },
     );
     if let Some(credential_id) = found {
-        store::note_use_any_tenant(tx, credential_id, now).await?;
+        store::note_use_any_tenant(tx, credential_id, address, now).await?;
     }
     Ok(found.map(|credential_id| Authenticated { credential_id }))
 }

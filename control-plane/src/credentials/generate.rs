@@ -11,11 +11,14 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use super::model::{NewCredential, ShownSecret};
-use super::{not_found, refuse_to_outgrow, secret, store};
+use super::public_key::{self, PublicKey};
+use super::store::{self, Stored};
+use super::{key_store, not_found, refuse_to_outgrow, secret};
 use crate::agents::{self, AgentStatus};
 use crate::app::App;
 use crate::audit::{self, Action, NewEvent};
 use crate::infra::config::Secret;
+use crate::infra::db::TenantTx;
 use crate::infra::http::client_info::ClientInfo;
 use crate::infra::http::error::{ApiError, ErrorBody, FieldErrors};
 use crate::infra::http::fields::{Fields, FromFields};
@@ -24,22 +27,31 @@ use crate::infra::http::json::OptionalJson;
 use crate::infra::http::path::Id;
 use crate::policy::Caller;
 
-/// How long a credential lasts.
+/// What the credential is, and how long it lasts.
 #[derive(Debug, ToSchema)]
 #[schema(rename_all = "camelCase")]
 pub(super) struct GenerateCredentialRequest {
     /// When it ends by itself; never if absent. In the future.
     #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Option<OffsetDateTime>,
+    /// The public half of a key of the agent's own (RFC 7517): P-256, Ed25519, or RSA of 2048 to 4096 bits. The credential is this
+    /// key, used by `private_key_jwt` (RFC 7523); without it, a secret is made. Its `kid` is the thumbprint if it has none.
+    #[schema(value_type = Option<Object>, examples(json!({
+        "kty": "EC", "crv": "P-256",
+        "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU", "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"})))]
+    public_jwk: Option<PublicKey>,
 }
 
 impl FromFields for GenerateCredentialRequest {
     fn from_fields(fields: &mut Fields) -> Option<Self> {
-        Some(Self { expires_at: fields.optional_timestamp("expiresAt") })
+        Some(Self {
+            expires_at: fields.optional_timestamp("expiresAt"),
+            public_jwk: fields.optional_object("publicJwk"),
+        })
     }
 }
 
-/// Makes a credential for the agent; the secret exists nowhere else. The caller records the event.
+/// Makes a secret for the agent; it exists nowhere else. The caller records the event.
 pub async fn generate(
     tx: &mut PgConnection,
     app: &App,
@@ -50,14 +62,14 @@ pub async fn generate(
     let id = CredentialId::new(app.new_id());
     let secret = secret::new_secret(&*app.rng);
     let (hmac, key_id) = secret::digest(app, &secret);
-    let stored = store::StoredSecret { hmac: &hmac, key_id };
+    let stored = Stored::Secret(store::StoredSecret { hmac: &hmac, key_id });
     store::insert(tx, id, organization, agent, stored, expires_at, app.now()).await?;
     Ok((id, secret))
 }
 
 /// Give an agent a credential
 ///
-/// The client secret is in this answer and never shown again.
+/// The client secret is in this answer and never shown again. With `publicJwk` there is none: the key is the credential.
 #[utoipa::path(post, path = "/api/v1/agents/{agentId}/credentials", operation_id = "generate_credential", tag = "Credentials",
     security(("bearer" = ["agents:write"])),
     params(
@@ -65,12 +77,12 @@ pub async fn generate(
         ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeated request give the first answer again")),
     request_body = Option<GenerateCredentialRequest>,
     responses(
-        (status = 201, description = "The credential with its secret", body = NewCredential),
+        (status = 201, description = "The credential, with its secret if it has one", body = NewCredential),
         (status = 400, description = "A field is unknown or malformed", body = ErrorBody),
         (status = 401, description = "The access token is missing or not good", body = ErrorBody),
         (status = 403, description = "A scope is lacking, the agent is not the caller's to manage, or may do what the caller's token may not", body = ErrorBody),
         (status = 404, description = "There is no such agent", body = ErrorBody),
-        (status = 409, description = "The agent is not active, or the idempotency key was used for something else", body = ErrorBody)))]
+        (status = 409, description = "The agent is not active, has as many credentials as it may, or has this key; or the idempotency key was used for something else", body = ErrorBody)))]
 pub(super) async fn generate_credential(
     State(app): State<App>,
     caller: Caller,
@@ -87,7 +99,7 @@ pub(super) async fn generate_credential(
         errors.push("expiresAt", "must be in the future");
         return Err(errors.into_error());
     }
-    let work = create(&app, &caller, &client, agent, request.expires_at);
+    let work = create(&app, &caller, &client, agent, &request);
     idempotency::run(&app, &caller, "generate_credential", idempotency, work).await
 }
 
@@ -96,7 +108,7 @@ async fn create(
     caller: &Caller,
     client: &ClientInfo,
     agent: AgentId,
-    expires_at: Option<OffsetDateTime>,
+    request: &GenerateCredentialRequest,
 ) -> Result<Response, ApiError> {
     let mut tx = app.db.tenant(caller.organization_id).await?;
     match agents::lock_status(&mut tx, agent).await? {
@@ -109,14 +121,56 @@ async fn create(
         }
     }
     refuse_to_outgrow(&mut tx, caller, agent).await?;
-    let (id, secret) = generate(&mut tx, app, caller.organization_id, agent, expires_at).await?;
+    refuse_too_many(&mut tx, app, agent).await?;
+    let (id, secret) = match &request.public_jwk {
+        Some(key) => (register(&mut tx, app, caller, agent, key, request.expires_at).await?, None),
+        None => {
+            let organization = caller.organization_id;
+            let (id, secret) = generate(&mut tx, app, organization, agent, request.expires_at).await?;
+            (id, Some(secret))
+        }
+    };
+    let credential = store::find(&mut tx, agent, id, app.now()).await?.ok_or_else(not_found)?;
     let event = NewEvent::new(caller.organization_id, Action::CredentialGenerated)
         .agent(agent)
         .client(client)
-        .metadata(json!({ "actorId": caller.agent_id, "credentialId": id }));
+        .metadata(json!({
+            "actorId": caller.agent_id,
+            "credentialId": id,
+            "kind": credential.kind,
+            "thumbprint": credential.thumbprint,
+        }));
     audit::record(&mut tx, app, event).await?;
-    let credential = store::find(&mut tx, agent, id, app.now()).await?.ok_or_else(not_found)?;
     tx.commit().await?;
-    let body = NewCredential { credential, client_secret: ShownSecret::new(&secret) };
+    let body = NewCredential { credential, client_secret: secret.as_ref().map(ShownSecret::new) };
     Ok((StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response())
+}
+
+/// An error if the agent has as many credentials as it may. Its row is locked: of several requests at once each counts those
+/// before it.
+async fn refuse_too_many(tx: &mut TenantTx, app: &App, agent: AgentId) -> Result<(), ApiError> {
+    let most = app.config.max_credentials_per_agent;
+    if store::count_active(tx, agent, app.now()).await? < i64::from(most) {
+        return Ok(());
+    }
+    let message = format!("the agent has {most} usable credentials, as many as it may; revoke one first");
+    Err(ApiError::conflict("CREDENTIAL_LIMIT_REACHED", message))
+}
+
+/// Makes the agent's own key its credential.
+async fn register(
+    tx: &mut TenantTx,
+    app: &App,
+    caller: &Caller,
+    agent: AgentId,
+    key: &PublicKey,
+    expires_at: Option<OffsetDateTime>,
+) -> Result<CredentialId, ApiError> {
+    let now = app.now();
+    if key_store::is_taken(tx, agent, key, now).await? {
+        return Err(public_key::in_use());
+    }
+    let id = CredentialId::new(app.new_id());
+    store::insert(tx, id, caller.organization_id, agent, Stored::Key(key), expires_at, now).await?;
+    Ok(id)
 }

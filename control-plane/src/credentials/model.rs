@@ -24,6 +24,16 @@ impl CredentialStatus {
     }
 }
 
+/// How a client proves that it has the credential (RFC 7591 §2, `token_endpoint_auth_method`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CredentialKind {
+    /// With a secret, by `client_secret_basic` or `client_secret_post`.
+    ClientSecret,
+    /// With a key of its own, of which only the public half is known here.
+    PrivateKeyJwt,
+}
+
 /// A credential without its secret.
 #[derive(Debug, Clone, serde::Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -36,6 +46,11 @@ pub struct Credential {
     /// The agent's id: what the client authenticates as.
     #[schema(value_type = uuid::Uuid)]
     pub client_id: AgentId,
+    pub kind: CredentialKind,
+    /// Of a key: what the header of an assertion names it by.
+    pub kid: Option<String>,
+    /// Of a key: its thumbprint (RFC 7638, SHA-256).
+    pub thumbprint: Option<String>,
     pub status: CredentialStatus,
     #[serde(with = "time::serde::rfc3339")]
     pub created_at: OffsetDateTime,
@@ -43,7 +58,7 @@ pub struct Credential {
     pub expires_at: Option<OffsetDateTime>,
     #[serde(with = "time::serde::rfc3339::option")]
     pub rotated_at: Option<OffsetDateTime>,
-    /// Until then the secret before the last rotation is accepted too.
+    /// Until then the secret or key before the last rotation is accepted too.
     #[serde(with = "time::serde::rfc3339::option")]
     pub previous_valid_until: Option<OffsetDateTime>,
     #[serde(with = "time::serde::rfc3339::option")]
@@ -51,16 +66,20 @@ pub struct Credential {
     /// To the minute.
     #[serde(with = "time::serde::rfc3339::option")]
     pub last_used_at: Option<OffsetDateTime>,
+    /// Where the use at that time came from. Every use is in the audit log.
+    pub last_used_address: Option<String>,
 }
 
-/// A credential with its secret, which is shown this once.
+/// A credential with its secret, if it has one, which is shown this once.
 #[derive(Debug, serde::Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct NewCredential {
     #[serde(flatten)]
     pub credential: Credential,
+    /// Not of a key.
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(examples("sk_live_0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"))]
-    pub client_secret: ShownSecret,
+    pub client_secret: Option<ShownSecret>,
 }
 
 /// A secret on its way to its owner; `Debug` does not show it.

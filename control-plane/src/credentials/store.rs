@@ -1,18 +1,40 @@
 //! SQL of credentials.
 
+use std::net::IpAddr;
+
 use agentidp_shared::ids::{AgentId, CredentialId, OrganizationId};
+use agentidp_shared::jwk::Jwk;
 use agentidp_shared::scopes::{Scope, ScopeSet};
 use sqlx::PgConnection;
+use sqlx::types::Json;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::model::{Credential, CredentialStatus};
+use super::model::{Credential, CredentialKind, CredentialStatus};
+use super::public_key::PublicKey;
 use crate::infra::db::TenantTx;
 use crate::infra::http::pagination::Page;
 use crate::policy::Role;
 
 /// Uses are noted no more often than this: one write a minute, however busy a client is.
 const USE_NOTED_EVERY: time::Duration = time::Duration::minutes(1);
+
+/// What is kept of a credential.
+#[derive(Clone, Copy)]
+pub(super) enum Stored<'a> {
+    Secret(StoredSecret<'a>),
+    Key(&'a PublicKey),
+}
+
+impl<'a> Stored<'a> {
+    /// As columns: of secret and key the one that is not there is null.
+    fn columns(self) -> (Option<&'a [u8]>, Option<&'a str>, Option<Json<&'a Jwk>>) {
+        match self {
+            Self::Secret(secret) => (Some(secret.hmac), Some(secret.key_id), None),
+            Self::Key(key) => (None, None, Some(Json(key.jwk()))),
+        }
+    }
+}
 
 /// What is kept of a secret.
 #[derive(Clone, Copy)]
@@ -30,16 +52,17 @@ pub(super) struct Candidate {
     pub previous_secret_hmac: Option<Vec<u8>>,
 }
 
-/// The agent's credentials that are neither revoked nor expired.
+/// The agent's secrets that are neither revoked nor expired.
 pub(super) async fn usable_any_tenant(
     tx: &mut PgConnection,
     agent: AgentId,
     now: OffsetDateTime,
 ) -> Result<Vec<Candidate>, sqlx::Error> {
     let rows = sqlx::query!(
-        "select id, hmac_key_id, secret_hmac,
-           case when previous_valid_until > $2 then previous_secret_hmac end as previous_secret_hmac
-         from credentials where agent_id = $1 and status = 'active' and (expires_at is null or expires_at > $2)",
+        r#"select id, hmac_key_id as "hmac_key_id!", secret_hmac as "secret_hmac!",
+             case when previous_valid_until > $2 then previous_secret_hmac end as previous_secret_hmac
+           from credentials
+           where agent_id = $1 and status = 'active' and (expires_at is null or expires_at > $2) and secret_hmac is not null"#,
         agent.as_uuid(),
         now
     )
@@ -54,16 +77,20 @@ pub(super) async fn usable_any_tenant(
     Ok(candidates.collect())
 }
 
+/// Notes a use and where it came from, unless one was noted within the last minute.
 pub(super) async fn note_use_any_tenant(
     tx: &mut PgConnection,
     credential: CredentialId,
+    address: Option<IpAddr>,
     now: OffsetDateTime,
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        "update credentials set last_used_at = $2 where id = $1 and (last_used_at is null or last_used_at < $3)",
+        "update credentials set last_used_at = $2, last_used_address = $4
+         where id = $1 and (last_used_at is null or last_used_at < $3)",
         credential.as_uuid(),
         now,
-        now - USE_NOTED_EVERY
+        now - USE_NOTED_EVERY,
+        address.map(|address| address.to_string())
     )
     .execute(tx)
     .await
@@ -75,18 +102,20 @@ pub(super) async fn insert(
     id: CredentialId,
     organization: OrganizationId,
     agent: AgentId,
-    secret: StoredSecret<'_>,
+    stored: Stored<'_>,
     expires_at: Option<OffsetDateTime>,
     now: OffsetDateTime,
 ) -> Result<(), sqlx::Error> {
+    let (hmac, hmac_key_id, public_jwk) = stored.columns();
     sqlx::query!(
-        "insert into credentials (id, organization_id, agent_id, secret_hmac, hmac_key_id, expires_at, created_at)
-         values ($1, $2, $3, $4, $5, $6, $7)",
+        "insert into credentials (id, organization_id, agent_id, secret_hmac, hmac_key_id, public_jwk, expires_at, created_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8)",
         id.as_uuid(),
         organization.as_uuid(),
         agent.as_uuid(),
-        secret.hmac,
-        secret.key_id,
+        hmac,
+        hmac_key_id,
+        public_jwk as _,
         expires_at,
         now
     )
@@ -105,11 +134,17 @@ struct Row {
     previous_valid_until: Option<OffsetDateTime>,
     revoked_at: Option<OffsetDateTime>,
     last_used_at: Option<OffsetDateTime>,
+    last_used_address: Option<String>,
+    public_jwk: Option<Json<Jwk>>,
 }
 
 impl Row {
     fn into_credential(self, now: OffsetDateTime) -> Credential {
+        let jwk = self.public_jwk.map(|Json(jwk)| jwk);
         Credential {
+            kind: if jwk.is_some() { CredentialKind::PrivateKeyJwt } else { CredentialKind::ClientSecret },
+            thumbprint: jwk.as_ref().map(Jwk::thumbprint),
+            kid: jwk.and_then(|jwk| jwk.kid),
             id: self.id.into(),
             agent_id: self.agent_id.into(),
             client_id: self.agent_id.into(),
@@ -120,6 +155,7 @@ impl Row {
             previous_valid_until: self.previous_valid_until.filter(|until| *until > now),
             revoked_at: self.revoked_at,
             last_used_at: self.last_used_at,
+            last_used_address: self.last_used_address,
         }
     }
 }
@@ -155,8 +191,9 @@ pub(super) async fn find(
 ) -> Result<Option<Credential>, sqlx::Error> {
     let row = sqlx::query_as!(
         Row,
-        "select id, agent_id, status, created_at, expires_at, rotated_at, previous_valid_until, revoked_at, last_used_at
-         from credentials where organization_id = $1 and agent_id = $2 and id = $3",
+        r#"select id, agent_id, status, created_at, expires_at, rotated_at, previous_valid_until, revoked_at, last_used_at,
+             last_used_address, public_jwk as "public_jwk: Json<Jwk>"
+           from credentials where organization_id = $1 and agent_id = $2 and id = $3"#,
         tx.organization_id().as_uuid(),
         agent.as_uuid(),
         credential.as_uuid()
@@ -182,9 +219,10 @@ pub(super) async fn list(
     .await?;
     let rows = sqlx::query_as!(
         Row,
-        "select id, agent_id, status, created_at, expires_at, rotated_at, previous_valid_until, revoked_at, last_used_at
-         from credentials where organization_id = $1 and agent_id = $2
-         order by created_at desc, id desc limit $3 offset $4",
+        r#"select id, agent_id, status, created_at, expires_at, rotated_at, previous_valid_until, revoked_at, last_used_at,
+             last_used_address, public_jwk as "public_jwk: Json<Jwk>"
+           from credentials where organization_id = $1 and agent_id = $2
+           order by created_at desc, id desc limit $3 offset $4"#,
         tx.organization_id().as_uuid(),
         agent.as_uuid(),
         page.limit(),
@@ -214,15 +252,33 @@ pub(super) async fn active(
     Ok(ids.into_iter().map(CredentialId::new).collect())
 }
 
+/// How many of the agent's credentials are neither revoked nor expired.
+pub(super) async fn count_active(
+    tx: &mut TenantTx,
+    agent: AgentId,
+    now: OffsetDateTime,
+) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"select count(*) as "count!" from credentials
+           where organization_id = $3 and agent_id = $1 and status = 'active' and (expires_at is null or expires_at > $2)"#,
+        agent.as_uuid(),
+        now,
+        tx.organization_id().as_uuid()
+    )
+    .fetch_one(&mut **tx)
+    .await
+}
+
 pub(super) struct Rotation<'a> {
-    pub new: StoredSecret<'a>,
+    /// Of the kind that the credential is.
+    pub new: Stored<'a>,
     pub now: OffsetDateTime,
-    /// How long the secret until now is accepted too.
+    /// How long the secret or key until now is accepted too.
     pub previous_valid_until: Option<OffsetDateTime>,
     pub not_if_rotated_since: OffsetDateTime,
 }
 
-/// Replaces the secret; false if the credential is not there, not active, expired, or was rotated too recently. Of several
+/// Replaces the secret or key; false if the credential is not there, not active, expired, or was rotated too recently. Of several
 /// at once the first takes the row, and the others then find it rotated.
 pub(super) async fn rotate(
     tx: &mut TenantTx,
@@ -230,19 +286,22 @@ pub(super) async fn rotate(
     credential: CredentialId,
     rotation: &Rotation<'_>,
 ) -> Result<bool, sqlx::Error> {
+    let (hmac, hmac_key_id, public_jwk) = rotation.new.columns();
     sqlx::query!(
         "update credentials set previous_secret_hmac = case when $6::timestamptz is not null then secret_hmac end,
-           previous_valid_until = $6, secret_hmac = $3, hmac_key_id = $4, rotated_at = $5
+           previous_public_jwk = case when $6::timestamptz is not null then public_jwk end,
+           previous_valid_until = $6, secret_hmac = $3, hmac_key_id = $4, public_jwk = $9, rotated_at = $5
          where organization_id = $8 and agent_id = $1 and id = $2 and status = 'active'
            and (expires_at is null or expires_at > $5) and (rotated_at is null or rotated_at <= $7)",
         agent.as_uuid(),
         credential.as_uuid(),
-        rotation.new.hmac,
-        rotation.new.key_id,
+        hmac,
+        hmac_key_id,
         rotation.now,
         rotation.previous_valid_until,
         rotation.not_if_rotated_since,
-        tx.organization_id().as_uuid()
+        tx.organization_id().as_uuid(),
+        public_jwk as _
     )
     .execute(&mut **tx)
     .await
@@ -257,7 +316,7 @@ pub(super) async fn revoke(
     now: OffsetDateTime,
 ) -> Result<bool, sqlx::Error> {
     sqlx::query!(
-        "update credentials set status = 'revoked', revoked_at = $3, previous_secret_hmac = null, previous_valid_until = null
+        "update credentials set status = 'revoked', revoked_at = $3, previous_secret_hmac = null, previous_public_jwk = null, previous_valid_until = null
          where organization_id = $4 and agent_id = $1 and id = $2 and status = 'active'",
         agent.as_uuid(),
         credential.as_uuid(),
@@ -277,7 +336,7 @@ pub async fn revoke_all(
     now: OffsetDateTime,
 ) -> Result<Vec<CredentialId>, sqlx::Error> {
     let ids = sqlx::query_scalar!(
-        "update credentials set status = 'revoked', revoked_at = $3, previous_secret_hmac = null, previous_valid_until = null
+        "update credentials set status = 'revoked', revoked_at = $3, previous_secret_hmac = null, previous_public_jwk = null, previous_valid_until = null
          where organization_id = $1 and agent_id = $2 and status = 'active' returning id",
         organization.as_uuid(),
         agent.as_uuid(),

@@ -92,6 +92,8 @@ pub struct Config {
     pub expiry_notices: Vec<time::Duration>,
     /// The age from which on a secret should have been replaced; `None` is never.
     pub secret_max_age: Option<time::Duration>,
+    /// How many credentials an agent may have that are neither revoked nor expired.
+    pub max_credentials_per_agent: u32,
 }
 
 /// Everything that is wrong with the configuration.
@@ -130,6 +132,7 @@ impl Config {
             jobs: reader.jobs(&database),
             expiry_notices: reader.expiry_notices(),
             secret_max_age: reader.days_or_never("AGENTIDP_SECRET_MAX_AGE_DAYS", 365),
+            max_credentials_per_agent: reader.number("AGENTIDP_MAX_CREDENTIALS_PER_AGENT", 10, 1, 1_000),
             listen: reader.parsed("AGENTIDP_LISTEN", "127.0.0.1:8080", "an address like 127.0.0.1:8080"),
             metrics_listen: reader.parsed(
                 "AGENTIDP_METRICS_LISTEN",
@@ -290,6 +293,7 @@ mod tests {
             ("AGENTIDP_SCHEDULES", "housekeeping"),
             ("AGENTIDP_CREDENTIAL_EXPIRY_DAYS", "14,0"),
             ("AGENTIDP_SECRET_MAX_AGE_DAYS", "3651"),
+            ("AGENTIDP_MAX_CREDENTIALS_PER_AGENT", "0"),
         ] {
             values.insert(name.to_owned(), value.to_owned());
         }

@@ -1,11 +1,16 @@
-//! Client authentication (RFC 6749 §2.3.1): by `Basic` header or in the body, never both.
+//! Client authentication: by a secret in a `Basic` header or in the body (RFC 6749 §2.3.1), or by an assertion that the client
+//! signed (RFC 7523 §2.2); never by two of them.
 
+use std::borrow::Cow;
+
+use agentidp_shared::client_assertion;
 use agentidp_shared::ids::{AgentId, OrganizationId};
 use agentidp_shared::scopes::ScopeSet;
 use axum::http::{HeaderMap, header};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
+use sqlx::PgConnection;
 
 use super::form::{Form, decode};
 use super::oauth_error::OAuthError;
@@ -13,7 +18,7 @@ use super::store::{self, Client};
 use super::throttle;
 use crate::app::App;
 use crate::audit::{self, Action, NewEvent};
-use crate::credentials;
+use crate::credentials::{self, Authenticated};
 use crate::infra::config::Secret;
 use crate::infra::http::client_info::ClientInfo;
 use crate::policy;
@@ -21,39 +26,71 @@ use crate::policy;
 /// Longest client id and secret looked at, in bytes.
 const MAX_CREDENTIAL_LENGTH: usize = 512;
 
+/// How a client tried to prove itself, for the audit log.
+const CLIENT_SECRET: &str = "client_secret";
+const PRIVATE_KEY_JWT: &str = "private_key_jwt";
+
 /// What a client claims to be, before any of it was checked.
 pub(super) struct UnverifiedClient {
+    /// Empty where only an assertion says it.
     client_id: String,
-    secret: Secret<String>,
+    proof: UnverifiedProof,
+}
+
+enum UnverifiedProof {
+    Secret(Secret<String>),
+    Assertion { assertion_type: String, assertion: Secret<String> },
 }
 
 /// The credentials in a request; `None` if it carries none.
 pub(super) fn presented(headers: &HeaderMap, form: &Form) -> Result<Option<UnverifiedClient>, OAuthError> {
     let in_header = basic(headers)?;
+    let by_assertion = assertion(form)?;
     let in_form = match (form.get("client_id"), form.get("client_secret")) {
-        (Some(id), Some(secret)) => {
-            Some(UnverifiedClient { client_id: id.to_owned(), secret: Secret::new(secret.to_owned()) })
-        }
+        (Some(id), Some(secret)) => Some(UnverifiedClient {
+            client_id: id.to_owned(),
+            proof: UnverifiedProof::Secret(Secret::new(secret.to_owned())),
+        }),
         (None, Some(_)) => return Err(OAuthError::InvalidRequest("client_secret without client_id".into())),
         (_, None) => None,
     };
-    let client = match (in_header, in_form) {
-        (Some(_), Some(_)) => {
-            return Err(OAuthError::InvalidRequest(
-                "client credentials by header and in the body: use one".into(),
-            ));
-        }
-        (Some(client), None) => {
+    match (in_header, in_form, by_assertion) {
+        (Some(client), None, None) => {
             if form.get("client_id").is_some_and(|id| id != client.client_id) {
                 return Err(OAuthError::InvalidRequest(
                     "client_id differs from the Authorization header".into(),
                 ));
             }
-            Some(client)
+            Ok(Some(client))
         }
-        (None, client) => client,
-    };
-    Ok(client)
+        (None, client, None) | (None, None, client) => Ok(client),
+        (Some(_), Some(_), None) => {
+            Err(OAuthError::InvalidRequest("client credentials by header and in the body: use one".into()))
+        }
+        (_, _, Some(_)) => {
+            Err(OAuthError::InvalidRequest("a client_assertion and a client secret: use one".into()))
+        }
+    }
+}
+
+/// An assertion in the body (RFC 7521 §4.2).
+fn assertion(form: &Form) -> Result<Option<UnverifiedClient>, OAuthError> {
+    match (form.get("client_assertion_type"), form.get("client_assertion")) {
+        (None, None) => Ok(None),
+        (Some(assertion_type), Some(assertion)) => Ok(Some(UnverifiedClient {
+            client_id: form.get("client_id").unwrap_or_default().to_owned(),
+            proof: UnverifiedProof::Assertion {
+                assertion_type: assertion_type.to_owned(),
+                assertion: Secret::new(assertion.to_owned()),
+            },
+        })),
+        (None, Some(_)) => {
+            Err(OAuthError::InvalidRequest("client_assertion without client_assertion_type".into()))
+        }
+        (Some(_), None) => {
+            Err(OAuthError::InvalidRequest("client_assertion_type without client_assertion".into()))
+        }
+    }
 }
 
 fn basic(headers: &HeaderMap) -> Result<Option<UnverifiedClient>, OAuthError> {
@@ -75,7 +112,7 @@ fn basic(headers: &HeaderMap) -> Result<Option<UnverifiedClient>, OAuthError> {
     let (id, secret) = decoded.expose().split_once(':').ok_or_else(malformed)?;
     Ok(Some(UnverifiedClient {
         client_id: decode(id).map_err(|_| malformed())?,
-        secret: Secret::new(decode(secret).map_err(|_| malformed())?),
+        proof: UnverifiedProof::Secret(Secret::new(decode(secret).map_err(|_| malformed())?)),
     }))
 }
 
@@ -118,34 +155,39 @@ pub(super) async fn requester(
     }
 }
 
-/// Checks a client's secret and whether it may act. The answer does not tell an unknown client from a wrong secret; that an
-/// agent is suspended is told only to who knows its secret.
+/// What the `aud` of an assertion may be: the issuer identifier, and nothing else. Not the token endpoint's URL, which RFC 7523 §3
+/// allowed: another authorization server could name that as its own and be given assertions that are good here.
+fn accepted_audiences(app: &App) -> [&str; 1] {
+    [&app.config.issuer]
+}
+
+/// Checks a client's secret or assertion and whether it may act. The answer does not tell an unknown client from a wrong secret,
+/// nor what is wrong with an assertion; that an agent is suspended is told only to who proved to be it.
 pub(super) async fn authenticate(
     app: &App,
     unverified: &UnverifiedClient,
     client_info: &ClientInfo,
 ) -> Result<Client, OAuthError> {
-    let identity = throttle::Identity::new(&unverified.client_id, client_info.ip);
+    let attempt = Attempt::of(unverified);
+    let identity = throttle::Identity::new(&attempt.client_id, client_info.ip);
     let mut tx = app.db.system().await?;
     if let Some(seconds) = throttle::address_must_wait(&mut tx, &identity, app.now()).await? {
         return Err(OAuthError::SlowDown(seconds));
     }
-    let too_long = unverified.client_id.len() > MAX_CREDENTIAL_LENGTH
-        || unverified.secret.expose().len() > MAX_CREDENTIAL_LENGTH;
-    let agent_id = unverified.client_id.parse::<AgentId>().ok().filter(|_| !too_long);
-    let credential = match agent_id {
-        Some(agent_id) => credentials::authenticate(&mut tx, app, agent_id, &unverified.secret).await?,
-        None => None,
-    };
-    let client = match (agent_id, credential) {
-        (Some(agent_id), Some(credential)) => store::client_any_tenant(&mut tx, agent_id)
+    let (method, proven) = attempt.prove(&mut tx, app, client_info).await?;
+    let proven = match proven {
+        Ok((agent_id, credential)) => store::client_any_tenant(&mut tx, agent_id)
             .await?
-            .map(|client| client.with_credential(credential.credential_id)),
-        _ => None,
+            .map(|client| client.with_credential(credential.credential_id))
+            .ok_or(None),
+        Err(detail) => Err(detail),
     };
-    let Some(client) = client else {
-        drop(tx);
-        return Err(failed(app, &identity, client_info).await?);
+    let client = match proven {
+        Ok(client) => client,
+        Err(detail) => {
+            drop(tx);
+            return Err(failed(app, &identity, client_info, method, detail).await?);
+        }
     };
     if let Some(reason) = client.refusal() {
         let event = NewEvent::new(client.organization_id, Action::AuthFailed)
@@ -157,9 +199,82 @@ pub(super) async fn authenticate(
         tx.commit().await?;
         return Err(OAuthError::UnauthorizedClient(format!("the {reason}").into()));
     }
-    // Commits `last_used_at`.
+    // Commits that the credential was used, and that the assertion was.
     tx.commit().await?;
     Ok(client)
+}
+
+/// An attempt to authenticate, taken apart as far as it goes without the database.
+struct Attempt<'a> {
+    /// Whom the client claims to be; text that may be no id, and empty if it does not say.
+    client_id: Cow<'a, str>,
+    proof: Proof<'a>,
+}
+
+enum Proof<'a> {
+    Secret(&'a Secret<String>),
+    Assertion(client_assertion::Unverified<'a>),
+    /// An assertion that cannot be good, and why.
+    Nothing(Option<String>),
+}
+
+impl<'a> Attempt<'a> {
+    fn of(unverified: &'a UnverifiedClient) -> Self {
+        let claimed = Cow::Borrowed(unverified.client_id.as_str());
+        match &unverified.proof {
+            UnverifiedProof::Secret(secret) => Self { client_id: claimed, proof: Proof::Secret(secret) },
+            UnverifiedProof::Assertion { assertion_type, assertion } => {
+                if assertion_type != client_assertion::ASSERTION_TYPE {
+                    let detail = "the client_assertion_type is not that of a JWT".to_owned();
+                    return Self { client_id: claimed, proof: Proof::Nothing(Some(detail)) };
+                }
+                match client_assertion::parse(assertion.expose()) {
+                    Err(refusal) => {
+                        Self { client_id: claimed, proof: Proof::Nothing(Some(refusal.to_string())) }
+                    }
+                    Ok(parsed) if claimed.is_empty() => Self {
+                        client_id: parsed.client().to_string().into(),
+                        proof: Proof::Assertion(parsed),
+                    },
+                    Ok(parsed) if *claimed == parsed.client().to_string() => {
+                        Self { client_id: claimed, proof: Proof::Assertion(parsed) }
+                    }
+                    Ok(_) => {
+                        let detail = "client_id is not the assertion's `sub`".to_owned();
+                        Self { client_id: claimed, proof: Proof::Nothing(Some(detail)) }
+                    }
+                }
+            }
+        }
+    }
+
+    /// The method, and the agent with the credential that was proven; or else, for the operator, why it was not.
+    async fn prove(
+        self,
+        tx: &mut PgConnection,
+        app: &App,
+        client_info: &ClientInfo,
+    ) -> Result<(&'static str, Result<(AgentId, Authenticated), Option<String>>), OAuthError> {
+        let secret = match self.proof {
+            Proof::Nothing(detail) => return Ok((PRIVATE_KEY_JWT, Err(detail))),
+            Proof::Assertion(parsed) => {
+                let agent = parsed.client();
+                let (audiences, address) = (accepted_audiences(app), client_info.ip);
+                let outcome =
+                    credentials::authenticate_by_assertion(tx, app, parsed, &audiences, address).await?;
+                let proven = outcome.map(|credential| (agent, credential));
+                return Ok((PRIVATE_KEY_JWT, proven.map_err(|refusal| Some(refusal.to_string()))));
+            }
+            Proof::Secret(secret) => secret,
+        };
+        let too_long =
+            self.client_id.len() > MAX_CREDENTIAL_LENGTH || secret.expose().len() > MAX_CREDENTIAL_LENGTH;
+        let Some(agent) = self.client_id.parse::<AgentId>().ok().filter(|_| !too_long) else {
+            return Ok((CLIENT_SECRET, Err(None)));
+        };
+        let credential = credentials::authenticate(tx, app, agent, secret, client_info.ip).await?;
+        Ok((CLIENT_SECRET, credential.map(|credential| (agent, credential)).ok_or(None)))
+    }
 }
 
 /// Counts and records a failed login, in a transaction of its own.
@@ -167,6 +282,8 @@ async fn failed(
     app: &App,
     identity: &throttle::Identity,
     client_info: &ClientInfo,
+    method: &'static str,
+    detail: Option<String>,
 ) -> Result<OAuthError, OAuthError> {
     let mut tx = app.db.system().await?;
     let wait = throttle::record_failure(&mut tx, identity, app.now()).await?;
@@ -176,7 +293,12 @@ async fn failed(
     if let Some((organization_id, agent_exists)) = concerned {
         let mut event = NewEvent::new(organization_id, Action::AuthFailed)
             .client(client_info)
-            .metadata(json!({ "reason": "client could not be authenticated", "clientId": identity.shown_client_id() }))
+            .metadata(json!({
+                "reason": "client could not be authenticated",
+                "clientId": identity.shown_client_id(),
+                "method": method,
+                "detail": detail,
+            }))
             .failure();
         if let (true, Some(agent)) = (agent_exists, identity.agent_id()) {
             event = event.agent(agent);

@@ -33,6 +33,8 @@ pub(super) struct IntrospectionRequest {
     token_type_hint: Option<String>,
     client_id: Option<String>,
     client_secret: Option<String>,
+    client_assertion_type: Option<String>,
+    client_assertion: Option<String>,
 }
 
 /// What is known of a token (RFC 7662 §2.2). Of one that is not active, or another organization's: only that.

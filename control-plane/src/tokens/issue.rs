@@ -34,6 +34,10 @@ pub(super) struct TokenRequest {
     client_id: Option<String>,
     /// The agent's secret, if the client does not authenticate by `Basic`.
     client_secret: Option<String>,
+    /// For `private_key_jwt`: `urn:ietf:params:oauth:client-assertion-type:jwt-bearer`.
+    client_assertion_type: Option<String>,
+    /// The JWT that the agent signed (RFC 7523); `client_id` may be left out.
+    client_assertion: Option<String>,
     /// Scopes separated by spaces; all granted ones if absent.
     scope: Option<String>,
     /// The API the token is for (RFC 8707): an absolute URI, which becomes `aud`. AgentIdP itself if absent.
@@ -75,7 +79,7 @@ pub(super) async fn issue_token(
         _ => return Err(OAuthError::UnsupportedGrantType),
     }
     let unverified = client_auth::presented(&headers, &form)?.ok_or(OAuthError::InvalidClient)?;
-    // Before the secret is looked at: a token must never be younger than the check that allowed it.
+    // Before the secret or assertion is looked at: a token must never be younger than the check that allowed it.
     let now = app.now();
     let client = client_auth::authenticate(&app, &unverified, &client_info).await?;
     let target = target(&app, &client, form.get("agent_id")).await?;

@@ -21,8 +21,11 @@ pub use routes::routes;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
-/// Deletes revocations of tokens that have expired, and old login failures.
+use crate::credentials;
+
+/// Deletes revocations of tokens that have expired, assertions that have, and old login failures.
 pub async fn purge_expired(tx: &mut PgConnection, now: OffsetDateTime) -> Result<(), sqlx::Error> {
     store::purge_revocations(tx, now).await?;
+    credentials::purge_used_assertions(tx, now).await?;
     throttle::purge(tx, now).await
 }

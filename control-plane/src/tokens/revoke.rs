@@ -29,6 +29,8 @@ pub(super) struct RevocationRequest {
     token_type_hint: Option<String>,
     client_id: Option<String>,
     client_secret: Option<String>,
+    client_assertion_type: Option<String>,
+    client_assertion: Option<String>,
 }
 
 /// Revoke a token

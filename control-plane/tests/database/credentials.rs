@@ -1,5 +1,6 @@
 //! Credentials as time passes.
 
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 use time::Duration;
 use time::format_description::well_known::Rfc3339;
@@ -136,6 +137,67 @@ async fn use_is_noted_once_a_minute() {
     assert!(noted[0] == noted[1] && noted[1] == noted[2], "{noted:?}");
     assert_ne!(noted[2], noted[3]);
     assert_eq!(noted[3], noted[4]);
+}
+
+#[tokio::test]
+async fn a_noted_use_says_where_it_came_from_and_a_busy_client_at_many_places_is_one_write_a_minute() {
+    let (instance, tenant, agent) = scene().await;
+    let version = "select xmin::text::bigint from credentials where last_used_address is not null";
+    let at = async |address: &str| {
+        agent.ask_token(&tenant.api.from(address)).await.expect(200);
+        tenant.credential(&agent).await["lastUsedAddress"].clone()
+    };
+    assert!(tenant.credential(&agent).await["lastUsedAddress"].is_null());
+    instance.execute("update credentials set last_used_address = null").await;
+    assert_eq!(at("192.0.2.7").await, "192.0.2.7");
+    let first = instance.number(version).await;
+    for address in ["2001:db8::1", "192.0.2.8", "192.0.2.7"] {
+        assert_eq!(at(address).await, "192.0.2.7");
+    }
+    assert_eq!(instance.number(version).await, first, "written again");
+    instance.advance(Duration::seconds(61));
+    assert_eq!(at("2001:db8::1").await, "2001:db8::1");
+    assert_ne!(instance.number(version).await, first);
+}
+
+#[tokio::test]
+async fn an_agent_has_only_so_many_credentials_however_many_are_asked_for_at_once() {
+    let instance = Instance::start_with(|settings| {
+        settings.with("AGENTIDP_MAX_CREDENTIALS_PER_AGENT", "4").with("DATABASE_MAX_CONNECTIONS", "8")
+    })
+    .await;
+    let other = instance.another_process().await;
+    let tenant = instance.tenant().await;
+    let agent = tenant.create_agent(&[]).await;
+    let path = format!("{}/credentials", agent.path());
+    let (here, there) = (tenant.api.clone(), tenant.api.at(&other));
+    let answers = join_all((0..12).map(|n| if n % 2 == 0 { &here } else { &there }).map(|api| {
+        let path = path.clone();
+        async move { api.post(&path, &json!({})).await }
+    }))
+    .await;
+    let count = |status| answers.iter().filter(|answer| answer.status == status).count();
+    assert_eq!((count(201), count(409)), (3, 9), "{answers:?}");
+    let refused = answers.iter().find(|answer| answer.status == 409).unwrap();
+    assert_eq!(refused.code(), "CREDENTIAL_LIMIT_REACHED");
+    // A key counts too; what was revoked or has expired does not.
+    let key = agentidp_tests::ClientKey::generate(agentidp_shared::jwk::Algorithm::ES256);
+    let body = json!({ "publicJwk": key.public_jwk() });
+    tenant.api.post(&path, &body).await.expect(409);
+    tenant.api.delete(&agent.credential_path()).await.expect(204);
+    tenant.api.post(&path, &body).await.expect(201);
+    tenant.api.post(&path, &json!({})).await.expect(409);
+    tenant.api.delete(&path).await.expect(200);
+    ending_in(&instance, &tenant, &agent, Duration::minutes(1)).await;
+    for _ in 0..3 {
+        tenant.api.post(&path, &json!({})).await.expect(201);
+    }
+    tenant.api.post(&path, &json!({})).await.expect(409);
+    instance.advance(Duration::minutes(1));
+    tenant.api.post(&path, &json!({})).await.expect(201);
+    // Rotating makes none.
+    let other_agents = tenant.create_agent(&[]).await;
+    rotated(&tenant, &other_agents, json!({})).await;
 }
 
 #[tokio::test]

@@ -35,6 +35,8 @@ mod keystore_places;
 mod organization_changes;
 mod organizations;
 mod pool;
+mod private_key_jwt;
+mod private_key_jwt_attacks;
 mod privileges;
 mod status_lists;
 mod tenancy;

@@ -18,6 +18,8 @@ use crate::node::Node;
 use crate::{limits, methods, origin};
 
 const REQUIRED_SCOPE: &str = "tokens:read";
+/// The parameters by which a client proves itself in the body (RFC 6749 §2.3.1, RFC 7521 §4.2).
+const PROOFS: [&str; 3] = ["client_secret", "client_assertion", "client_assertion_type"];
 /// Largest request, in bytes: the longest token with every byte escaped, and room for the rest.
 const MAX_BODY_BYTES: usize = 32 * 1024;
 const MAX_TOKEN_ANSWER_BYTES: usize = 32 * 1024;
@@ -91,7 +93,7 @@ async fn requester<H: Host>(
     request_id: &HeaderValue,
     form: &Parameters,
 ) -> Result<Requester, Problem> {
-    let in_form = form.get("client_secret").is_some();
+    let in_form = PROOFS.iter().any(|name| form.get(name).is_some());
     match presented(&request.headers)? {
         Presented::Bearer(_) if in_form => {
             Err(Problem::invalid_request("an access token and client credentials: use one"))
@@ -135,7 +137,8 @@ async fn exchange<H: Host>(
     form: &Parameters,
 ) -> Result<Requester, Problem> {
     let mut wanted = format!("grant_type=client_credentials&scope={}", percent_encode(REQUIRED_SCOPE));
-    for name in ["client_id", "client_secret"] {
+    // As they came: what two methods at once mean, or half of one, is for the control plane to say.
+    for name in ["client_id"].iter().chain(&PROOFS) {
         if let Some(value) = form.get(name) {
             wanted = format!("{wanted}&{name}={}", percent_encode(value));
         }

@@ -116,4 +116,9 @@ pub const VARIABLES: &[(&str, &str, &str)] = &[
         "365",
         "an older client secret fails the compliance control of rotation, 1 to 3650; 0 is never",
     ),
+    (
+        "AGENTIDP_MAX_CREDENTIALS_PER_AGENT",
+        "10",
+        "credentials an agent may have that are neither revoked nor expired, 1 to 1000",
+    ),
 ];

@@ -59,6 +59,18 @@ impl Fields {
         self.errors.push(&field, reason);
     }
 
+    /// Takes a member that must not be there, and notes why if it is.
+    pub fn refuse(&mut self, name: &str, reason: &str) {
+        if self.members.remove(name).is_some() {
+            self.error(name, reason);
+        }
+    }
+
+    /// Whether nothing was wrong so far.
+    pub fn is_good(&self) -> bool {
+        self.errors.is_empty()
+    }
+
     /// Whether the member is there at all, be it `null`.
     pub fn has(&self, name: &str) -> bool {
         self.members.contains_key(name)

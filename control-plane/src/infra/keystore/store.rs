@@ -86,7 +86,7 @@ pub(super) async fn forget_hmac_root(tx: &mut PgConnection) -> Result<(), sqlx::
 pub(super) async fn first_hmac_key(tx: &mut PgConnection) -> Result<Option<String>, sqlx::Error> {
     sqlx::query_scalar!(
         r#"select coalesce(
-             (select hmac_key_id from credentials order by created_at, id limit 1),
+             (select hmac_key_id from credentials where hmac_key_id is not null order by created_at, id limit 1),
              (select wrapping_key_id from signing_keys where exists (select from audit_checkpoints) order by created_at limit 1))"#
     )
     .fetch_one(tx)

@@ -93,6 +93,39 @@ fn a_clients_credentials_are_exchanged_at_the_origin_and_kept_nowhere() {
 }
 
 #[test]
+fn an_assertion_is_exchanged_at_the_origin_like_a_secret_and_never_beside_a_token() {
+    let edge = Edge::new();
+    edge.host.answer_with(|_| Ok(answer(200, json!({ "access_token": token() }).to_string())));
+    let proof = "client_assertion_type=urn%3Ax&client_assertion=a.b.c";
+    let posted = edge.form(PATHS[0], None, &format!("{proof}&token={}", token()));
+    assert_eq!(json_of(&posted)["active"], true);
+    // What half of it means, or two methods at once, is the control plane's to say.
+    edge.form(PATHS[0], Some("Basic eDp5"), &format!("client_assertion=a.b.c&token={}", token()));
+    let heard = edge.host.origin_asked.borrow();
+    let bodies: Vec<_> =
+        heard.iter().map(|asked| String::from_utf8_lossy(asked.body()).into_owned()).collect();
+    let grant = "grant_type=client_credentials&scope=tokens%3Aread";
+    assert_eq!(
+        bodies,
+        [
+            format!("{grant}&client_assertion=a.b.c&client_assertion_type=urn%3Ax"),
+            format!("{grant}&client_assertion=a.b.c"),
+        ]
+    );
+    assert!(heard[1].headers().contains_key("authorization"));
+    drop(heard);
+    for half in ["client_assertion=a.b.c", "client_assertion_type=urn%3Ax", proof] {
+        let both = edge.form(PATHS[0], Some(&bearer(&token())), &format!("{half}&token={}", token()));
+        assert_eq!(
+            (both.status().as_u16(), json_of(&both)["error"].as_str()),
+            (400, Some("invalid_request"))
+        );
+    }
+    assert_eq!(edge.host.origin_asked.borrow().len(), 2);
+    assert!(edge.host.store.borrow().is_empty() && edge.host.log.borrow().is_empty());
+}
+
+#[test]
 fn what_the_origin_says_of_a_client_is_passed_on() {
     let edge = Edge::new();
     let ask = || edge.form(PATHS[0], Some("Basic eDp5"), &format!("token={}", token()));
