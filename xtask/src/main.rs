@@ -18,6 +18,7 @@ mod run;
 mod signals;
 mod spin;
 mod test;
+mod timing;
 mod tools;
 mod ui;
 
@@ -44,6 +45,7 @@ enum Task {
     Bench(measure::Bench),
     Limits(measure::Limits),
     Fault(fault::Fault),
+    Timing(timing::Timing),
     Fmt(lint::Fmt),
     Lint(lint::Lint),
     Openapi(generated::Openapi),
@@ -59,6 +61,7 @@ fn main() -> ExitCode {
         Task::Bench(bench) => bench.run(),
         Task::Limits(limits) => limits.run(),
         Task::Fault(fault) => fault.run(),
+        Task::Timing(timing) => timing.run(),
         Task::Fmt(fmt) => fmt.run(),
         Task::Lint(lint) => lint.run(),
         Task::Openapi(openapi) => openapi.run(),
