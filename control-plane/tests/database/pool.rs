@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use agentidp::infra::db::Db;
 use agentidp_shared::ids::OrganizationId;
 use futures_util::future::join_all;
 use sqlx::{Connection as _, PgPool};
@@ -44,6 +45,8 @@ async fn crowded() -> (Instance, [Tenant; 2]) {
     (instance, tenants)
 }
 
+const TRACE: &str = "select current_user::text, nullif(current_setting('app.organization_id', true), '')";
+
 /// Every connection of the pool: who it is, and for whom.
 async fn traces(pool: &PgPool) -> Vec<(String, Option<String>)> {
     let mut connections = vec![];
@@ -54,8 +57,7 @@ async fn traces(pool: &PgPool) -> Vec<(String, Option<String>)> {
     for connection in &mut connections {
         // A rollback of what was given up may still be on its way; the connection is used after it.
         connection.ping().await.unwrap();
-        let trace = "select current_user::text, nullif(current_setting('app.organization_id', true), '')";
-        traces.push(sqlx::query_as(trace).fetch_one(&mut **connection).await.unwrap());
+        traces.push(sqlx::query_as(TRACE).fetch_one(&mut **connection).await.unwrap());
     }
     traces
 }
@@ -145,6 +147,67 @@ async fn tenants_interleaved_on_two_connections_with_callers_hanging_up_never_se
     });
     let hung_up: usize = join_all(requests).await.into_iter().map(Result::unwrap).sum();
     assert!(hung_up > 20, "only {hung_up} hung up");
+    assert_clean(&traces(instance.app.db.pool()).await);
+    assert!(instance.app.db.pool().size() <= 2);
+}
+
+/// What a transaction of `organization` sees of agents: how many rows, and how many of them are another's. Also changes its own.
+async fn look_around(db: &Db, organization: OrganizationId) -> Result<(i64, i64), sqlx::Error> {
+    let mut tx = db.tenant(organization).await?;
+    tokio::task::yield_now().await;
+    // With no condition of its own: what it sees is for the transaction to say.
+    let seen = sqlx::query_as("select count(*), count(*) filter (where organization_id <> $1) from agents")
+        .bind(organization.as_uuid())
+        .fetch_one(&mut *tx)
+        .await?;
+    sqlx::query("update agents set updated_at = updated_at").execute(&mut *tx).await?;
+    tokio::task::yield_now().await;
+    tx.commit().await?;
+    Ok(seen)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_thousand_transactions_of_two_tenants_on_two_connections_never_see_each_other() {
+    const CALLERS: usize = 50;
+    const EACH: usize = 200;
+    let (instance, tenants) = crowded().await;
+    tenants[1].create_agent(&["agents:read"]).await;
+    let organizations = tenants.map(|tenant| OrganizationId::new(tenant.uuid()));
+    let callers = (0..CALLERS).map(|caller| {
+        let db = instance.app.db.clone();
+        tokio::spawn(async move {
+            let (mut finished, mut given_up) = (0, 0);
+            for number in (0..EACH).map(|round| caller * EACH + round) {
+                // The tenants differ in how many agents they have, and take turns. Every third gives up, somewhere.
+                let (which, polls) = (number % 2, if number % 3 == 0 { 1 + number % 23 } else { usize::MAX });
+                match give_up_after(polls, look_around(&db, organizations[which])).await {
+                    Some(seen) => {
+                        assert_eq!(
+                            seen.unwrap(),
+                            (1 + i64::try_from(which).unwrap(), 0),
+                            "transaction {number}"
+                        );
+                        finished += 1;
+                    }
+                    None => given_up += 1,
+                }
+                if number % 50 == 0 {
+                    let mut connection = db.pool().acquire().await.unwrap();
+                    let trace = sqlx::query_as(TRACE).fetch_one(&mut *connection).await.unwrap();
+                    assert_clean(&[trace]);
+                }
+            }
+            (finished, given_up)
+        })
+    });
+    let (mut finished, mut given_up) = (0, 0);
+    for caller in join_all(callers).await {
+        let (some, others) = caller.unwrap();
+        finished += some;
+        given_up += others;
+    }
+    assert_eq!(finished + given_up, 10_000);
+    assert!(given_up > 1_000, "only {given_up} were given up");
     assert_clean(&traces(instance.app.db.pool()).await);
     assert!(instance.app.db.pool().size() <= 2);
 }

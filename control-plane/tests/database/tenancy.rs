@@ -16,14 +16,14 @@ const REFUSED: &str = "42501";
 const NOBODY: &str = "0198c5a4-0000-7000-8000-00000000dead";
 
 /// Two organizations with rows in every table that can have them.
-struct Scene {
-    instance: Instance,
-    one: Tenant,
-    other: Tenant,
+pub struct Scene {
+    pub instance: Instance,
+    pub one: Tenant,
+    pub other: Tenant,
 }
 
 impl Scene {
-    async fn set() -> Self {
+    pub async fn set() -> Self {
         let instance = Instance::start().await;
         let platform = instance.platform().await;
         let one = platform.create_organization("enterprise").await;
@@ -57,7 +57,7 @@ impl Scene {
     }
 
     /// As the login role, in a transaction of `role` for `organization`.
-    async fn act_as(&self, role: &str, organization: &str) -> PgConnection {
+    pub async fn act_as(&self, role: &str, organization: &str) -> PgConnection {
         let mut connection = self.instance.database.login().await;
         let begin = format!(
             "begin; set local role {role}; select set_config('app.organization_id', '{organization}', true)"
@@ -67,7 +67,7 @@ impl Scene {
     }
 
     /// The tables with a tenant in them and the column it is in, partitions left out.
-    async fn tables(&self) -> Vec<(String, &'static str)> {
+    pub async fn tables(&self) -> Vec<(String, &'static str)> {
         let names = tenant_tables(&self.instance, false).await;
         let mut tables: Vec<_> = names.into_iter().map(|name| (name, "organization_id")).collect();
         tables.push(("organizations".into(), "id"));
