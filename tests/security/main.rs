@@ -15,6 +15,7 @@ mod bodies;
 mod concurrency;
 mod crash;
 mod isolation;
+mod matrix;
 mod naughty_strings;
 mod secrets;
 mod two_tenants;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::process::{Folder, Process, free_port};
-use crate::{environment, eventually};
+use crate::{environment, eventually, secrets};
 
 #[derive(Debug)]
 pub struct Bao {
@@ -43,6 +43,8 @@ impl Bao {
         let made = bao.ask("PUT", "sys/init", &json!({"secret_shares": 1, "secret_threshold": 1})).await.1;
         bao.root_token = made["root_token"].as_str().unwrap().to_owned();
         bao.unseal_key = made["keys_base64"][0].as_str().unwrap().to_owned();
+        secrets::register("vault-root-token", &bao.root_token);
+        secrets::register("vault-unseal-key", &bao.unseal_key);
         bao.unseal().await;
         bao.done("POST", "sys/mounts/secret", &json!({"type": "kv", "options": {"version": "2"}})).await;
         eventually("the engine is ready", Duration::from_mins(1), async || {
@@ -120,17 +122,27 @@ impl Bao {
     /// The newest version of a secret in KV, and its number.
     pub async fn read(&self, path: &str) -> (Value, u64) {
         let answer = self.done("GET", &format!("secret/data/{path}"), &Value::Null).await;
+        for field in
+            answer["data"]["data"].as_object().into_iter().flatten().filter_map(|(_, field)| field.as_str())
+        {
+            secrets::register("vault-field", field);
+        }
         (answer["data"]["data"].clone(), answer["data"]["metadata"]["version"].as_u64().unwrap())
     }
 
     pub async fn write(&self, path: &str, fields: &Value) {
+        for field in fields.as_object().into_iter().flatten().filter_map(|(_, field)| field.as_str()) {
+            secrets::register("vault-field", field);
+        }
         self.done("POST", &format!("secret/data/{path}"), &json!({"data": fields})).await;
     }
 
     /// A token of `role` with these policies.
     pub async fn token(&self, options: &Value) -> String {
         let answer = self.done("POST", "auth/token/create", options).await;
-        answer["auth"]["client_token"].as_str().unwrap().to_owned()
+        let token = answer["auth"]["client_token"].as_str().unwrap().to_owned();
+        secrets::register("vault-token", &token);
+        token
     }
 }
 

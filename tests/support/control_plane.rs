@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::database::Database;
 use crate::process::{Folder, Process, free_port};
-use crate::{Api, Tenant, environment};
+use crate::{Api, Tenant, environment, secrets};
 
 /// A control plane on a database of its own.
 #[derive(Debug)]
@@ -34,7 +34,9 @@ pub struct OtherEdge {
 
 impl OtherEdge {
     pub fn new(name: &'static str, url: String) -> Self {
-        Self { name, url, key: format!("{}{}{}", crate::unique(), crate::unique(), crate::unique()) }
+        let key = format!("{}{}{}", crate::unique(), crate::unique(), crate::unique());
+        secrets::register("edge-key", &key);
+        Self { name, url, key }
     }
 }
 
@@ -169,7 +171,9 @@ impl ControlPlane {
         if key.is_file() && !settings.iter().any(|(name, _)| *name == "VAULT_ADDR") {
             command.env("AGENTIDP_KEYSTORE_FILE", key);
         }
-        command.envs(settings.iter().map(|(name, value)| (name, value))).output().unwrap()
+        let output = command.envs(settings.iter().map(|(name, value)| (name, value))).output().unwrap();
+        secrets::keep_output("a command", &[&*output.stdout, &output.stderr].concat());
+        output
     }
 
     /// Starts it again over the same database, at the same address, with nothing done in between.
@@ -229,5 +233,7 @@ fn launch(
     for edge in other_edges {
         command.args(["--edge-push-url", &format!("{}/edge/v1/push", edge.url)]);
     }
-    Process::start("the control plane", command, folder.path().join("control-plane.log"))
+    let process = Process::start("the control plane", command, folder.path().join("control-plane.log"));
+    secrets::register_files(&folder.path().join("state"));
+    process
 }

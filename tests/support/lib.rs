@@ -27,6 +27,7 @@ pub mod origin;
 pub mod process;
 pub mod raw;
 pub mod relay;
+pub mod secrets;
 pub mod shape;
 pub mod stack;
 pub mod tenants;

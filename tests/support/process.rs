@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::secrets;
+
 /// A busy machine takes its time, and the first start of a database more of it.
 const READY_WITHIN: Duration = Duration::from_mins(2);
 
@@ -154,6 +156,7 @@ impl Drop for Process {
             println!("── last words of {} ──\n{}", self.name, self.log_tail());
         }
         self.stop();
+        secrets::keep_log(self.name, &self.log);
     }
 }
 

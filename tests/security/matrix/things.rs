@@ -1,0 +1,179 @@
+//! What an organization has that another may want, and a look at all of its rows.
+
+use agentidp_shared::strict::decode_base64url;
+use agentidp_tests::tenants::new_agent;
+use agentidp_tests::{Agent, Answer, Tenant, unique};
+use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, PgConnection};
+
+use crate::two_tenants::NOBODY;
+
+/// One of each, all of one organization.
+#[derive(Debug, Clone)]
+pub struct Things {
+    pub organization: String,
+    pub slug: String,
+    pub agent: String,
+    pub email: String,
+    pub credential: String,
+    pub event: String,
+    pub token: String,
+    /// Text that is in the agent's data only.
+    pub mark: String,
+    pub secret: String,
+}
+
+impl Things {
+    /// Fresh ones, so that whatever becomes of them spoils nothing.
+    pub async fn make(tenant: &Tenant) -> Self {
+        let mark = format!("mark{}", unique());
+        let mut body = new_agent();
+        body["owner"] = json!(mark);
+        body["name"] = json!(format!("name-{mark}"));
+        body["email"] = json!(format!("{mark}@tests.example"));
+        body["scopes"] = json!(["agents:read", "tokens:read"]);
+        let Agent { id, email, credential_id, secret } = tenant.create_agent_as(&body).await;
+        let token = tenant.api.anonymous().token(&id, &secret, None).await.expect(200).text("access_token");
+        let events = tenant.api.get(&format!("/api/v1/audit?limit=1&agentId={id}")).await.expect(200).json();
+        Self {
+            organization: tenant.organization_id.clone(),
+            slug: tenant.slug.clone(),
+            event: events["data"][0]["eventId"].as_str().unwrap().to_owned(),
+            agent: id,
+            email,
+            credential: credential_id,
+            token,
+            mark,
+            secret,
+        }
+    }
+
+    /// What nobody has.
+    pub fn nobodys() -> Self {
+        let id = || NOBODY.to_owned();
+        let mark = format!("none{}", unique());
+        Self {
+            organization: id(),
+            slug: format!("org-{}", unique()),
+            agent: id(),
+            email: format!("{mark}@tests.example"),
+            credential: id(),
+            event: id(),
+            token: "nothing".into(),
+            mark,
+            secret: "nothing".into(),
+        }
+    }
+
+    /// All that an answer could show of them.
+    pub fn all(&self) -> [&String; 9] {
+        [
+            &self.token,
+            &self.secret,
+            &self.email,
+            &self.organization,
+            &self.slug,
+            &self.agent,
+            &self.credential,
+            &self.event,
+            &self.mark,
+        ]
+    }
+
+    /// What the answer shows of them that was not in the question.
+    pub fn shown_in(&self, answer: &Answer, question: &str) -> Option<String> {
+        let mut text = format!("{:?} {}", answer.headers, answer.body);
+        // Of a signed document also what is in it.
+        for part in answer.body.split(['.', '"']) {
+            if let Ok(decoded) = decode_base64url(part) {
+                text.push_str(&String::from_utf8_lossy(&decoded));
+            }
+        }
+        let shown = self.all().into_iter().find(|text_of_mine| {
+            !question.contains(text_of_mine.as_str()) && text.contains(text_of_mine.as_str())
+        });
+        shown.cloned()
+    }
+}
+
+/// A digest of every row of an organization, and of what the feed says of it. Seals come by themselves and are left out.
+#[derive(Debug)]
+pub struct Rows {
+    query: String,
+}
+
+impl Rows {
+    pub async fn of_tenants(connection: &mut PgConnection) -> Self {
+        let tables: Vec<String> = sqlx::query_scalar(
+            "select relname::text from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p')
+               and not relispartition and relname <> 'audit_seals'
+               and exists (select from pg_attribute where attrelid = pg_class.oid and attname = 'organization_id'
+                 and not attisdropped)",
+        )
+        .fetch_all(connection)
+        .await
+        .unwrap();
+        assert!(tables.len() > 8, "{tables:?}");
+        let digest = |table: &str, condition: &str| {
+            format!(
+                "select '{table} ' || coalesce(md5(string_agg(t::text, ',' order by t::text)), '') as line from {table} t where {condition}"
+            )
+        };
+        let mut parts: Vec<String> =
+            tables.iter().map(|table| digest(table, "organization_id = $1")).collect();
+        parts.push(digest("organizations", "id = $1"));
+        // The feed names agents and organizations in its changes.
+        parts.push(digest(
+            "(select change::text from edge_feed union all select change::text from edge_feed_pending)",
+            "t::text like '%' || $1::text || '%' or exists (select from agents
+               where organization_id = $1 and t::text like '%' || agents.id::text || '%')",
+        ));
+        Self {
+            query: format!("select array_agg(line order by line) from ({}) parts", parts.join(" union all ")),
+        }
+    }
+
+    pub async fn of(&self, connection: &mut PgConnection, organization: &str) -> Vec<String> {
+        let organization: uuid::Uuid = organization.parse().unwrap();
+        sqlx::query_scalar(AssertSqlSafe(self.query.clone()))
+            .bind(organization)
+            .fetch_one(connection)
+            .await
+            .unwrap()
+    }
+}
+
+/// The part of an answer that could tell someone else's from nobody's: all of it, without what differs from request to request, and
+/// with what was asked for made equal.
+pub fn shape(answer: &Answer, things: &Things) -> String {
+    let mut headers: Vec<String> = answer
+        .headers
+        .iter()
+        .filter(|(name, _)| !name.as_str().contains("ratelimit"))
+        .map(|(name, value)| match name.as_str() {
+            // The question's length is in its answer's, where that repeats it.
+            // How old what the edge knows is, is the same for everyone and another with each moment.
+            "date" | "x-request-id" | "content-length" | "x-state-age" | "x-state-seq" => {
+                format!("{name}: …")
+            }
+            _ => format!("{name}: {}", value.to_str().unwrap_or_default()),
+        })
+        .collect();
+    headers.sort();
+    let mut text = format!("{} {} {}", answer.status, headers.join("; "), answer.body);
+    for thing in things.all() {
+        text = text.replace(thing.as_str(), "…");
+    }
+    text
+}
+
+/// The same of an answer that shows what was made: its status and the names of its headers and members.
+pub fn outline(answer: &Answer) -> String {
+    let mut names: Vec<String> = answer.headers.keys().map(ToString::to_string).collect();
+    if let Ok(Value::Object(body)) = serde_json::from_str(&answer.body) {
+        names.extend(body.keys().cloned());
+        names.extend(body.get("code").map(ToString::to_string));
+    }
+    names.sort();
+    format!("{} {}", answer.status, names.join(", "))
+}
