@@ -8,7 +8,9 @@ mod fault;
 mod fingerprint;
 mod generated;
 mod host;
+mod isolation;
 mod lint;
+mod logs;
 mod measure;
 mod native;
 mod paths;
@@ -46,6 +48,7 @@ enum Task {
     Limits(measure::Limits),
     Fault(fault::Fault),
     Timing(timing::Timing),
+    Isolation(isolation::Isolation),
     Fmt(lint::Fmt),
     Lint(lint::Lint),
     Openapi(generated::Openapi),
@@ -62,6 +65,7 @@ fn main() -> ExitCode {
         Task::Limits(limits) => limits.run(),
         Task::Fault(fault) => fault.run(),
         Task::Timing(timing) => timing.run(),
+        Task::Isolation(isolation) => isolation.run(),
         Task::Fmt(fmt) => fmt.run(),
         Task::Lint(lint) => lint.run(),
         Task::Openapi(openapi) => openapi.run(),

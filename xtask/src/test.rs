@@ -11,6 +11,7 @@ use clap::{Args, ValueEnum};
 use serde_json::Value;
 
 use crate::database::Database;
+use crate::logs::{self, Logs};
 use crate::{edge, generated, native, paths, run, signals, spin, tools, ui};
 
 /// One selection for all suites: Cargo then resolves features once, and nothing is compiled twice.
@@ -20,6 +21,10 @@ const PACKAGES: [&str; 5] = ["agentidp-shared", "agentidp-edge-core", "agentidp"
 const FEATURES: [&str; 2] = ["--features", "agentidp-edge-core/rego"];
 
 const CONFORMANCE: &str = "package(=agentidp-tests) & binary(=conformance)";
+/// The tests of [`Suite::Isolation`].
+const ISOLATION: &str = "(package(=agentidp) & test(/^(table_matrix|schema_rules)::/)) | (package(=agentidp-tests) & test(/^matrix::/))";
+/// The one of them that needs an edge.
+const AT_EDGE: &str = "matrix::no_answer_of_the_edge";
 /// The test of [`Suite::Table`].
 const TABLE: &str = "table::every_case_is_answered_as_it_must_be_and_alike_on_both_hosts";
 
@@ -40,6 +45,9 @@ enum Suite {
     Table,
     /// What crosses rooms, and third-party clients.
     E2e,
+    /// What `cargo xtask isolation` prints: parts of [`Self::Db`] and [`Self::E2e`].
+    #[value(skip)]
+    Isolation,
 }
 
 /// Run the tests.
@@ -97,44 +105,75 @@ impl Test {
             table.take("db", || runner.run(Suite::Db, &variables))?;
         }
         if edge_suites {
-            let Some(worker) = table.value("edge worker", || edge::build(edge::Profile::Release))? else {
-                return Ok(());
-            };
-            ui::say(format_args!("  edge worker: {}", worker.sizes()));
-            table.take("edge worker size", || worker.check_size())?;
-            variables.extend([
-                ("AGENTIDP_BIN", agentidp),
-                ("AGENTIDP_ROOT", paths::root().to_owned()),
-                ("AGENTIDP_EDGE_BUILD", paths::edge_build()),
-                ("AGENTIDP_EDGE_DEV", paths::root().join("edge/cloudflare/dev.mjs")),
-                ("AGENTIDP_NODE", tools::node()?),
-                ("AGENTIDP_PYTHON", tools::python()?),
-            ]);
-            if self.wants(Suite::Conformance) {
-                table.take("conformance", || runner.run(Suite::Conformance, &variables))?;
-                table.take("spin host", spin::test_host)?;
-                if let Some(on_spin) = table.value("edge component", spin_variables)? {
-                    variables.extend(on_spin);
-                    let variables: Vec<_> =
-                        variables.iter().cloned().chain([("AGENTIDP_EDGE_HOST", "spin".into())]).collect();
-                    table.take("conformance (spin)", || runner.run(Suite::Conformance, &variables))?;
-                    if let Some(Some(summary)) =
-                        table.value("conformance (table)", || compare(&runner, &variables))?
-                    {
-                        table.notes.push(summary);
-                    }
-                }
-            }
-            if self.wants(Suite::E2e) {
-                let Some(others) = table.value("programs of others", programs_of_others)? else {
-                    return database.stop();
-                };
-                variables.extend(others);
-                table.take("e2e", || runner.run(Suite::E2e, &variables))?;
+            let (logs, all) = (Logs::new()?, self.runner_arguments.is_empty());
+            logs.register(logs::DATABASE_PASSWORD, password(database.url()))?;
+            variables.push(("AGENTIDP_TEST_LOGS", logs.folder().to_owned()));
+            self.edge_suites(&runner, table, agentidp, variables)?;
+            if let Some(said) = table.value("no secret in any log", || logs.search(all))? {
+                table.notes.push(said);
             }
         }
         database.stop()
     }
+
+    /// What starts processes.
+    fn edge_suites(
+        &self,
+        runner: &Runner,
+        table: &mut Table,
+        agentidp: PathBuf,
+        mut variables: Vec<(&'static str, PathBuf)>,
+    ) -> Result<()> {
+        let Some(worker) = table.value("edge worker", || edge::build(edge::Profile::Release))? else {
+            return Ok(());
+        };
+        ui::say(format_args!("  edge worker: {}", worker.sizes()));
+        table.take("edge worker size", || worker.check_size())?;
+        variables.extend([
+            ("AGENTIDP_BIN", agentidp),
+            ("AGENTIDP_ROOT", paths::root().to_owned()),
+            ("AGENTIDP_EDGE_BUILD", paths::edge_build()),
+            ("AGENTIDP_EDGE_DEV", paths::root().join("edge/cloudflare/dev.mjs")),
+            ("AGENTIDP_NODE", tools::node()?),
+            ("AGENTIDP_PYTHON", tools::python()?),
+        ]);
+        if self.wants(Suite::Conformance) {
+            table.take("conformance", || runner.run(Suite::Conformance, &variables))?;
+            table.take("spin host", spin::test_host)?;
+            if let Some(on_spin) = table.value("edge component", spin_variables)? {
+                variables.extend(on_spin);
+                let variables: Vec<_> =
+                    variables.iter().cloned().chain([("AGENTIDP_EDGE_HOST", "spin".into())]).collect();
+                table.take("conformance (spin)", || runner.run(Suite::Conformance, &variables))?;
+                if let Some(Some(summary)) =
+                    table.value("conformance (table)", || compare(runner, &variables))?
+                {
+                    table.notes.push(summary);
+                }
+            }
+        }
+        if self.wants(Suite::E2e) {
+            let Some(others) = table.value("programs of others", programs_of_others)? else {
+                return Ok(());
+            };
+            variables.extend(others);
+            table.take("e2e", || runner.run(Suite::E2e, &variables))?;
+        }
+        Ok(())
+    }
+}
+
+/// Runs what shows whether organizations can reach each other, with its output; also at the edge, or not.
+pub fn isolation(variables: &[(&str, PathBuf)], at_edge: bool) -> Result<()> {
+    let arguments = if at_edge { vec![] } else { ["--skip", AT_EDGE].map(ToOwned::to_owned).to_vec() };
+    Runner { nextest: tools::has_nextest(), arguments }.run(Suite::Isolation, variables)
+}
+
+/// The password in a URL; empty if there is none.
+fn password(url: &str) -> &str {
+    let authority = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let login = authority.rsplit_once('@').map_or("", |(login, _)| login);
+    login.split_once(':').map_or("", |(_, password)| password)
 }
 
 /// Asks both hosts, and says what came of it in a line. Nothing if the cases were not among what was to be tested.
@@ -231,17 +270,24 @@ impl Runner {
             Suite::Conformance => &format!("{CONFORMANCE} & not test(={TABLE})"),
             Suite::Table => &format!("{CONFORMANCE} & test(={TABLE})"),
             Suite::E2e => "package(=agentidp-tests) & not binary(=conformance)",
+            Suite::Isolation => ISOLATION,
         };
         let mut command = run::cargo();
         command.args(["nextest", "run", "--no-fail-fast"]);
         command.args(PACKAGES.iter().flat_map(|package| ["--package", package])).args(FEATURES);
         command.args(["-E", selection]);
+        if suite == Suite::Isolation {
+            command.arg("--no-capture");
+        }
         if matches!(suite, Suite::Conformance | Suite::E2e) {
             // They wait for each other's processes more than they compute.
             command.args(["--test-threads", "4"]);
         }
+        if suite == Suite::Isolation && !self.arguments.is_empty() {
+            command.arg("--");
+        }
         command.args(&self.arguments);
-        if !self.arguments.is_empty() {
+        if !self.arguments.is_empty() && suite != Suite::Isolation {
             // A filter may name tests of one suite only.
             command.arg("--no-tests=pass");
         }
@@ -278,6 +324,16 @@ impl Runner {
                 let mut command = test(&["-p", "agentidp-tests", "--test", "conformance"]);
                 command.args(if suite == Suite::Table { ["--exact", TABLE] } else { ["--skip", TABLE] });
                 vec![command]
+            }
+            Suite::Isolation => {
+                [("agentidp", "database", "table_matrix"), ("agentidp-tests", "security", "matrix")]
+                    .into_iter()
+                    .map(|(package, binary, name)| {
+                        let mut command = test(&["-p", package, "--test", binary]);
+                        command.args([name, "--nocapture"]);
+                        command
+                    })
+                    .collect()
             }
             Suite::E2e => other_tests()?
                 .iter()
@@ -369,6 +425,13 @@ mod tests {
         table.take("bad", || bail!("why")).unwrap();
         assert_eq!(table.value("good", || Ok(7)).unwrap(), Some(7));
         assert!(table.failed());
+    }
+
+    #[test]
+    fn a_password_is_read_from_a_url_that_has_one() {
+        assert_eq!(password("postgres://user:secret@host:1/name"), "secret");
+        assert_eq!(password("postgres://user@host/name?x=a:b"), "");
+        assert_eq!(password("postgres://host/name"), "");
     }
 
     #[test]
