@@ -28,9 +28,9 @@ pub(super) async fn get_organization(
     Id(organization): Id<OrganizationId>,
 ) -> Result<Json<Organization>, ApiError> {
     let found = if caller.is_platform {
-        store::find(&mut *app.db.system().await?, organization).await?
+        store::find(&mut *app.db.system().await?, &app, organization).await?
     } else {
-        store::find(&mut *app.db.tenant(caller.organization_id).await?, organization).await?
+        store::find(&mut *app.db.tenant(caller.organization_id).await?, &app, organization).await?
     };
     found.map(Json).ok_or_else(not_found)
 }

@@ -57,9 +57,9 @@ pub(super) async fn list_organizations(
     StrictQuery(filter): StrictQuery<OrganizationFilter>,
 ) -> Result<Json<Paginated<Organization>>, ApiError> {
     let (organizations, total) = if caller.is_platform {
-        store::list(&mut *app.db.system().await?, &filter).await?
+        store::list(&mut *app.db.system().await?, &app, &filter).await?
     } else {
-        store::list(&mut *app.db.tenant(caller.organization_id).await?, &filter).await?
+        store::list(&mut *app.db.tenant(caller.organization_id).await?, &app, &filter).await?
     };
     Ok(Json(filter.page.of(organizations, total)))
 }
