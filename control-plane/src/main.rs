@@ -21,6 +21,7 @@ use agentidp::infra::{metrics, telemetry};
 use agentidp::keys::ChangedBy;
 use agentidp::serve::{self, Listeners};
 use agentidp::{bootstrap, dead_letters, edge_feed, keys, openapi};
+use agentidp_shared::jwk::Algorithm;
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use time::format_description::well_known::Rfc3339;
@@ -132,9 +133,13 @@ enum KeysCommand {
     List,
     /// Publish a new key; running servers sign with it once the edges know it
     ///
-    /// Of the algorithm that `AGENTIDP_SIGNING_ALGORITHM` names. To change the algorithm, change the setting and restart: the
-    /// first key of the new algorithm is made then.
-    Rotate,
+    /// Each algorithm that the instance or an organization has chosen has a key of its own. To change the instance's algorithm,
+    /// change `AGENTIDP_SIGNING_ALGORITHM` and restart: the first key of the new algorithm is made then.
+    Rotate {
+        /// ES256, EdDSA or RS256; that of the instance if absent
+        #[arg(long)]
+        algorithm: Option<Algorithm>,
+    },
     /// Take a key back at once, with every token it signed: it leaked, or may have
     ///
     /// Running servers stop signing with it within two seconds. If it was the one that signs, another signs from now on.
@@ -270,9 +275,9 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             Command::Bootstrap(arguments) => bootstrap(&start(config).await?, &arguments).await,
             Command::Dev(arguments) => run_dev(arguments, config).await,
             Command::Keys(KeysCommand::List) => list_keys(&start(config).await?).await,
-            Command::Keys(KeysCommand::Rotate) => {
+            Command::Keys(KeysCommand::Rotate { algorithm }) => {
                 let app = start(config).await?;
-                let key = keys::rotate(&app, app.config.signing_algorithm, ChangedBy::CommandLine).await?;
+                let key = keys::rotate(&app, algorithm, ChangedBy::CommandLine).await?;
                 print(&format!(
                     "{} {} is published; it signs once the edges know it\n",
                     key.algorithm, key.kid

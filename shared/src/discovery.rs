@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 
 use crate::client_assertion;
 use crate::freshness::FreshnessLimits;
-use crate::jwk::Algorithm;
+use crate::ids::OrganizationId;
+use crate::issuer::{self, ORGANIZATIONS_PATH};
+use crate::jwk::{Algorithm, JwkSet};
 use crate::scopes::Scope;
 
 /// What the edge must know of the issuer, carried in the feed.
@@ -24,6 +26,15 @@ pub struct IssuerConfig {
 
 /// How clients authenticate, at each endpoint that asks them to.
 const CLIENT_AUTH_METHODS: [&str; 3] = ["client_secret_basic", "client_secret_post", "private_key_jwt"];
+
+/// The algorithms of published keys, each once.
+pub fn algorithms_of(jwks: &JwkSet) -> Vec<Algorithm> {
+    let mut algorithms: Vec<Algorithm> =
+        jwks.keys.iter().filter_map(|key| key.alg.as_deref()?.parse().ok()).collect();
+    algorithms.sort_by_key(|algorithm| algorithm.as_str());
+    algorithms.dedup();
+    algorithms
+}
 
 /// The document at `/.well-known/openid-configuration` and `/.well-known/oauth-authorization-server`.
 /// Every member is true: a test compares each with behaviour.
@@ -51,6 +62,27 @@ pub fn authorization_server_metadata(config: &IssuerConfig) -> Value {
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": algorithms,
     })
+}
+
+/// The same document of an organization's own issuer: the instance's endpoints and keys under the organization's name
+/// (RFC 8414 §3.1, OpenID Connect Discovery 1.0 §4.1).
+pub fn organization_server_metadata(config: &IssuerConfig, organization: OrganizationId) -> Value {
+    let mut metadata = authorization_server_metadata(config);
+    metadata["issuer"] = issuer::of_organization(&config.issuer, organization).into();
+    metadata
+}
+
+/// The organization whose metadata is asked for at `path`, as it is written there: after the issuer's path as OpenID Connect
+/// Discovery has it, or before it as RFC 8414 has it.
+pub fn unverified_organization_at(path: &str) -> Option<&str> {
+    const DOCUMENTS: [&str; 2] =
+        ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"];
+    let [openid, _] = DOCUMENTS;
+    let id = DOCUMENTS
+        .iter()
+        .find_map(|document| path.strip_prefix(document)?.strip_prefix(ORGANIZATIONS_PATH))
+        .or_else(|| path.strip_prefix(ORGANIZATIONS_PATH)?.strip_suffix(openid))?;
+    (!id.is_empty() && !id.contains('/')).then_some(id)
 }
 
 /// The document at `/.well-known/oauth-protected-resource`: the management API as a protected resource.

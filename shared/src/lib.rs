@@ -17,6 +17,7 @@ pub mod feed;
 pub mod freshness;
 pub mod hashing;
 pub mod ids;
+pub mod issuer;
 pub mod jwk;
 pub mod merkle;
 pub mod policy;

@@ -7,6 +7,7 @@
 
 use crate::claims::{Claims, MalformedClaim};
 use crate::exceptions::{Exceptions, Revoked};
+use crate::issuer;
 use crate::jwk::{Algorithm, KeySet, VerificationKey};
 use crate::scopes::ScopeSet;
 use crate::strict::{decode_base64url, parse_json_object};
@@ -76,6 +77,7 @@ impl Refusal {
 /// What the token must be good for.
 #[derive(Debug, Clone, Copy)]
 pub struct Expectation<'a> {
+    /// The instance's. A token may also carry [its own organization's](issuer::of_organization).
     pub issuer: &'a str,
     pub audience: &'a str,
     pub scopes: &'a ScopeSet,
@@ -243,7 +245,7 @@ impl Authentic {
         if keys.find(&self.kid).is_none() {
             return Err(Refusal::UnknownKey);
         }
-        if claims.iss != expected.issuer {
+        if !issuer::may_issue(expected.issuer, &claims.iss, claims.organization_id) {
             return Err(Refusal::WrongIssuer);
         }
         if !claims.aud.iter().any(|audience| audience == expected.audience) {

@@ -50,6 +50,10 @@ fn case(operation: &str) -> Option<Case> {
         | "change_member"
         | "remove_member"
         | "get_audit_event" => Case::ById,
+        // Public, but of those that have chosen an issuer only.
+        "get_organization_openid_configuration"
+        | "get_organization_openid_configuration_alias"
+        | "get_organization_authorization_server_metadata" => Case::ById,
         "list_agents" | "list_organizations" | "list_audit_events" | "list_audit_logs" => Case::List,
         "create_agent"
         | "create_organization"

@@ -1,10 +1,9 @@
 //! Putting changes into the feed.
 
-use agentidp_shared::discovery::IssuerConfig;
+use agentidp_shared::discovery::{IssuerConfig, algorithms_of};
 use agentidp_shared::exceptions::{Standing, SubjectException};
 use agentidp_shared::feed::Change;
 use agentidp_shared::ids::{AgentId, OrganizationId};
-use agentidp_shared::jwk::Algorithm;
 use agentidp_shared::verify::LEEWAY_SECONDS;
 use sqlx::PgConnection;
 
@@ -55,15 +54,10 @@ fn last_concerned(app: &App) -> u64 {
 
 /// What the feed and the discovery documents say of this issuer.
 pub fn issuer_config(app: &App) -> IssuerConfig {
-    let jwks = &app.signers.current().jwks;
-    let mut signing_algorithms: Vec<Algorithm> =
-        jwks.keys.iter().filter_map(|key| key.alg.as_deref()?.parse().ok()).collect();
-    signing_algorithms.sort_by_key(|algorithm| algorithm.as_str());
-    signing_algorithms.dedup();
     IssuerConfig {
         issuer: app.config.issuer.clone(),
         scopes_supported: app.policy.table().scopes,
-        signing_algorithms,
+        signing_algorithms: algorithms_of(&app.signers.current().jwks),
         token_ttl_seconds: u64::from(app.config.token_ttl_seconds),
         freshness: app.config.freshness,
     }

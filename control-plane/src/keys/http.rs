@@ -1,5 +1,6 @@
 //! `/api/v1/keys`: the signing keys, for members of the system organization.
 
+use agentidp_shared::jwk::Algorithm;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -12,6 +13,8 @@ use super::{ChangedBy, RevokeError, RotateError, SigningKeyInfo};
 use crate::app::App;
 use crate::infra::http::client_info::ClientInfo;
 use crate::infra::http::error::{ApiError, ErrorBody};
+use crate::infra::http::fields::{Fields, FromFields};
+use crate::infra::http::query::StrictQuery;
 use crate::policy::Caller;
 
 pub fn routes() -> OpenApiRouter<App> {
@@ -25,6 +28,21 @@ pub fn routes() -> OpenApiRouter<App> {
 #[derive(Debug, Serialize, ToSchema)]
 struct SigningKeys {
     data: Vec<SigningKeyInfo>,
+}
+
+/// Which key to replace.
+#[derive(Debug, utoipa::IntoParams)]
+#[into_params(parameter_in = Query, rename_all = "camelCase")]
+struct RotateParameters {
+    /// ES256, EdDSA or RS256; that of the instance if absent.
+    #[param(value_type = Option<String>)]
+    algorithm: Option<Algorithm>,
+}
+
+impl FromFields for RotateParameters {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        Some(Self { algorithm: fields.optional_parsed("algorithm", "ES256, EdDSA or RS256") })
+    }
 }
 
 /// What signs after a key was revoked.
@@ -55,22 +73,28 @@ async fn list_signing_keys(State(app): State<App>, caller: Caller) -> Result<Jso
 /// It signs once every edge knows it, within seconds; the key before it stays published until its last token has expired.
 #[utoipa::path(post, path = "/api/v1/keys/rotate", operation_id = "rotate_signing_key", tag = "Keys",
     security(("bearer" = ["admin:orgs"])),
+    params(RotateParameters),
     responses(
         (status = 202, description = "The key that will sign", body = SigningKeyInfo),
+        (status = 400, description = "A parameter is unknown or malformed", body = ErrorBody),
         (status = 401, description = "The access token is missing or not good", body = ErrorBody),
         (status = 403, description = "A scope is lacking, or the caller is not of the system organization", body = ErrorBody),
-        (status = 409, description = "A key is already waiting, or as many are published as an edge takes", body = ErrorBody)))]
+        (status = 409, description = "A key is already waiting, nobody has chosen the algorithm, or as many are published as an edge takes", body = ErrorBody)))]
 async fn rotate_signing_key(
     State(app): State<App>,
     caller: Caller,
     client: ClientInfo,
+    StrictQuery(parameters): StrictQuery<RotateParameters>,
 ) -> Result<(StatusCode, Json<SigningKeyInfo>), ApiError> {
     platform_only(&caller)?;
     let by = ChangedBy::Caller(&caller, &client);
-    match super::rotate(&app, app.config.signing_algorithm, by).await {
+    match super::rotate(&app, parameters.algorithm, by).await {
         Ok(key) => Ok((StatusCode::ACCEPTED, Json(key))),
         Err(error @ RotateError::NextKeyWaiting { .. }) => {
             Err(ApiError::conflict("KEY_WAITING", error.to_string()))
+        }
+        Err(error @ RotateError::NotInUse(_)) => {
+            Err(ApiError::conflict("ALGORITHM_NOT_IN_USE", error.to_string()))
         }
         Err(error @ RotateError::TooMany(_)) => Err(ApiError::conflict("TOO_MANY_KEYS", error.to_string())),
         Err(error) => Err(ApiError::internal(error)),

@@ -1,9 +1,11 @@
-//! The instance's signing keys: created, published before they sign, promoted, retired, removed.
+//! The instance's signing keys: created, published before they sign, promoted, retired, removed. One life like this for each
+//! algorithm that the instance or one of its organizations has chosen.
 //!
 //! A new key is published first (`next`) and signs only when every edge recently seen holds a feed sequence that contains
 //! it; the one before it stays published (`retiring`) until the last token it signed has expired. Private keys are stored
 //! sealed by the keystore.
 
+mod choose;
 mod did;
 mod http;
 mod keystore_status;
@@ -16,6 +18,7 @@ mod rotate_old;
 mod signer;
 mod store;
 
+pub use choose::{ChooseError, choose};
 pub use did::new_did_key;
 pub use http::routes;
 pub use keystore_status::{Backend, KeySeals, KeystoreKey, KeystoreStatus, keystore_status};
@@ -25,7 +28,7 @@ pub use reencrypt::{Progress, ReencryptError, Reencrypted, reencrypt, reencrypt_
 pub use revoke::{RevokeError, revoke};
 pub use rotate::{RotateError, list, rotate};
 pub use rotate_old::RotateOld;
-pub use signer::{KeyError, Signer, Signers, SigningKeys};
+pub use signer::{Choice, KeyError, Signer, Signers, SigningKeys};
 
 use serde_json::Value;
 use sqlx::PgConnection;

@@ -3,7 +3,7 @@
 use agentidp_shared::feed::Change;
 use serde_json::json;
 
-use super::lifecycle::{add_key, load, public_keys};
+use super::lifecycle::{add_key, is_chosen, load, public_keys};
 use super::model::{KeyStatus, SigningKeyInfo};
 use super::signer::KeyError;
 use super::{ChangedBy, store, system_event};
@@ -23,8 +23,8 @@ pub enum RevokeError {
     Query(#[from] sqlx::Error),
 }
 
-/// Removes a key, private part and all, and with it every token it signed. If it was the one that signs, another signs from now
-/// on, although edges are only learning of it: the next one if there is one, or else a new one. Returns the key that signs.
+/// Removes a key, private part and all, and with it every token it signed. If it was one that signs, another of its algorithm signs from now
+/// on, although edges are only learning of it: the next one if there is one, or else a new one. Returns the key that signs instead.
 ///
 /// This process has done with the key when this returns; the others look every two seconds, and what they sign until then is
 /// refused.
@@ -37,11 +37,13 @@ pub async fn revoke(app: &App, kid: &str, by: ChangedBy<'_>) -> Result<SigningKe
     let revoked = revoked.ok_or_else(|| RevokeError::NotFound(kid.to_owned()))?;
     store::remove(&mut tx, kid, now).await?;
     keys.retain(|key| key.info.kid != kid);
-    let signs = |keys: &[store::StoredKey]| {
-        keys.iter().find(|key| key.info.status == KeyStatus::Active).map(|key| key.info.clone())
+    let wanted = store::wanted(&mut tx, app.config.signing_algorithm).await?;
+    let signs = |keys: &[store::StoredKey], algorithm| {
+        let mut active = keys.iter().filter(|key| key.info.status == KeyStatus::Active);
+        active.find(|key| key.info.algorithm == algorithm).map(|key| key.info.clone())
     };
-    if signs(&keys).is_none() {
-        let algorithm = app.config.signing_algorithm;
+    let algorithm = if is_chosen(&wanted, revoked.algorithm) { revoked.algorithm } else { wanted.instance };
+    if revoked.status == KeyStatus::Active && signs(&keys, algorithm).is_none() {
         let next =
             keys.iter().find(|key| key.info.status == KeyStatus::Next && key.info.algorithm == algorithm);
         match next.map(|key| key.info.kid.clone()) {
@@ -55,13 +57,15 @@ pub async fn revoke(app: &App, kid: &str, by: ChangedBy<'_>) -> Result<SigningKe
         keys = store::live_keys(&mut tx).await?;
     }
     edge_feed::append(&mut tx, &Change::Keys { jwks: public_keys(&keys) }).await?;
-    let signing = signs(&keys).ok_or(KeyError::Crypto)?;
+    let any = || keys.iter().find(|key| key.info.status == KeyStatus::Active).map(|key| key.info.clone());
+    let signing = signs(&keys, algorithm).or_else(|| signs(&keys, wanted.instance)).or_else(any);
+    let signing = signing.ok_or(KeyError::Crypto)?;
     let metadata = json!({
         "kid": kid, "algorithm": revoked.algorithm.as_str(), "was": revoked.status.as_str(), "signing": signing.kid,
     });
     let event = system_event(&mut tx, Action::KeyRevoked, metadata, by).await?;
     audit::record(&mut tx, app, event.ok_or(RevokeError::NotBootstrapped)?).await?;
     tx.commit().await?;
-    load(app, &keys)?;
+    load(app, &keys, &wanted)?;
     Ok(signing)
 }

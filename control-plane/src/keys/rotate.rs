@@ -3,7 +3,7 @@
 use agentidp_shared::jwk::{Algorithm, MAX_KEYS};
 use serde_json::json;
 
-use super::lifecycle::add_key;
+use super::lifecycle::{add_key, is_chosen};
 use super::model::{KeyStatus, SigningKeyInfo};
 use super::signer::KeyError;
 use super::{ChangedBy, store, system_event};
@@ -18,6 +18,8 @@ pub enum RotateError {
         "{0} keys are published, as many as an edge takes; those that retire go when their last token has expired"
     )]
     TooMany(usize),
+    #[error("neither the instance nor an organization has chosen {0}; there is no key of it to replace")]
+    NotInUse(Algorithm),
     #[error("the instance has no system organization yet; run `agentidp bootstrap` first")]
     NotBootstrapped,
     #[error(transparent)]
@@ -32,14 +34,19 @@ pub async fn list(app: &App) -> Result<Vec<SigningKeyInfo>, KeyError> {
     Ok(store::live_keys(&mut tx).await?.into_iter().map(|key| key.info).collect())
 }
 
-/// Publishes a new key of `algorithm`; the running servers begin to sign with it once the edges know it.
+/// Publishes a new key of `algorithm`, or if none is named of the instance's; the running servers begin to sign with it once the edges know it.
 pub async fn rotate(
     app: &App,
-    algorithm: Algorithm,
+    algorithm: Option<Algorithm>,
     by: ChangedBy<'_>,
 ) -> Result<SigningKeyInfo, RotateError> {
     let mut tx = app.db.system().await?;
     store::lock(&mut tx).await?;
+    let wanted = store::wanted(&mut tx, app.config.signing_algorithm).await?;
+    let algorithm = algorithm.unwrap_or(wanted.instance);
+    if !is_chosen(&wanted, algorithm) {
+        return Err(RotateError::NotInUse(algorithm));
+    }
     let waiting = |keys: Vec<store::StoredKey>| {
         keys.into_iter()
             .map(|key| key.info)

@@ -1,6 +1,6 @@
-//! Replacing the key that signs when it has signed for long enough, on schedule.
+//! Replacing the keys that sign when they have signed for long enough, on schedule.
 
-use agentidp_shared::jwk::MAX_KEYS;
+use agentidp_shared::jwk::{Algorithm, MAX_KEYS};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::PgConnection;
@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::audit::{self, Action};
 use crate::infra::jobs::{Effects, Job, JobError, Work};
 
-/// Publishes a new key if it is time.
+/// Publishes a new key of each algorithm for which it is time.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct RotateOld {}
 
@@ -30,29 +30,31 @@ impl Job for RotateOld {
 
 async fn rotate_old(tx: &mut PgConnection, app: &App) -> Result<(), KeyError> {
     store::lock(tx).await?;
-    let configured = app.config.signing_algorithm;
-    if !is_due(app, &store::live_keys(tx).await?) {
-        return Ok(());
+    for algorithm in Algorithm::ALL {
+        if !is_due(app, &store::live_keys(tx).await?, algorithm) {
+            continue;
+        }
+        let added = add_key(tx, app, algorithm, KeyStatus::Next).await?;
+        let mut waiting = added.iter().filter(|key| key.info.status == KeyStatus::Next);
+        let next = waiting.find(|key| key.info.algorithm == algorithm).map(|key| key.info.kid.clone());
+        let metadata = json!({ "kid": next, "algorithm": algorithm.as_str() });
+        if let Some(event) = system_event(tx, Action::KeyRotated, metadata, ChangedBy::Schedule).await? {
+            audit::record(tx, app, event).await?;
+        }
+        tracing::info!(kid = next, %algorithm, "a signing key is replaced because of its age");
     }
-    let added = add_key(tx, app, configured, KeyStatus::Next).await?;
-    let next = added.last().map(|key| key.info.kid.clone()).unwrap_or_default();
-    let metadata = json!({ "kid": next, "algorithm": configured.as_str() });
-    if let Some(event) = system_event(tx, Action::KeyRotated, metadata, ChangedBy::Schedule).await? {
-        audit::record(tx, app, event).await?;
-    }
-    tracing::info!(kid = next, "a signing key is replaced because of its age");
     Ok(())
 }
 
-/// Whether the key that signs has signed for long enough, and no other waits already.
-fn is_due(app: &App, keys: &[StoredKey]) -> bool {
+/// Whether the key of `algorithm` that signs has signed for long enough, and no other waits already.
+fn is_due(app: &App, keys: &[StoredKey], algorithm: Algorithm) -> bool {
     let Some(interval) = app.config.key_rotation else { return false };
-    let configured = || keys.iter().filter(|key| key.info.algorithm == app.config.signing_algorithm);
+    let of_algorithm = || keys.iter().filter(|key| key.info.algorithm == algorithm);
     let is_old = |key: &StoredKey| {
         key.info.status == KeyStatus::Active
             && key.info.activated_at.is_some_and(|since| app.now() - since >= interval)
     };
     keys.len() < MAX_KEYS
-        && configured().any(is_old)
-        && !configured().any(|key| key.info.status == KeyStatus::Next)
+        && of_algorithm().any(is_old)
+        && !of_algorithm().any(|key| key.info.status == KeyStatus::Next)
 }

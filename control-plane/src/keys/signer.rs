@@ -22,6 +22,8 @@ pub enum KeyError {
     Sealed { kid: String, source: KeystoreError },
     #[error("signing key {0} is stored in a form this version does not know")]
     Stored(String),
+    #[error("{0} is not a signing algorithm this version knows")]
+    UnknownAlgorithm(String),
     #[error(transparent)]
     Query(#[from] sqlx::Error),
 }
@@ -154,11 +156,36 @@ pub(super) fn coordinates(point: &[u8]) -> Option<(&[u8], &[u8])> {
 /// The keys of one moment.
 #[derive(Debug, Default)]
 pub struct SigningKeys {
-    /// The active key of the configured algorithm, or while that is only `next`, of another.
+    /// What signs for those who have chosen nothing: the active key of the instance's algorithm, or until there is one, of the
+    /// algorithm before.
     pub active: Option<Arc<Signer>>,
+    /// The active key of each algorithm in use.
+    pub by_algorithm: Vec<Arc<Signer>>,
     /// Next, active and retiring: what is published.
     pub jwks: JwkSet,
     pub verification: KeySet,
+}
+
+/// An organization's choice of a signing algorithm.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Choice {
+    /// `None`: the instance's.
+    pub algorithm: Option<Algorithm>,
+    /// What was in force when it was chosen.
+    pub before: Option<Algorithm>,
+}
+
+impl SigningKeys {
+    pub fn of_algorithm(&self, algorithm: Algorithm) -> Option<&Arc<Signer>> {
+        self.by_algorithm.iter().find(|signer| signer.algorithm() == algorithm)
+    }
+
+    /// What signs an organization's tokens now: a key of its choice, until there is one of the algorithm before, and if that has
+    /// gone what signs for everybody else.
+    pub fn signer_for(&self, choice: Choice) -> Option<&Arc<Signer>> {
+        let Some(algorithm) = choice.algorithm else { return self.active.as_ref() };
+        self.of_algorithm(algorithm).or_else(|| self.of_algorithm(choice.before?)).or(self.active.as_ref())
+    }
 }
 
 /// The keys this process signs and verifies with, replaced as a whole when the table changes.

@@ -83,13 +83,7 @@ pub(super) async fn promote(
     next_kid: &str,
     now: OffsetDateTime,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query!(
-        "update signing_keys set status = 'retiring', retiring_since = $2 where algorithm = $1 and status = 'active'",
-        algorithm.as_str(),
-        now
-    )
-    .execute(&mut *tx)
-    .await?;
+    retire(&mut *tx, algorithm, now).await?;
     sqlx::query!(
         "update signing_keys set status = 'active', activated_at = $2 where kid = $1 and status = 'next'",
         next_kid,
@@ -100,20 +94,76 @@ pub(super) async fn promote(
     .map(|_| ())
 }
 
-/// Retires the active keys of algorithms other than `algorithm`.
-pub(super) async fn retire_others(
+/// The algorithms that somebody's tokens are to be signed with.
+pub(super) struct Wanted {
+    pub instance: Algorithm,
+    /// What the instance's tokens are signed with until a key of `instance` signs.
+    pub instance_before: Option<Algorithm>,
+    /// Those that organizations have chosen, each once.
+    pub organizations: Vec<Algorithm>,
+    /// What organizations' tokens are signed with until a key of their choice signs.
+    pub organizations_before: Vec<(Algorithm, Algorithm)>,
+}
+
+pub(super) async fn wanted(tx: &mut PgConnection, configured: Algorithm) -> Result<Wanted, KeyError> {
+    let row = sqlx::query!("select signing_algorithm, signing_algorithm_before from instance")
+        .fetch_one(&mut *tx)
+        .await?;
+    let chosen = sqlx::query!(
+        "select distinct signing_algorithm, signing_algorithm_before from organizations
+         where status <> 'deleted' and signing_algorithm is not null"
+    )
+    .fetch_all(tx)
+    .await?;
+    let mut organizations = Vec::new();
+    let mut organizations_before = Vec::new();
+    for row in chosen {
+        let (choice, before) = (known(row.signing_algorithm)?, known(row.signing_algorithm_before)?);
+        organizations.extend(choice.filter(|choice| !organizations.contains(choice)));
+        organizations_before.extend(choice.zip(before));
+    }
+    Ok(Wanted {
+        instance: known(row.signing_algorithm)?.unwrap_or(configured),
+        instance_before: known(row.signing_algorithm_before)?,
+        organizations,
+        organizations_before,
+    })
+}
+
+/// Makes `algorithm` the instance's; `before` is what signs until a key of it does.
+pub(super) async fn set_instance_algorithm(
+    tx: &mut PgConnection,
+    algorithm: Algorithm,
+    before: Option<Algorithm>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "update instance set signing_algorithm = $1, signing_algorithm_before = $2",
+        algorithm.as_str(),
+        before.map(Algorithm::as_str)
+    )
+    .execute(tx)
+    .await
+    .map(|_| ())
+}
+
+fn known(column: Option<String>) -> Result<Option<Algorithm>, KeyError> {
+    column.map(|text| text.parse().map_err(|_| KeyError::UnknownAlgorithm(text))).transpose()
+}
+
+/// Retires the active key of `algorithm`.
+pub(super) async fn retire(
     tx: &mut PgConnection,
     algorithm: Algorithm,
     now: OffsetDateTime,
-) -> Result<u64, sqlx::Error> {
+) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        "update signing_keys set status = 'retiring', retiring_since = $2 where algorithm <> $1 and status = 'active'",
+        "update signing_keys set status = 'retiring', retiring_since = $2 where algorithm = $1 and status = 'active'",
         algorithm.as_str(),
         now
     )
     .execute(tx)
     .await
-    .map(|done| done.rows_affected())
+    .map(|_| ())
 }
 
 /// Notes that keys which sign now sign tokens that live `seconds`. The setting may be lowered later; tokens keep their life.

@@ -1,6 +1,7 @@
 //! `POST /api/v1/organizations`: for members of the system organization.
 
 use agentidp_shared::ids::{AgentId, CredentialId, OrganizationId};
+use agentidp_shared::jwk::Algorithm;
 use agentidp_shared::scopes::ScopeSet;
 use axum::Json;
 use axum::extract::State;
@@ -10,8 +11,9 @@ use serde_json::json;
 use sqlx::PgConnection;
 use utoipa::ToSchema;
 
-use super::model::{Organization, Tier, is_slug};
-use super::store::{self, NewOrganization};
+use super::model::{ALGORITHMS, IssuerKind, Organization, SigningAlgorithm, Tier, is_slug};
+use super::store::{self, NewOrganization, Signing};
+use super::update::choose_algorithm;
 use crate::agents::{self, AgentType, DeploymentEnv, NewAgent};
 use crate::app::App;
 use crate::audit::{self, Action, NewEvent};
@@ -21,6 +23,7 @@ use crate::infra::http::error::{ApiError, ErrorBody, constraint_name};
 use crate::infra::http::fields::{Fields, FromFields};
 use crate::infra::http::idempotency::{self, Idempotency};
 use crate::infra::http::json::StrictJson;
+use crate::keys::Choice;
 use crate::policy::{Caller, Role};
 
 /// An organization to create.
@@ -34,6 +37,11 @@ pub(super) struct CreateOrganizationRequest {
     slug: String,
     /// `free` if absent.
     tier: Option<Tier>,
+    /// What its tokens are signed with; what the instance uses if absent.
+    #[schema(value_type = Option<SigningAlgorithm>)]
+    signing_algorithm: Option<Algorithm>,
+    /// `instance` if absent.
+    issuer_kind: Option<IssuerKind>,
     /// The organization's first administrator, registered with it. Without one nobody can act for it yet.
     admin: Option<FirstAdministrator>,
 }
@@ -84,8 +92,10 @@ impl FromFields for CreateOrganizationRequest {
             Some(slug)
         });
         let tier = fields.optional_parsed("tier", "free, pro or enterprise");
+        let signing_algorithm = fields.optional_parsed("signingAlgorithm", ALGORITHMS);
+        let issuer_kind = fields.optional_parsed("issuerKind", "instance or organization");
         let admin = fields.optional_object("admin");
-        Some(Self { name: name?, slug: slug?, tier, admin })
+        Some(Self { name: name?, slug: slug?, tier, signing_algorithm, issuer_kind, admin })
     }
 }
 
@@ -110,7 +120,7 @@ impl FromFields for FirstAdministrator {
         (status = 400, description = "Fields are missing or malformed; all of them are named", body = ErrorBody),
         (status = 401, description = "The access token is missing or not good", body = ErrorBody),
         (status = 403, description = "A scope is lacking, or the caller is not of the system organization", body = ErrorBody),
-        (status = 409, description = "The slug is taken, or the idempotency key was used for something else", body = ErrorBody)))]
+        (status = 409, description = "The slug is taken, too many signing keys are published for one of another algorithm, or the idempotency key was used for something else", body = ErrorBody)))]
 pub(super) async fn create_organization(
     State(app): State<App>,
     caller: Caller,
@@ -138,6 +148,10 @@ async fn create(
         slug: request.slug,
         name: request.name,
         tier: request.tier.unwrap_or(Tier::Free),
+        signing: Signing {
+            choice: Choice { algorithm: request.signing_algorithm, before: None },
+            issuer_kind: request.issuer_kind.unwrap_or_default(),
+        },
         is_system: false,
     };
     super::insert(&mut tx, id, &new, app.now()).await.map_err(|error| match constraint_name(&error) {
@@ -146,18 +160,25 @@ async fn create(
         }
         _ => error.into(),
     })?;
+    if let Some(algorithm) = request.signing_algorithm {
+        choose_algorithm(&mut tx, app, caller, client, id, algorithm).await?;
+    }
     // In the log of who did it, and at the beginning of the new organization's own.
     for log in [caller.organization_id, id] {
-        let event = NewEvent::new(log, Action::OrganizationCreated)
-            .client(client)
-            .metadata(json!({ "actorId": caller.agent_id, "organizationId": id, "slug": new.slug }));
+        let event = NewEvent::new(log, Action::OrganizationCreated).client(client).metadata(json!({
+            "actorId": caller.agent_id,
+            "organizationId": id,
+            "slug": new.slug,
+            "signingAlgorithm": request.signing_algorithm,
+            "issuerKind": new.signing.issuer_kind,
+        }));
         audit::record(&mut tx, app, event).await?;
     }
     let admin = match request.admin {
         Some(admin) => Some(register_administrator(&mut tx, app, caller, client, id, admin).await?),
         None => None,
     };
-    let organization = store::find(&mut tx, id).await?.ok_or(sqlx::Error::RowNotFound)?;
+    let organization = store::find(&mut tx, app, id).await?.ok_or(sqlx::Error::RowNotFound)?;
     tx.commit().await?;
     let headers = [
         (header::LOCATION, format!("/api/v1/organizations/{id}")),

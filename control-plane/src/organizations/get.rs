@@ -28,9 +28,9 @@ pub(super) async fn get_organization(
     Id(organization): Id<OrganizationId>,
 ) -> Result<Json<Organization>, ApiError> {
     let found = if caller.is_platform {
-        store::find(&mut *app.db.system().await?, organization).await?
+        store::find(&mut *app.db.system().await?, &app, organization).await?
     } else if organization == caller.organization_id {
-        store::find(&mut *app.db.tenant(organization).await?, organization).await?
+        store::find(&mut *app.db.tenant(organization).await?, &app, organization).await?
     } else {
         None
     };

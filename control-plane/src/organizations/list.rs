@@ -57,10 +57,10 @@ pub(super) async fn list_organizations(
     StrictQuery(filter): StrictQuery<OrganizationFilter>,
 ) -> Result<Json<Paginated<Organization>>, ApiError> {
     let (organizations, total) = if caller.is_platform {
-        store::list(&mut *app.db.system().await?, None, &filter).await?
+        store::list(&mut *app.db.system().await?, &app, None, &filter).await?
     } else {
         let own = caller.organization_id;
-        store::list(&mut *app.db.tenant(own).await?, Some(own), &filter).await?
+        store::list(&mut *app.db.tenant(own).await?, &app, Some(own), &filter).await?
     };
     Ok(Json(filter.page.of(organizations, total)))
 }

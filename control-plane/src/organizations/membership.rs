@@ -218,7 +218,7 @@ async fn open(app: &App, caller: &Caller, organization: OrganizationId) -> Resul
         return Err(not_found());
     }
     let mut tx = app.db.tenant(organization).await?;
-    if store::find(&mut tx, organization).await?.is_none() {
+    if store::find(&mut tx, app, organization).await?.is_none() {
         return Err(not_found());
     }
     Ok(tx)

@@ -14,7 +14,7 @@ mod store;
 mod update;
 
 pub use members::{add_member, refuse_last_owner, remove_member};
-pub use model::{Organization, OrganizationStatus, Tier};
+pub use model::{IssuerKind, Organization, OrganizationStatus, Tier};
 pub use routes::routes;
 
 use agentidp_shared::feed::Change;

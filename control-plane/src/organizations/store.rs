@@ -1,15 +1,18 @@
 //! SQL of organizations and their members.
 
 use agentidp_shared::ids::{AgentId, OrganizationId};
+use agentidp_shared::jwk::{Algorithm, InvalidKey};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::list::OrganizationFilter;
 use super::membership::Member;
-use super::model::{Organization, OrganizationStatus, Tier};
+use super::model::{IssuerKind, Organization, OrganizationStatus, Tier};
+use crate::app::App;
 use crate::infra::db::{TenantTx, contains_pattern, decode};
 use crate::infra::http::pagination::Page;
+use crate::keys::Choice;
 use crate::policy::Role;
 
 /// First key of the advisory lock that puts changes of an organization's owners in a row ("ownr" in ASCII).
@@ -19,13 +22,39 @@ pub(super) struct NewOrganization {
     pub slug: String,
     pub name: String,
     pub tier: Tier,
+    pub signing: Signing,
     pub is_system: bool,
+}
+
+/// How an organization's tokens are signed, and in whose name.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Signing {
+    pub choice: Choice,
+    pub issuer_kind: IssuerKind,
+}
+
+impl Signing {
+    fn read(chosen: Option<&str>, before: Option<&str>, issuer_kind: &str) -> Result<Self, sqlx::Error> {
+        let algorithm = |column: Option<&str>| column.map(str::parse::<Algorithm>).transpose();
+        let unknown = |error: InvalidKey| sqlx::Error::Decode(error.into());
+        let choice = Choice {
+            algorithm: algorithm(chosen).map_err(unknown)?,
+            before: algorithm(before).map_err(unknown)?,
+        };
+        Ok(Self { choice, issuer_kind: decode(issuer_kind)? })
+    }
 }
 
 impl NewOrganization {
     /// The organization that runs the instance.
     pub fn system() -> Self {
-        Self { slug: "system".into(), name: "System".into(), tier: Tier::Enterprise, is_system: true }
+        Self {
+            slug: "system".into(),
+            name: "System".into(),
+            tier: Tier::Enterprise,
+            signing: Signing::default(),
+            is_system: true,
+        }
     }
 }
 
@@ -36,13 +65,16 @@ pub(super) async fn insert(
     now: OffsetDateTime,
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        "insert into organizations (id, slug, name, tier, is_system, created_at, updated_at) values ($1, $2, $3, $4, $5, $6, $6)",
+        "insert into organizations (id, slug, name, tier, is_system, created_at, updated_at, signing_algorithm, issuer_kind)
+         values ($1, $2, $3, $4, $5, $6, $6, $7, $8)",
         id.as_uuid(),
         new.slug,
         new.name,
         new.tier.as_str(),
         new.is_system,
-        now
+        now,
+        new.signing.choice.algorithm.map(Algorithm::as_str),
+        new.signing.issuer_kind.as_str()
     )
     .execute(tx)
     .await
@@ -67,18 +99,34 @@ struct Row {
     name: String,
     status: String,
     tier: String,
+    signing_algorithm: Option<String>,
+    signing_algorithm_before: Option<String>,
+    issuer_kind: String,
     created_at: OffsetDateTime,
     updated_at: OffsetDateTime,
 }
 
 impl Row {
-    fn into_organization(self) -> Result<Organization, sqlx::Error> {
+    fn into_organization(self, app: &App) -> Result<Organization, sqlx::Error> {
+        let Signing { choice, issuer_kind } = Signing::read(
+            self.signing_algorithm.as_deref(),
+            self.signing_algorithm_before.as_deref(),
+            &self.issuer_kind,
+        )?;
         Ok(Organization {
             id: self.id.into(),
             slug: self.slug,
             name: self.name,
             status: decode(&self.status)?,
             tier: decode(&self.tier)?,
+            signing_algorithm: choice.algorithm,
+            signing_algorithm_in_force: app
+                .signers
+                .current()
+                .signer_for(choice)
+                .map(|signer| signer.algorithm()),
+            issuer_kind,
+            issuer: issuer_kind.identifier(&app.config.issuer, self.id.into()),
             created_at: self.created_at,
             updated_at: self.updated_at,
         })
@@ -87,16 +135,18 @@ impl Row {
 
 pub(super) async fn find(
     tx: &mut PgConnection,
+    app: &App,
     organization: OrganizationId,
 ) -> Result<Option<Organization>, sqlx::Error> {
     let row = sqlx::query_as!(
         Row,
-        "select id, slug, name, status, tier, created_at, updated_at from organizations where id = $1",
+        "select id, slug, name, status, tier, signing_algorithm, signing_algorithm_before, issuer_kind, created_at, updated_at
+         from organizations where id = $1",
         organization.as_uuid()
     )
     .fetch_optional(tx)
     .await?;
-    row.map(Row::into_organization).transpose()
+    row.map(|row| row.into_organization(app)).transpose()
 }
 
 /// What a change of an organization must know of it.
@@ -104,6 +154,7 @@ pub(super) struct Locked {
     pub name: String,
     pub status: OrganizationStatus,
     pub tier: Tier,
+    pub signing: Signing,
     pub is_system: bool,
 }
 
@@ -113,14 +164,20 @@ pub(super) async fn lock(
     organization: OrganizationId,
 ) -> Result<Option<Locked>, sqlx::Error> {
     let row = sqlx::query!(
-        "select name, status, tier, is_system from organizations where id = $1 for update",
+        "select name, status, tier, is_system, signing_algorithm, signing_algorithm_before, issuer_kind
+         from organizations where id = $1 for update",
         organization.as_uuid()
     )
     .fetch_optional(tx)
     .await?;
     row.map(|row| {
         let (status, tier) = (decode(&row.status)?, decode(&row.tier)?);
-        Ok(Locked { name: row.name, status, tier, is_system: row.is_system })
+        let signing = Signing::read(
+            row.signing_algorithm.as_deref(),
+            row.signing_algorithm_before.as_deref(),
+            &row.issuer_kind,
+        )?;
+        Ok(Locked { name: row.name, status, tier, signing, is_system: row.is_system })
     })
     .transpose()
 }
@@ -130,14 +187,20 @@ pub(super) async fn update(
     organization: OrganizationId,
     name: &str,
     tier: Tier,
+    signing: Signing,
     now: OffsetDateTime,
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        "update organizations set name = $2, tier = $3, updated_at = $4 where id = $1",
+        "update organizations set name = $2, tier = $3, updated_at = $4, signing_algorithm = $5, signing_algorithm_before = $6,
+           issuer_kind = $7
+         where id = $1",
         organization.as_uuid(),
         name,
         tier.as_str(),
-        now
+        now,
+        signing.choice.algorithm.map(Algorithm::as_str),
+        signing.choice.before.map(Algorithm::as_str),
+        signing.issuer_kind.as_str()
     )
     .execute(tx)
     .await
@@ -246,6 +309,7 @@ pub(super) async fn set_role(
 /// One page of those that match, newest first, and how many there are; `only` narrows it to one.
 pub(super) async fn list(
     tx: &mut PgConnection,
+    app: &App,
     only: Option<OrganizationId>,
     filter: &OrganizationFilter,
 ) -> Result<(Vec<Organization>, i64), sqlx::Error> {
@@ -263,7 +327,8 @@ pub(super) async fn list(
     .await?;
     let rows = sqlx::query_as!(
         Row,
-        "select id, slug, name, status, tier, created_at, updated_at from organizations
+        "select id, slug, name, status, tier, signing_algorithm, signing_algorithm_before, issuer_kind, created_at, updated_at
+         from organizations
          where ($1::text is null or status = $1) and ($2::text is null or name ilike $2 or slug ilike $2)
            and ($3::uuid is null or id = $3)
          order by created_at desc, id desc limit $4 offset $5",
@@ -275,7 +340,7 @@ pub(super) async fn list(
     )
     .fetch_all(tx)
     .await?;
-    Ok((rows.into_iter().map(Row::into_organization).collect::<Result<_, _>>()?, total))
+    Ok((rows.into_iter().map(|row| row.into_organization(app)).collect::<Result<_, _>>()?, total))
 }
 
 pub(super) async fn insert_member(

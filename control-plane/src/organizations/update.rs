@@ -1,14 +1,16 @@
-//! `PATCH /api/v1/organizations/{organizationId}`: its name; for the platform also its tier, and suspending or reactivating it.
+//! `PATCH /api/v1/organizations/{organizationId}`: its name, signing algorithm and issuer; for the platform also its tier, and suspending or reactivating it.
 
 use agentidp_shared::exceptions::Standing;
 use agentidp_shared::feed::Change;
 use agentidp_shared::ids::OrganizationId;
+use agentidp_shared::jwk::Algorithm;
 use axum::Json;
 use axum::extract::State;
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::model::{Organization, OrganizationStatus, Tier};
+use super::model::{ALGORITHMS, IssuerKind, Organization, OrganizationStatus, SigningAlgorithm, Tier};
+use super::store::Signing;
 use super::{not_found, record, store};
 use crate::app::App;
 use crate::audit::Action;
@@ -19,6 +21,7 @@ use crate::infra::http::error::{ApiError, ErrorBody};
 use crate::infra::http::fields::{Fields, FromFields};
 use crate::infra::http::json::StrictJson;
 use crate::infra::http::path::Id;
+use crate::keys::{self, ChangedBy, Choice, ChooseError};
 use crate::policy::Caller;
 
 /// What to change; what is absent stays as it is.
@@ -33,6 +36,12 @@ pub(super) struct UpdateOrganizationRequest {
     /// ones.
     #[schema(value_type = Option<SettableStatus>)]
     status: Option<OrganizationStatus>,
+    /// What its tokens are to be signed with; `null` for what the instance uses. The answer says in `signingAlgorithmInForce` what
+    /// they are signed with now.
+    #[schema(value_type = Option<SigningAlgorithm>)]
+    signing_algorithm: Option<Option<Algorithm>>,
+    /// Whose name its tokens carry. Tokens that carry the other one stay good until they expire.
+    issuer_kind: Option<IssuerKind>,
 }
 
 /// The statuses a request may ask for.
@@ -46,10 +55,14 @@ enum SettableStatus {
 
 impl FromFields for UpdateOrganizationRequest {
     fn from_fields(fields: &mut Fields) -> Option<Self> {
+        let names_algorithm = fields.has("signingAlgorithm");
+        let algorithm = fields.optional_parsed("signingAlgorithm", ALGORITHMS);
         let request = Self {
             name: fields.optional_string("name", 1..=200),
             tier: fields.optional_parsed("tier", "free, pro or enterprise"),
             status: fields.optional_parsed("status", "active or suspended"),
+            signing_algorithm: names_algorithm.then_some(algorithm),
+            issuer_kind: fields.optional_parsed("issuerKind", "instance or organization"),
         };
         if request.status == Some(OrganizationStatus::Deleted) {
             fields.error("status", "must be active or suspended; DELETE deletes an organization");
@@ -60,7 +73,7 @@ impl FromFields for UpdateOrganizationRequest {
 
 /// Change, suspend or reactivate an organization
 ///
-/// An organization's own administrators may change its name; the rest is for the platform's members.
+/// An organization's own administrators may change its name, signing algorithm and issuer; the rest is for the platform's members.
 #[utoipa::path(patch, path = "/api/v1/organizations/{organizationId}", operation_id = "update_organization", tag = "Organizations",
     security(("bearer" = ["admin:orgs"])),
     params(("organizationId" = uuid::Uuid, Path, description = "The organization")),
@@ -71,7 +84,7 @@ impl FromFields for UpdateOrganizationRequest {
         (status = 401, description = "The access token is missing or not good", body = ErrorBody),
         (status = 403, description = "A scope is lacking, or only the platform may change this", body = ErrorBody),
         (status = 404, description = "There is no such organization", body = ErrorBody),
-        (status = 409, description = "The organization was deleted, or is the system organization", body = ErrorBody)))]
+        (status = 409, description = "The organization was deleted, or is the system organization, or too many signing keys are published for one of another algorithm", body = ErrorBody)))]
 pub(super) async fn update_organization(
     State(app): State<App>,
     caller: Caller,
@@ -92,22 +105,31 @@ pub(super) async fn update_organization(
         return Err(deleted());
     }
     let (name, tier) = (request.name.unwrap_or(current.name.clone()), request.tier.unwrap_or(current.tier));
-    let changed: Vec<&str> = [("name", name != current.name), ("tier", tier != current.tier)]
-        .into_iter()
-        .filter_map(|(field, changed)| changed.then_some(field))
-        .collect();
+    let signing = signing(&app, &current.signing, request.signing_algorithm, request.issuer_kind);
+    let (algorithm, old_algorithm) = (signing.choice.algorithm, current.signing.choice.algorithm);
+    let (kind, old_kind) = (signing.issuer_kind, current.signing.issuer_kind);
+    let changed: Vec<&str> = [
+        ("name", name != current.name),
+        ("tier", tier != current.tier),
+        ("signingAlgorithm", algorithm != old_algorithm),
+        ("issuerKind", kind != old_kind),
+    ]
+    .into_iter()
+    .filter_map(|(field, changed)| changed.then_some(field))
+    .collect();
     if !changed.is_empty() {
-        store::update(&mut tx, organization, &name, tier, app.now()).await?;
-        record(
-            &mut tx,
-            &app,
-            &caller,
-            &client,
-            organization,
-            Action::OrganizationUpdated,
-            json!({ "fields": changed }),
-        )
-        .await?;
+        store::update(&mut tx, organization, &name, tier, signing, app.now()).await?;
+        let mut metadata = json!({ "fields": changed });
+        if algorithm != old_algorithm {
+            metadata["signingAlgorithm"] = json!({ "from": old_algorithm, "to": algorithm });
+        }
+        if kind != old_kind {
+            metadata["issuerKind"] = json!({ "from": old_kind, "to": kind });
+        }
+        record(&mut tx, &app, &caller, &client, organization, Action::OrganizationUpdated, metadata).await?;
+    }
+    if let Some(algorithm) = algorithm.filter(|_| algorithm != old_algorithm) {
+        choose_algorithm(&mut tx, &app, &caller, &client, organization, algorithm).await?;
     }
     if tier != current.tier {
         let change = Change::Tier { organization_id: organization, tier: tier.into() };
@@ -125,9 +147,44 @@ pub(super) async fn update_organization(
         };
         record(&mut tx, &app, &caller, &client, organization, action, json!({})).await?;
     }
-    let updated = store::find(&mut tx, organization).await?;
+    let updated = store::find(&mut tx, &app, organization).await?;
     tx.commit().await?;
     updated.map(Json).ok_or_else(not_found)
+}
+
+/// What is to be, and what signs until it can.
+fn signing(
+    app: &App,
+    current: &Signing,
+    algorithm: Option<Option<Algorithm>>,
+    issuer_kind: Option<IssuerKind>,
+) -> Signing {
+    let issuer_kind = issuer_kind.unwrap_or(current.issuer_kind);
+    let choice = match algorithm {
+        Some(algorithm) if algorithm != current.choice.algorithm => {
+            let keys = app.signers.current();
+            let in_force = keys.signer_for(current.choice).map(|signer| signer.algorithm());
+            Choice { algorithm, before: in_force.filter(|_| algorithm.is_some()) }
+        }
+        _ => current.choice,
+    };
+    Signing { choice, issuer_kind }
+}
+
+/// Makes sure that there will be a key to sign with.
+pub(super) async fn choose_algorithm(
+    tx: &mut sqlx::PgConnection,
+    app: &App,
+    caller: &Caller,
+    client: &ClientInfo,
+    organization: OrganizationId,
+    algorithm: Algorithm,
+) -> Result<(), ApiError> {
+    let by = ChangedBy::Caller(caller, client);
+    keys::choose(tx, app, algorithm, organization, by).await.map_err(|error| match error {
+        ChooseError::TooMany => ApiError::conflict("TOO_MANY_KEYS", error.to_string()),
+        error => ApiError::internal(error),
+    })
 }
 
 /// Sets the status, and tells every edge. Tokens issued before a suspension stay refused whatever becomes of the organization.

@@ -19,6 +19,7 @@ use crate::audit::{self, Action, NewEvent};
 use crate::infra::clock::unix_seconds;
 use crate::infra::http::client_info::ClientInfo;
 use crate::infra::http::error::ApiError;
+use crate::keys::Choice;
 use crate::status_lists;
 
 /// Slots one organization's usage counter is spread over.
@@ -89,7 +90,7 @@ pub(super) async fn issue_token(
     let not_before = target.not_before.max(client.not_before);
     let iat = not_before.map_or(unix_seconds(now), |limit| unix_seconds(now).max(limit + 1));
     let claims = Claims {
-        iss: app.config.issuer.clone(),
+        iss: target.issuer_kind.identifier(&app.config.issuer, target.organization_id),
         sub: target.agent_id,
         aud: vec![audience],
         client_id: client.agent_id,
@@ -102,7 +103,7 @@ pub(super) async fn issue_token(
         status: Some(status_lists::reserve(&app)),
         delegated: false,
     };
-    let access_token = sign(&app, &claims)?;
+    let access_token = sign(&app, target.signing, &claims)?;
     record(&app, &client, &claims, &client_info).await?;
     for scope in claims.scopes.iter() {
         metrics::counter!("agentidp_tokens_issued_total", "scope" => scope.to_string()).increment(1);
@@ -160,10 +161,11 @@ async fn target(app: &App, client: &Client, unverified_agent_id: Option<&str>) -
     }
 }
 
-fn sign(app: &App, claims: &Claims) -> Result<String, OAuthError> {
+fn sign(app: &App, choice: Choice, claims: &Claims) -> Result<String, OAuthError> {
     let keys = app.signers.current();
-    let signer =
-        keys.active.as_ref().ok_or_else(|| ApiError::internal(anyhow::anyhow!("no active signing key")))?;
+    let signer = keys
+        .signer_for(choice)
+        .ok_or_else(|| ApiError::internal(anyhow::anyhow!("no active signing key")))?;
     Ok(signer.sign_jwt("at+jwt", claims).map_err(ApiError::internal)?)
 }
 

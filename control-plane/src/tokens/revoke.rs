@@ -2,6 +2,7 @@
 
 use agentidp_shared::claims::Claims;
 use agentidp_shared::feed::Change;
+use agentidp_shared::issuer;
 use agentidp_shared::verify::{self, Unverified};
 use axum::body::Bytes;
 use axum::extract::State;
@@ -84,7 +85,8 @@ fn authentic_claims(app: &App, unverified_token: &str) -> Option<Claims> {
         verify::parse(unverified_token, &keys.verification).and_then(Unverified::check_signature).ok()?;
     let claims = authentic.unjudged_claims();
     let alive = claims.exp.saturating_add(verify::LEEWAY_SECONDS) > unix_seconds(app.now());
-    (claims.iss == app.config.issuer && alive).then(|| claims.clone())
+    let is_ours = issuer::may_issue(&app.config.issuer, &claims.iss, claims.organization_id);
+    (is_ours && alive).then(|| claims.clone())
 }
 
 async fn revoke(

@@ -1,13 +1,16 @@
 //! SQL of tokens.
 
 use agentidp_shared::ids::{AgentId, CredentialId, OrganizationId, TokenId};
+use agentidp_shared::jwk::{Algorithm, InvalidKey};
 use agentidp_shared::scopes::{Scope, ScopeSet};
 use sqlx::PgConnection;
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
 use crate::infra::clock::unix_seconds;
-use crate::infra::db::TenantTx;
+use crate::infra::db::{TenantTx, decode};
+use crate::keys::Choice;
+use crate::organizations::IssuerKind;
 use crate::policy::Role;
 
 /// An agent that may ask for tokens, or says why not.
@@ -20,6 +23,9 @@ pub(super) struct Client {
     pub credential_id: Option<CredentialId>,
     agent_status: String,
     organization_status: String,
+    /// How its organization's tokens are signed, and in whose name.
+    pub signing: Choice,
+    pub issuer_kind: IssuerKind,
     /// Unix seconds; tokens issued at or before it are refused.
     pub not_before: Option<u64>,
 }
@@ -65,6 +71,7 @@ async fn find_client(
 ) -> Result<Option<Client>, sqlx::Error> {
     let row = sqlx::query!(
         r#"select agents.organization_id, agents.scopes, agents.status, organizations.status as organization_status,
+             organizations.signing_algorithm, organizations.signing_algorithm_before, organizations.issuer_kind,
              greatest(agents.not_before, organizations.not_before) as not_before, members.role as "role?"
            from agents
            join organizations on organizations.id = agents.organization_id
@@ -85,8 +92,17 @@ async fn find_client(
         credential_id: None,
         agent_status: row.status,
         organization_status: row.organization_status,
+        signing: Choice {
+            algorithm: algorithm(row.signing_algorithm.as_deref())?,
+            before: algorithm(row.signing_algorithm_before.as_deref())?,
+        },
+        issuer_kind: decode(&row.issuer_kind)?,
         not_before: row.not_before.map(unix_seconds),
     }))
+}
+
+fn algorithm(column: Option<&str>) -> Result<Option<Algorithm>, sqlx::Error> {
+    column.map(str::parse).transpose().map_err(|error: InvalidKey| sqlx::Error::Decode(error.into()))
 }
 
 /// The organization of `agent`, or else the system organization; and whether the agent exists.

@@ -5,6 +5,7 @@ pub mod document;
 mod instance_did;
 mod jwks;
 mod metadata;
+mod organization_issuer;
 mod store;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -17,6 +18,9 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(metadata::get_openid_configuration))
         .routes(routes!(metadata::get_authorization_server_metadata))
         .routes(routes!(metadata::get_protected_resource_metadata))
+        .routes(routes!(organization_issuer::get_organization_openid_configuration))
+        .routes(routes!(organization_issuer::get_organization_openid_configuration_alias))
+        .routes(routes!(organization_issuer::get_organization_authorization_server_metadata))
         .routes(routes!(jwks::get_jwks))
         .routes(routes!(instance_did::get_instance_did))
         .routes(routes!(agent_did::get_agent_did))

@@ -1,6 +1,6 @@
 //! SQL of the public documents.
 
-use agentidp_shared::ids::AgentId;
+use agentidp_shared::ids::{AgentId, OrganizationId};
 use sqlx::PgConnection;
 
 pub(super) struct DidKey {
@@ -19,5 +19,19 @@ pub(super) async fn did_key_any_tenant(
         agent.as_uuid()
     )
     .fetch_optional(tx)
+    .await
+}
+
+/// Whether the organization has an issuer of its own. Its metadata is public, so there is no tenant to begin with.
+pub(super) async fn has_issuer_any_tenant(
+    tx: &mut PgConnection,
+    organization: OrganizationId,
+) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"select exists (select from organizations
+             where id = $1 and issuer_kind = 'organization' and status <> 'deleted') as "has!""#,
+        organization.as_uuid()
+    )
+    .fetch_one(tx)
     .await
 }

@@ -31,7 +31,7 @@ async fn boasting_edge_attack_a_sequence_that_was_never_given_out_acknowledges_n
     instance.platform().await;
     instance.sequence().await;
     let edge = instance.edge("osaka");
-    keys::rotate(&instance.app, Algorithm::ES256, ChangedBy::CommandLine).await.unwrap();
+    keys::rotate(&instance.app, Some(Algorithm::ES256), ChangedBy::CommandLine).await.unwrap();
     for boast in [instance.app.feed.head() + 1_000, u64::MAX] {
         edge.acknowledge(boast).await;
         assert_eq!(acknowledged(&instance, "osaka").await, 0, "{boast}");

@@ -66,7 +66,7 @@ async fn following_the_changes_leads_where_a_snapshot_begins_and_both_say_what_t
         instance.sequence().await;
         edge.follow(&mut follower).await;
     }
-    keys::rotate(&instance.app, Algorithm::ES256, ChangedBy::CommandLine).await.unwrap();
+    keys::rotate(&instance.app, Some(Algorithm::ES256), ChangedBy::CommandLine).await.unwrap();
     instance.sequence().await;
     instance.advance(Duration::seconds(6));
     keys::advance(&instance.app).await.unwrap();

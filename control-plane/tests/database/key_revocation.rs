@@ -64,11 +64,11 @@ async fn the_next_key_takes_over_if_there_is_one_and_others_leave_the_signing_ke
     instance.platform().await;
     let first = signing_kid(&instance);
     let algorithm = instance.app.config.signing_algorithm;
-    let next = keys::rotate(&instance.app, algorithm, ChangedBy::CommandLine).await.unwrap().kid;
+    let next = keys::rotate(&instance.app, Some(algorithm), ChangedBy::CommandLine).await.unwrap().kid;
     let signing = keys::revoke(&instance.app, &first, ChangedBy::CommandLine).await.unwrap();
     assert_eq!((signing.kid.as_str(), signing.status), (next.as_str(), KeyStatus::Active));
 
-    let waiting = keys::rotate(&instance.app, algorithm, ChangedBy::CommandLine).await.unwrap().kid;
+    let waiting = keys::rotate(&instance.app, Some(algorithm), ChangedBy::CommandLine).await.unwrap().kid;
     let signing = keys::revoke(&instance.app, &waiting, ChangedBy::CommandLine).await.unwrap();
     assert_eq!(signing.kid, next);
     assert_eq!(statuses(&instance).await, [KeyStatus::Active]);

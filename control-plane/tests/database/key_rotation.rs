@@ -40,9 +40,10 @@ async fn rotated() -> (Instance, String) {
 /// Publishes a new key, a moment younger than those before it.
 async fn rotate(instance: &Instance) -> String {
     instance.advance(MOMENT);
-    let next = keys::rotate(&instance.app, instance.app.config.signing_algorithm, ChangedBy::CommandLine)
-        .await
-        .unwrap();
+    let next =
+        keys::rotate(&instance.app, Some(instance.app.config.signing_algorithm), ChangedBy::CommandLine)
+            .await
+            .unwrap();
     instance.sequence().await;
     next.kid
 }
@@ -77,7 +78,7 @@ async fn a_key_that_is_not_numbered_in_the_feed_is_held_by_no_edge() {
     let instance = Instance::start().await;
     instance.platform().await;
     instance.advance(MOMENT);
-    keys::rotate(&instance.app, Algorithm::ES256, ChangedBy::CommandLine).await.unwrap();
+    keys::rotate(&instance.app, Some(Algorithm::ES256), ChangedBy::CommandLine).await.unwrap();
     assert_eq!(advance(&instance, LONGEST_WAIT - MOMENT).await, [Active, Next]);
     instance.sequence().await;
     assert_eq!(advance(&instance, Duration::ZERO).await, [Retiring, Active]);
@@ -165,7 +166,7 @@ async fn a_key_outlives_the_longest_tokens_it_signed_also_when_the_setting_was_l
     let lowered = Settings::with(instance.settings.clone(), "AGENTIDP_TOKEN_TTL_SECONDS", "60");
     let app = lowered.start(&instance.clock).await.unwrap();
     instance.advance(MOMENT);
-    keys::rotate(&app, Algorithm::ES256, ChangedBy::CommandLine).await.unwrap();
+    keys::rotate(&app, Some(Algorithm::ES256), ChangedBy::CommandLine).await.unwrap();
     instance.sequence().await;
     let advance = async |by: Duration| {
         instance.advance(by);
@@ -228,7 +229,8 @@ async fn a_change_of_algorithm_waits_for_the_edges_and_tokens_of_every_algorithm
 #[tokio::test]
 async fn one_rotation_at_a_time_and_each_is_in_the_log_of_the_system_organization() {
     let (instance, next) = rotated().await;
-    let refused = keys::rotate(&instance.app, Algorithm::ES256, ChangedBy::CommandLine).await.unwrap_err();
+    let refused =
+        keys::rotate(&instance.app, Some(Algorithm::ES256), ChangedBy::CommandLine).await.unwrap_err();
     assert!(matches!(&refused, RotateError::NextKeyWaiting { kid } if *kid == next), "{refused}");
     let events = instance.platform().await.events("key.rotated").await;
     assert_eq!(events.len(), 1);
@@ -238,7 +240,8 @@ async fn one_rotation_at_a_time_and_each_is_in_the_log_of_the_system_organizatio
 #[tokio::test]
 async fn without_a_system_organization_nothing_is_rotated() {
     let instance = Instance::start().await;
-    let refused = keys::rotate(&instance.app, Algorithm::ES256, ChangedBy::CommandLine).await.unwrap_err();
+    let refused =
+        keys::rotate(&instance.app, Some(Algorithm::ES256), ChangedBy::CommandLine).await.unwrap_err();
     assert!(matches!(refused, RotateError::NotBootstrapped), "{refused}");
     assert_eq!(statuses(&instance.app).await, [Active]);
 }
@@ -252,7 +255,8 @@ async fn no_more_keys_are_published_than_an_edge_takes() {
         advance(&instance, Duration::ZERO).await;
     }
     advance(&instance, SHORTEST_WAIT).await;
-    let refused = keys::rotate(&instance.app, Algorithm::ES256, ChangedBy::CommandLine).await.unwrap_err();
+    let refused =
+        keys::rotate(&instance.app, Some(Algorithm::ES256), ChangedBy::CommandLine).await.unwrap_err();
     assert!(matches!(refused, RotateError::TooMany(MAX_KEYS)), "{refused}");
     assert_eq!(instance.edge("osaka").begin().await.sequence(), instance.app.feed.head());
 }

@@ -55,7 +55,9 @@ async fn altered_key_attack_a_sealed_key_that_was_tampered_with_is_not_used() {
 async fn swapped_key_attack_a_sealed_key_opens_only_in_its_own_row() {
     let instance = Instance::start().await;
     instance.platform().await;
-    keys::rotate(&instance.app, instance.app.config.signing_algorithm, ChangedBy::CommandLine).await.unwrap();
+    keys::rotate(&instance.app, Some(instance.app.config.signing_algorithm), ChangedBy::CommandLine)
+        .await
+        .unwrap();
     let swap = "update signing_keys set private_key_ciphertext =
         (select private_key_ciphertext from signing_keys where status = 'next') where status = 'active'";
     instance.execute(swap).await;

@@ -72,7 +72,7 @@ async fn with_the_old_key_beside_the_new_one_everything_goes_on_and_new_secrets_
     assert_eq!(replayed.expect(409).code(), "IDEMPOTENCY_KEY_REUSED");
     let secret = own.post(&format!("{}/rotate", agent.credential_path()), &json!({})).await.expect(200);
     api.token(&agent.id, &secret.text("clientSecret")).await.expect(200);
-    keys::rotate(&app, app.config.signing_algorithm, ChangedBy::CommandLine).await.unwrap();
+    keys::rotate(&app, Some(app.config.signing_algorithm), ChangedBy::CommandLine).await.unwrap();
     assert_eq!(used(&instance).await.1.len(), 2);
     assert_eq!(
         app.keystore.hmac("audit checkpoints", b"x"),

@@ -33,6 +33,7 @@ mod keystore;
 mod keystore_keys;
 mod keystore_places;
 mod organization_changes;
+mod organization_issuers;
 mod organizations;
 mod pool;
 mod private_key_jwt;

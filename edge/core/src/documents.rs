@@ -4,7 +4,9 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use agentidp_shared::did;
-use agentidp_shared::discovery::{authorization_server_metadata, protected_resource_metadata};
+use agentidp_shared::discovery::{
+    IssuerConfig, algorithms_of, authorization_server_metadata, protected_resource_metadata,
+};
 use agentidp_shared::state::State;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, request};
@@ -45,12 +47,17 @@ impl Kind {
 
     fn write(self, state: &State) -> Value {
         match self {
-            Self::AuthorizationServer => authorization_server_metadata(&state.issuer),
+            Self::AuthorizationServer => authorization_server_metadata(&issuer_of(state)),
             Self::ProtectedResource => protected_resource_metadata(&state.issuer),
             Self::Jwks => serde_json::json!(state.keys.to_jwks()),
             Self::InstanceDid => did::instance_document(&state.issuer.issuer, &state.keys.to_jwks()),
         }
     }
+}
+
+/// What the node knows of the issuer. The algorithms are those of the keys it holds: keys come and go without the issuer changing.
+pub fn issuer_of(state: &State) -> IssuerConfig {
+    IssuerConfig { signing_algorithms: algorithms_of(&state.keys.to_jwks()), ..state.issuer.clone() }
 }
 
 /// The documents as of one sequence number, so that they are not written for every request.

@@ -26,6 +26,7 @@ pub mod limits;
 mod methods;
 mod metrics;
 mod node;
+mod organization_issuer;
 mod origin;
 mod proxy;
 mod push;

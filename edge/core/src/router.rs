@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use agentidp_shared::discovery::unverified_organization_at;
 use http::header::{AUTHORIZATION, CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri};
 
@@ -12,8 +13,8 @@ use crate::knowledge::Source as _;
 use crate::node::Node;
 use crate::usage::Reporting as _;
 use crate::{
-    agent_did, cors, documents, gateway, headers, health, introspect, metrics, proxy, push, request_id,
-    status_list, verify,
+    agent_did, cors, documents, gateway, headers, health, introspect, metrics, organization_issuer, proxy,
+    push, request_id, status_list, verify,
 };
 
 /// The path every request of a protected API causes a request to.
@@ -106,6 +107,12 @@ async fn route<H: Host>(
     if let Some(agent) = agent_did::unverified_agent_at(path).map(str::to_owned) {
         let (parts, _) = request.into_parts();
         let document = agent_did::get_agent_did(node, host, &parts, request_id, &agent);
+        return cors::document(&parts.method, document).await.map(Routed::Own);
+    }
+    if let Some(organization) = unverified_organization_at(path).map(str::to_owned) {
+        let (parts, _) = request.into_parts();
+        let document =
+            organization_issuer::get_organization_metadata(node, host, &parts, request_id, &organization);
         return cors::document(&parts.method, document).await.map(Routed::Own);
     }
     if let Some(list) = status_list::unverified_list_at(path).map(str::to_owned) {

@@ -85,6 +85,25 @@ fn wrong_issuer_attack_lookalikes_of_the_issuer() {
 }
 
 #[test]
+fn mix_up_attack_an_organizations_issuer_speaks_for_no_other_organization() {
+    let issuer_of = |organization: &str| json!(format!("{ISSUER}/organizations/{organization}"));
+    assert_accepted(&token_with(&claims_with("iss", issuer_of(ORGANIZATION))));
+    for organization in [
+        OTHER_AGENT,
+        "",
+        "..",
+        &ORGANIZATION.to_uppercase(),
+        &ORGANIZATION.replace('-', ""),
+        &format!("{ORGANIZATION}/"),
+    ] {
+        assert_refused(&token_with(&claims_with("iss", issuer_of(organization))), &Refusal::WrongIssuer);
+    }
+    let mut of_another = claims_with("iss", issuer_of(ORGANIZATION));
+    of_another["organization_id"] = json!(OTHER_AGENT);
+    assert_refused(&token_with(&of_another), &Refusal::WrongIssuer);
+}
+
+#[test]
 fn audience_may_be_one_of_several() {
     assert_accepted(&token_with(&claims_with("aud", json!([ISSUER]))));
     assert_accepted(&token_with(&claims_with("aud", json!(["https://api.example", ISSUER]))));

@@ -22,6 +22,7 @@ mod hub_restart;
 mod introspection;
 mod keeping_up;
 mod limits;
+mod organization_issuer;
 mod proxy;
 mod push;
 mod status_lists;

@@ -118,6 +118,11 @@ impl Feed {
         Change::TokenRevoked { jti: jti.parse().unwrap(), expires_at: NOW + 500_000 }
     }
 
+    pub fn organization(organization: &str, standing: Standing) -> Change {
+        let exception = SubjectException { standing, not_before: None, expires_at: NOW + 500_000 };
+        Change::Organization { organization_id: organization.parse().unwrap(), exception }
+    }
+
     pub fn agent(agent: &str, standing: Standing) -> Change {
         let exception = SubjectException { standing, not_before: None, expires_at: NOW + 500_000 };
         Change::Agent { agent_id: agent.parse().unwrap(), exception }
