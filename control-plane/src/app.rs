@@ -16,8 +16,8 @@ use crate::infra::keystore::{self, Keystore};
 use crate::infra::rng::{Rng, new_id};
 use crate::infra::{http, jobs};
 use crate::{
-    agents, audit, compliance, credentials, edge_feed, health, housekeeping, keys, openapi, organizations,
-    policy, status_lists, tokens, well_known,
+    agents, audit, compliance, credentials, did, edge_feed, health, housekeeping, keys, openapi,
+    organizations, policy, status_lists, tokens, well_known,
 };
 
 /// Everything a handler may need. Cheap to clone.
@@ -156,6 +156,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(tokens::routes())
         .merge(keys::routes())
         .merge(well_known::routes())
+        .merge(did::routes())
         .merge(status_lists::routes())
         .merge(edge_feed::routes())
         .merge(health::routes())

@@ -11,6 +11,7 @@ pub mod compliance;
 pub mod credentials;
 pub mod dead_letters;
 pub mod dev;
+pub mod did;
 pub mod edge_feed;
 pub mod health;
 pub mod housekeeping;

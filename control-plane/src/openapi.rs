@@ -29,6 +29,7 @@ protocol endpoints have the shape of RFC 6749 §5.2. Unknown members and paramet
 const TAGS: &[(&str, &str)] = &[
     ("Agents", "Registering agents and their lives"),
     ("Credentials", "Client secrets: generated, rotated, revoked"),
+    ("DIDs", "Agents' DIDs: resolved, their keys replaced"),
     ("Tokens", "Access tokens: issued, introspected, revoked (RFC 6749, 7662, 7009)"),
     ("Organizations", "Tenants"),
     ("Audit", "What happened"),

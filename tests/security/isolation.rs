@@ -49,7 +49,9 @@ fn case(operation: &str) -> Option<Case> {
         | "add_member"
         | "change_member"
         | "remove_member"
-        | "get_audit_event" => Case::ById,
+        | "get_audit_event"
+        | "resolve_agent_did"
+        | "rotate_agent_did_key" => Case::ById,
         "list_agents" | "list_organizations" | "list_audit_events" | "list_audit_logs" => Case::List,
         "create_agent"
         | "create_organization"

@@ -243,6 +243,17 @@ pub(super) async fn lock_status(
     status.map(|status| decode(&status)).transpose()
 }
 
+/// How the agent stands: its status, and the second up to which its tokens are refused.
+pub(super) async fn standing(
+    tx: &mut TenantTx,
+    agent: AgentId,
+) -> Result<Option<(AgentStatus, Option<OffsetDateTime>)>, sqlx::Error> {
+    let row = sqlx::query!("select status, not_before from agents where id = $1", agent.as_uuid())
+        .fetch_optional(&mut **tx)
+        .await?;
+    row.map(|row| Ok((decode(&row.status)?, row.not_before))).transpose()
+}
+
 /// Sets the status; with `revoke_tokens` also the second up to which tokens are refused, which never moves back. Returns it.
 ///
 /// Each revocation moves it on by a second at least: what was issued after the last one has the second after it as its `iat`,

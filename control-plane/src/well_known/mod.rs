@@ -5,7 +5,6 @@ pub mod document;
 mod instance_did;
 mod jwks;
 mod metadata;
-mod store;
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;

@@ -19,6 +19,7 @@ mod bootstrap;
 mod compliance;
 mod credentials;
 mod dead_letters;
+mod did;
 mod edge_acknowledgement;
 mod edge_feed;
 mod edge_state;

@@ -46,14 +46,17 @@ pub async fn get_agent_did<H: Host>(
     H::Source::look_up(node, host, || vec![feed::key_of_agent(agent)])
         .await
         .map_err(|_| Problem::no_state())?;
-    let standing = node.knowledge.with(|state| state.exceptions.agent(agent).map(|agent| agent.standing));
-    match standing {
-        None => return Err(Problem::no_state()),
-        Some(Some(Standing::Gone)) => return Err(decommissioned()),
-        Some(_) => {}
+    let exception = node.knowledge.with(|state| state.exceptions.agent(agent).copied());
+    let exception = exception.ok_or_else(Problem::no_state)?;
+    if exception.is_some_and(|exception| exception.standing == Standing::Gone) {
+        return Err(decommissioned());
     }
-    let kept =
-        Kept { key: format!("did/{agent}"), fresh_for_ms: FRESH_FOR_MS, ttl_seconds: KEPT_FOR_SECONDS };
+    let kept = Kept {
+        key: format!("did/{agent}"),
+        as_of: exception.map(|exception| serde_json::json!(exception).to_string()).unwrap_or_default(),
+        fresh_for_ms: FRESH_FOR_MS,
+        ttl_seconds: KEPT_FOR_SECONDS,
+    };
     let fetched = fetch(node, host, request, request_id, agent);
     let document = kept.get(host, fetched, |_| true).await?;
     let tag = etag::of(document.as_bytes());
