@@ -138,7 +138,11 @@ enum KeysCommand {
     ///
     /// Of the algorithm that `AGENTIDP_SIGNING_ALGORITHM` names. To change the algorithm, change the setting and restart: the
     /// first key of the new algorithm is made then.
-    Rotate,
+    Rotate {
+        /// Not the key of tokens, but the one that badges and the instance's card are signed with
+        #[arg(long)]
+        documents: bool,
+    },
     /// Take a key back at once, with every token it signed: it leaked, or may have
     ///
     /// Running servers stop signing with it within two seconds. If it was the one that signs, another signs from now on.
@@ -289,7 +293,11 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             Command::Bootstrap(arguments) => bootstrap(&start(config).await?, &arguments).await,
             Command::Dev(arguments) => run_dev(arguments, config).await,
             Command::Keys(KeysCommand::List) => list_keys(&start(config).await?).await,
-            Command::Keys(KeysCommand::Rotate) => {
+            Command::Keys(KeysCommand::Rotate { documents: true }) => {
+                let kid = keys::rotate_documents(&start(config).await?, ChangedBy::CommandLine).await?;
+                print(&format!("RS256 {kid} is published; it signs documents in half a minute\n"))
+            }
+            Command::Keys(KeysCommand::Rotate { documents: false }) => {
                 let app = start(config).await?;
                 let key = keys::rotate(&app, app.config.signing_algorithm, ChangedBy::CommandLine).await?;
                 print(&format!(

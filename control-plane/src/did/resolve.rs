@@ -44,7 +44,7 @@ pub(super) async fn resolve_agent_did(
         return Ok(refused(StatusCode::BAD_REQUEST, "invalidDid"));
     };
     let mut tx = app.db.tenant(caller.organization_id).await?;
-    let found = store::did_any_tenant(&mut tx, agent, app.now()).await?;
+    let found = store::did(&mut tx, agent, app.now()).await?;
     tx.commit().await?;
     let Some(state) = found else { return Ok(refused(StatusCode::NOT_FOUND, "notFound")) };
     if state.is_decommissioned {

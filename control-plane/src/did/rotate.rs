@@ -1,7 +1,7 @@
 //! `POST /api/v1/agents/{agentId}/did/rotate`: another key behind an agent's DID.
 
 use agentidp_shared::did;
-use agentidp_shared::ids::{AgentId, OrganizationId};
+use agentidp_shared::ids::AgentId;
 use axum::Json;
 use axum::extract::State;
 use axum::http::header;
@@ -129,7 +129,7 @@ pub(super) async fn rotate_agent_did_key(
         let event = NewEvent::new(caller.organization_id, Action::DidKeyRotated).client(&client);
         let mut tx = app.db.tenant(caller.organization_id).await?;
         let actor = Some(caller.agent_id);
-        let rotated = rotate(&mut tx, &app, caller.organization_id, agent, overlap, event, actor).await?;
+        let rotated = rotate(&mut tx, &app, agent, overlap, event, actor).await?;
         tx.commit().await?;
         Ok(Json(rotated).into_response())
     };
@@ -149,7 +149,7 @@ pub async fn rotate_by_command(
     let overlap = overlap_seconds.unwrap_or(DEFAULT_OVERLAP_SECONDS).min(MAX_OVERLAP_SECONDS);
     let event = NewEvent::new(organization, Action::DidKeyRotated);
     let mut tx = app.db.tenant(organization).await?;
-    let rotated = rotate(&mut tx, app, organization, agent, overlap, event, None).await?;
+    let rotated = rotate(&mut tx, app, agent, overlap, event, None).await?;
     tx.commit().await?;
     Ok(rotated)
 }
@@ -157,7 +157,6 @@ pub async fn rotate_by_command(
 async fn rotate(
     tx: &mut TenantTx,
     app: &App,
-    organization: OrganizationId,
     agent: AgentId,
     overlap_seconds: u64,
     event: NewEvent,
@@ -168,7 +167,7 @@ async fn rotate(
     if status == AgentStatus::Decommissioned {
         return Err(RotateDidError::Decommissioned);
     }
-    let before = store::did_any_tenant(tx, agent, now).await?.ok_or(RotateDidError::NotFound)?;
+    let before = store::did(tx, agent, now).await?.ok_or(RotateDidError::NotFound)?;
     if before.rotated_at.is_some_and(|last| now - last < REPEATED_WITHIN) {
         return Err(RotateDidError::JustRotated);
     }
@@ -177,7 +176,7 @@ async fn rotate(
     }
     let (public_key, private_key) = keys::new_did_key(app, agent)?;
     let valid_until = now + std::time::Duration::from_secs(overlap_seconds);
-    store::replace_key(tx, organization, agent, &public_key, &private_key, valid_until, now).await?;
+    store::replace_key(tx, agent, &public_key, &private_key, valid_until, now).await?;
     agents::documents_changed(tx, app, agent).await?;
 
     let number = before.keys.first().map_or(1, |key| key.number);

@@ -9,9 +9,28 @@ use super::model::{DidState, PublishedKey};
 use crate::infra::db::TenantTx;
 use crate::infra::keystore::Sealed;
 
-/// An agent's DID as of `now`. In a tenant's transaction, of an agent of that tenant alone.
+/// An agent's DID as of `now`. DIDs are public, so there is no tenant to begin with.
 pub async fn did_any_tenant(
     tx: &mut PgConnection,
+    agent: AgentId,
+    now: OffsetDateTime,
+) -> Result<Option<DidState>, sqlx::Error> {
+    find_did(tx, None, agent, now).await
+}
+
+/// The DID of an agent of the transaction's organization.
+pub(super) async fn did(
+    tx: &mut TenantTx,
+    agent: AgentId,
+    now: OffsetDateTime,
+) -> Result<Option<DidState>, sqlx::Error> {
+    let organization = tx.organization_id();
+    find_did(tx, Some(organization), agent, now).await
+}
+
+async fn find_did(
+    tx: &mut PgConnection,
+    organization: Option<OrganizationId>,
     agent: AgentId,
     now: OffsetDateTime,
 ) -> Result<Option<DidState>, sqlx::Error> {
@@ -19,9 +38,10 @@ pub async fn did_any_tenant(
         r#"select did_public_jwk, did_key_number, did_rotated_at, created_at, decommissioned_at,
              status = 'decommissioned' as "is_decommissioned!",
              (select max(valid_until) from retired_did_keys where agent_id = agents.id and valid_until <= $2) as last_left_at
-           from agents where id = $1"#,
+           from agents where id = $1 and ($3::uuid is null or organization_id = $3)"#,
         agent.as_uuid(),
-        now
+        now,
+        organization.map(OrganizationId::as_uuid)
     )
     .fetch_optional(&mut *tx)
     .await?;
@@ -65,50 +85,55 @@ fn published(
 /// document after `valid_until`; those that have left by `now` are forgotten.
 pub(super) async fn replace_key(
     tx: &mut TenantTx,
-    organization: OrganizationId,
     agent: AgentId,
     public_key: &Jwk,
     private_key: &Sealed,
     valid_until: OffsetDateTime,
     now: OffsetDateTime,
 ) -> Result<(), sqlx::Error> {
+    let organization = tx.organization_id().as_uuid();
     sqlx::query!(
         "insert into retired_did_keys (agent_id, organization_id, number, public_jwk, valid_until)
          select id, organization_id, did_key_number, did_public_jwk, $3 from agents where id = $1 and organization_id = $2",
         agent.as_uuid(),
-        organization.as_uuid(),
+        organization,
         valid_until
     )
     .execute(&mut **tx)
     .await?;
     sqlx::query!(
-        "update retired_did_keys set valid_until = $2 where agent_id = $1 and valid_until > $2",
+        "update retired_did_keys set valid_until = $2 where organization_id = $3 and agent_id = $1 and valid_until > $2",
         agent.as_uuid(),
-        valid_until
+        valid_until,
+        organization
     )
     .execute(&mut **tx)
     .await?;
     sqlx::query!(
-        "delete from retired_did_keys where agent_id = $1 and valid_until <= $2",
+        "delete from retired_did_keys where organization_id = $3 and agent_id = $1 and valid_until <= $2",
         agent.as_uuid(),
-        now
+        now,
+        organization
     )
     .execute(&mut **tx)
     .await?;
     sqlx::query!(
         "update agents set did_public_jwk = $2, did_key_number = did_key_number + 1, did_rotated_at = $3, updated_at = $3
-         where id = $1",
+         where id = $1 and organization_id = $4",
         agent.as_uuid(),
         serde_json::to_value(public_key).map_err(|error| sqlx::Error::Encode(error.into()))?,
-        now
+        now,
+        organization
     )
     .execute(&mut **tx)
     .await?;
     sqlx::query!(
-        "update agent_did_keys set private_key_ciphertext = $2, wrapping_key_id = $3 where agent_id = $1",
+        "update agent_did_keys set private_key_ciphertext = $2, wrapping_key_id = $3
+         where organization_id = $4 and agent_id = $1",
         agent.as_uuid(),
         private_key.ciphertext,
-        private_key.key_id
+        private_key.key_id,
+        organization
     )
     .execute(&mut **tx)
     .await

@@ -80,6 +80,7 @@ pub fn issuer_config(app: &App) -> IssuerConfig {
         signing_algorithms,
         token_ttl_seconds: u64::from(app.config.token_ttl_seconds),
         freshness: app.config.freshness,
+        document_keys: app.document_keys.jwks(),
     }
 }
 

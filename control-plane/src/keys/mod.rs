@@ -5,6 +5,8 @@
 //! sealed by the keystore.
 
 mod did;
+mod documents;
+mod documents_store;
 mod http;
 mod keystore_status;
 mod lifecycle;
@@ -16,7 +18,8 @@ mod rotate_old;
 mod signer;
 mod store;
 
-pub use did::new_did_key;
+pub use did::{new_did_key, open_did_key};
+pub use documents::{DocumentKeys, advance_documents, load_documents, rotate_documents};
 pub use http::routes;
 pub use keystore_status::{Backend, KeySeals, KeystoreKey, KeystoreStatus, keystore_status};
 pub use lifecycle::{advance, prepare, spawn};

@@ -4,7 +4,10 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use agentidp_shared::did;
-use agentidp_shared::discovery::{authorization_server_metadata, protected_resource_metadata};
+use agentidp_shared::discovery::{
+    authorization_server_metadata, protected_resource_metadata, published_keys,
+};
+use agentidp_shared::jwk::JwkSet;
 use agentidp_shared::state::State;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, request};
@@ -47,10 +50,14 @@ impl Kind {
         match self {
             Self::AuthorizationServer => authorization_server_metadata(&state.issuer),
             Self::ProtectedResource => protected_resource_metadata(&state.issuer),
-            Self::Jwks => serde_json::json!(state.keys.to_jwks()),
-            Self::InstanceDid => did::instance_document(&state.issuer.issuer, &state.keys.to_jwks()),
+            Self::Jwks => serde_json::json!(published(state)),
+            Self::InstanceDid => did::instance_document(&state.issuer.issuer, &published(state)),
         }
     }
+}
+
+fn published(state: &State) -> JwkSet {
+    published_keys(&state.keys.to_jwks(), &state.issuer.document_keys)
 }
 
 /// The documents as of one sequence number, so that they are not written for every request.
