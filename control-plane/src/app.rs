@@ -16,8 +16,8 @@ use crate::infra::keystore::{self, Keystore};
 use crate::infra::rng::{Rng, new_id};
 use crate::infra::{http, jobs};
 use crate::{
-    agents, audit, compliance, credentials, edge_feed, health, housekeeping, keys, openapi, organizations,
-    policy, status_lists, tokens, well_known,
+    agents, audit, cards, compliance, credentials, did, edge_feed, health, housekeeping, keys, oidc, openapi,
+    organizations, policy, status_lists, tokens, well_known,
 };
 
 /// Everything a handler may need. Cheap to clone.
@@ -33,6 +33,7 @@ pub struct AppInner {
     pub keystore: Keystore,
     pub policy: policy::PolicyStore,
     pub signers: keys::Signers,
+    pub document_keys: keys::DocumentKeys,
     pub feed: edge_feed::Feed,
     pub status_lists: status_lists::StatusLists,
     pub compliance: compliance::Compliance,
@@ -85,6 +86,7 @@ impl App {
             policy,
             feed,
             signers: keys::Signers::default(),
+            document_keys: keys::DocumentKeys::default(),
             status_lists: status_lists::StatusLists::default(),
             compliance: compliance::Compliance::default(),
             started_at: clock.now(),
@@ -95,6 +97,7 @@ impl App {
             rng,
         }));
         keys::prepare(&app).await?;
+        keys::load_documents(&app).await?;
         edge_feed::publish_configuration(&app).await?;
         Ok(app)
     }
@@ -156,6 +159,9 @@ fn routes() -> OpenApiRouter<App> {
         .merge(tokens::routes())
         .merge(keys::routes())
         .merge(well_known::routes())
+        .merge(did::routes())
+        .merge(cards::routes())
+        .merge(oidc::routes())
         .merge(status_lists::routes())
         .merge(edge_feed::routes())
         .merge(health::routes())

@@ -81,6 +81,7 @@ async fn create(tx: &mut PgConnection, app: &App) -> Result<(OrganizationId, Age
         name: Some("First administrator".into()),
         description: None,
         is_public: false,
+        a2a_url: None,
         scopes,
     };
     let agent = agents::register(tx, app, admin)

@@ -20,7 +20,8 @@ use agentidp::infra::rng::SystemRng;
 use agentidp::infra::{metrics, telemetry};
 use agentidp::keys::ChangedBy;
 use agentidp::serve::{self, Listeners};
-use agentidp::{bootstrap, dead_letters, edge_feed, keys, openapi};
+use agentidp::{bootstrap, dead_letters, did, edge_feed, keys, openapi};
+use agentidp_shared::ids::AgentId;
 use agentidp_shared::jwk::Algorithm;
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
@@ -59,6 +60,9 @@ enum Command {
     /// Check the audit log
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Look after agents' DIDs
+    #[command(subcommand)]
+    Dids(DidsCommand),
     /// Look at the jobs
     #[command(subcommand)]
     Jobs(JobsCommand),
@@ -139,6 +143,9 @@ enum KeysCommand {
         /// ES256, EdDSA or RS256; that of the instance if absent
         #[arg(long)]
         algorithm: Option<Algorithm>,
+        /// Not the key of tokens, but the one that badges and the instance's card are signed with
+        #[arg(long, conflicts_with = "algorithm")]
+        documents: bool,
     },
     /// Take a key back at once, with every token it signed: it leaked, or may have
     ///
@@ -160,6 +167,21 @@ enum KeysCommand {
     Reencrypt,
     /// Print the JWK Set that edges pin: the public half of the key the feed is signed with
     Feed,
+}
+
+#[derive(Debug, Subcommand)]
+enum DidsCommand {
+    /// Replace the key behind an agent's DID
+    ///
+    /// The new key is in the DID document at once. The private half of the key before is destroyed.
+    Rotate {
+        /// The agent's id
+        agent: AgentId,
+        /// How long the keys before stay in the document to verify what they signed, up to 30 days; 0 takes them out at once, for
+        /// when one leaked
+        #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(..=2_592_000))]
+        overlap_seconds: Option<u64>,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -275,7 +297,11 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             Command::Bootstrap(arguments) => bootstrap(&start(config).await?, &arguments).await,
             Command::Dev(arguments) => run_dev(arguments, config).await,
             Command::Keys(KeysCommand::List) => list_keys(&start(config).await?).await,
-            Command::Keys(KeysCommand::Rotate { algorithm }) => {
+            Command::Keys(KeysCommand::Rotate { documents: true, .. }) => {
+                let kid = keys::rotate_documents(&start(config).await?, ChangedBy::CommandLine).await?;
+                print(&format!("RS256 {kid} is published; it signs documents in half a minute\n"))
+            }
+            Command::Keys(KeysCommand::Rotate { documents: false, algorithm }) => {
                 let app = start(config).await?;
                 let key = keys::rotate(&app, algorithm, ChangedBy::CommandLine).await?;
                 print(&format!(
@@ -298,6 +324,10 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             }
             Command::Audit(AuditCommand::Verify { checkpoint }) => {
                 audit_commands::verify(&start(config).await?, checkpoint.as_deref()).await
+            }
+            Command::Dids(DidsCommand::Rotate { agent, overlap_seconds }) => {
+                let rotated = did::rotate_by_command(&start(config).await?, agent, overlap_seconds).await?;
+                print(&format!("{} is the key from now on\n", rotated.key_id))
             }
             Command::Jobs(JobsCommand::List { state, kind, json }) => {
                 list_jobs(&start(config).await?, &JobFilter { state, kind }, json).await

@@ -29,7 +29,10 @@ protocol endpoints have the shape of RFC 6749 §5.2. Unknown members and paramet
 const TAGS: &[(&str, &str)] = &[
     ("Agents", "Registering agents and their lives"),
     ("Credentials", "Client secrets: generated, rotated, revoked"),
+    ("Cards", "What agents are, for others to read and to check: A2A, AGNTCY, OASF"),
+    ("DIDs", "Agents' DIDs: resolved, their keys replaced"),
     ("Tokens", "Access tokens: issued, introspected, revoked (RFC 6749, 7662, 7009)"),
+    ("OpenID Connect", "Agents about themselves (OpenID Connect Core 1.0)"),
     ("Organizations", "Tenants"),
     ("Audit", "What happened"),
     ("Discovery", "Metadata, keys and DID documents; public, and usually served by the edge"),

@@ -25,7 +25,7 @@ use tower::ServiceExt as _;
 
 use crate::app::{self, App};
 use crate::infra::{keystore, metrics};
-use crate::{audit, edge_feed, policy};
+use crate::{audit, edge_feed, keys, policy};
 
 /// Longest wait for a request's head to arrive; also the life of an idle connection.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
@@ -83,6 +83,8 @@ async fn end_background(app: &App, deadline: Instant) {
 pub async fn run(app: App, listeners: Listeners, recorder: PrometheusHandle) -> anyhow::Result<()> {
     let address = listeners.api.local_addr()?;
     metrics::spawn(&app, listeners.metrics, recorder, Router::new());
+    // Before the first request: the published keys are not to change right after the start.
+    keys::advance_documents(&app).await.context("the keys of documents cannot be made")?;
     app.spawn_background();
     tracing::info!(%address, issuer = app.config.issuer, version = env!("CARGO_PKG_VERSION"), "listening");
     let connections = accept(&app, listeners.api).await;

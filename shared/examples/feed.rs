@@ -106,6 +106,7 @@ fn snapshot(key: &SigningKey, issuer: &str, count: u32, client: Option<RateLimit
         scopes_supported: Vec::new(),
         signing_algorithms: Vec::new(),
         token_ttl_seconds: LIFE,
+        document_keys: JwkSet::default(),
         freshness: FreshnessLimits::default(),
     };
     let revoked = (0..count).map(|number| {
@@ -143,6 +144,7 @@ fn token(key: &SigningKey, issuer: &str, now: u64) -> String {
         nbf: now - 10,
         exp: now + LIFE,
         status: None,
+        auth_time: None,
         delegated: false,
     };
     let header =

@@ -26,6 +26,9 @@ pub struct Claims {
     pub iat: u64,
     pub nbf: u64,
     pub exp: u64,
+    /// When the client authenticated (RFC 9068 §2.2.1).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auth_time: Option<u64>,
     /// Where its status can be looked up by verifiers that follow no feed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<StatusReference>,
@@ -112,6 +115,7 @@ impl Claims {
             Some(_) => return Err(MalformedClaim("act")),
         };
 
+        let auth_time = object.contains_key("auth_time").then(|| seconds("auth_time")).transpose()?;
         let status = match object.get("status") {
             None => None,
             Some(claim) => Some(StatusReference::from_claim(claim).ok_or(MalformedClaim("status"))?),
@@ -130,6 +134,7 @@ impl Claims {
             iat: seconds("iat")?,
             nbf: seconds("nbf")?,
             exp: seconds("exp")?,
+            auth_time,
             status,
             delegated,
         })

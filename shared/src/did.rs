@@ -23,12 +23,35 @@ pub fn agent_did(issuer: &str, agent: AgentId) -> String {
     format!("{}:agents:{agent}", instance_did(issuer))
 }
 
-/// An agent's document: one P-256 key, used for authentication and assertions.
-pub fn agent_document(issuer: &str, agent: AgentId, public_key: &Jwk) -> Value {
+/// A P-256 key in an agent's document.
+#[derive(Debug, Clone, Copy)]
+pub struct NumberedKey<'a> {
+    /// From 1, as keys replace one another.
+    pub number: u32,
+    pub jwk: &'a Jwk,
+    /// Whether it is the one that signs. The others only verify what they signed before.
+    pub is_current: bool,
+}
+
+/// The DID URL of an agent's key.
+pub fn agent_key_id(issuer: &str, agent: AgentId, number: u32) -> String {
+    format!("{}#key-{number}", agent_did(issuer, agent))
+}
+
+/// An agent's document. Nobody authenticates with a key that was replaced.
+pub fn agent_document(issuer: &str, agent: AgentId, keys: &[NumberedKey<'_>]) -> Value {
     let did = agent_did(issuer, agent);
+    let keys: Vec<_> = keys
+        .iter()
+        .map(|key| Method {
+            id: agent_key_id(issuer, agent, key.number),
+            jwk: key.jwk,
+            authenticates: key.is_current,
+        })
+        .collect();
     document(
         &did,
-        &[(format!("{did}#key-1"), public_key)],
+        &keys,
         &json!([{
             "id": format!("{did}#profile"),
             "type": "AgentIdentity",
@@ -43,7 +66,9 @@ pub fn instance_document(issuer: &str, keys: &JwkSet) -> Value {
     let methods: Vec<_> = keys
         .keys
         .iter()
-        .filter_map(|key| key.kid.as_ref().map(|kid| (format!("{did}#{kid}"), key)))
+        .filter_map(|jwk| {
+            Some(Method { id: format!("{did}#{}", jwk.kid.as_ref()?), jwk, authenticates: true })
+        })
         .collect();
     document(
         &did,
@@ -56,21 +81,28 @@ pub fn instance_document(issuer: &str, keys: &JwkSet) -> Value {
     )
 }
 
-fn document(did: &str, keys: &[(String, &Jwk)], services: &Value) -> Value {
+/// A verification method (DID Core §5.2).
+struct Method<'a> {
+    id: String,
+    jwk: &'a Jwk,
+    authenticates: bool,
+}
+
+fn document(did: &str, keys: &[Method<'_>], services: &Value) -> Value {
     let methods: Vec<Value> = keys
         .iter()
-        .map(
-            |(id, key)| json!({ "id": id, "type": "JsonWebKey2020", "controller": did, "publicKeyJwk": key }),
-        )
+        .map(|key| json!({ "id": key.id, "type": "JsonWebKey2020", "controller": did, "publicKeyJwk": key.jwk }))
         .collect();
-    let references: Vec<&String> = keys.iter().map(|(id, _)| id).collect();
+    let authenticating: Vec<&String> =
+        keys.iter().filter(|key| key.authenticates).map(|key| &key.id).collect();
+    let asserting: Vec<&String> = keys.iter().map(|key| &key.id).collect();
     json!({
         "@context": CONTEXT,
         "id": did,
         "controller": did,
         "verificationMethod": methods,
-        "authentication": references,
-        "assertionMethod": references,
+        "authentication": authenticating,
+        "assertionMethod": asserting,
         "service": services,
     })
 }
@@ -89,13 +121,22 @@ mod tests {
     }
 
     #[test]
-    fn an_agent_document_names_itself_and_only_a_public_key() {
-        let key = Jwk::p256(&[1; 32], &[2; 32]);
-        let document = agent_document("https://id.example", AGENT.parse().unwrap(), &key);
-        assert_eq!(document["id"], format!("did:web:id.example:agents:{AGENT}"));
-        let method = &document["verificationMethod"][0];
-        assert_eq!(method["controller"], document["id"]);
-        assert_eq!(document["authentication"][0], method["id"]);
-        assert!(method["publicKeyJwk"].get("d").is_none());
+    fn an_agent_document_names_itself_and_only_public_keys() {
+        let (new, old) = (Jwk::p256(&[1; 32], &[2; 32]), Jwk::p256(&[3; 32], &[4; 32]));
+        let keys = [
+            NumberedKey { number: 2, jwk: &new, is_current: true },
+            NumberedKey { number: 1, jwk: &old, is_current: false },
+        ];
+        let document = agent_document("https://id.example", AGENT.parse().unwrap(), &keys);
+        let did = format!("did:web:id.example:agents:{AGENT}");
+        assert_eq!(document["id"], did);
+        for (position, id) in [format!("{did}#key-2"), format!("{did}#key-1")].iter().enumerate() {
+            let method = &document["verificationMethod"][position];
+            assert_eq!(method["id"], **id);
+            assert_eq!(method["controller"], did);
+            assert!(method["publicKeyJwk"].get("d").is_none());
+            assert_eq!(document["assertionMethod"][position], **id);
+        }
+        assert_eq!(document["authentication"], json!([format!("{did}#key-2")]));
     }
 }

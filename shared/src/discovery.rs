@@ -22,6 +22,18 @@ pub struct IssuerConfig {
     pub token_ttl_seconds: u64,
     #[serde(default)]
     pub freshness: FreshnessLimits,
+    /// Keys that documents about agents are signed with. They are published beside the keys of tokens, and verify none.
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub document_keys: JwkSet,
+}
+
+fn is_empty(keys: &JwkSet) -> bool {
+    keys.keys.is_empty()
+}
+
+/// Every key that is published: those of tokens first, then those of documents.
+pub fn published_keys(tokens: &JwkSet, documents: &JwkSet) -> JwkSet {
+    JwkSet { keys: tokens.keys.iter().chain(&documents.keys).cloned().collect() }
 }
 
 /// How clients authenticate, at each endpoint that asks them to.
@@ -55,12 +67,23 @@ pub fn authorization_server_metadata(config: &IssuerConfig) -> Value {
         "revocation_endpoint": format!("{issuer}/oauth2/revoke"),
         "revocation_endpoint_auth_methods_supported": CLIENT_AUTH_METHODS,
         "revocation_endpoint_auth_signing_alg_values_supported": assertion_algorithms,
+        "userinfo_endpoint": format!("{issuer}/agent-info"),
         "jwks_uri": format!("{issuer}/.well-known/jwks.json"),
         "scopes_supported": config.scopes_supported,
         "response_types_supported": [],
         "grant_types_supported": ["client_credentials"],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": algorithms,
+        "claim_types_supported": ["normal"],
+        "claims_supported": [
+            "iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "did", "organization_id", "name", "agent_type",
+            "agent_version", "capabilities", "deployment_env", "updated_at",
+        ],
+        // `request_uri_parameter_supported` would be true if it were left out. No authorization response could name an issuer.
+        "claims_parameter_supported": false,
+        "request_parameter_supported": false,
+        "request_uri_parameter_supported": false,
+        "authorization_response_iss_parameter_supported": false,
     })
 }
 

@@ -3,7 +3,7 @@
 
 use agentidp_shared::discovery::{IssuerConfig, authorization_server_metadata, protected_resource_metadata};
 use agentidp_shared::freshness::FreshnessLimits;
-use agentidp_shared::jwk::Algorithm;
+use agentidp_shared::jwk::{Algorithm, Jwk, JwkSet};
 use serde_json::{Value, json};
 
 fn config() -> IssuerConfig {
@@ -13,6 +13,7 @@ fn config() -> IssuerConfig {
         signing_algorithms: vec![Algorithm::ES256, Algorithm::EdDSA],
         token_ttl_seconds: 3_600,
         freshness: FreshnessLimits::default(),
+        document_keys: JwkSet { keys: vec![Jwk::rsa(&[1; 256], &[1, 0, 1])] },
     }
 }
 

@@ -25,6 +25,7 @@ async fn discovery_names_this_address_and_only_what_is_there() {
         ("token_endpoint", "/oauth2/token"),
         ("introspection_endpoint", "/oauth2/introspect"),
         ("revocation_endpoint", "/oauth2/revoke"),
+        ("userinfo_endpoint", "/agent-info"),
         ("jwks_uri", "/.well-known/jwks.json"),
     ] {
         assert_eq!(document[name], format!("{base}{path}"));

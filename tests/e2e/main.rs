@@ -9,5 +9,6 @@
 )]
 
 mod forward_auth;
+mod identity;
 mod main_job;
 mod third_parties;

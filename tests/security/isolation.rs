@@ -49,7 +49,15 @@ fn case(operation: &str) -> Option<Case> {
         | "add_member"
         | "change_member"
         | "remove_member"
-        | "get_audit_event" => Case::ById,
+        | "get_audit_event"
+        | "resolve_agent_did"
+        | "rotate_agent_did_key"
+        | "get_agent_card"
+        | "get_agntcy_card"
+        | "get_oasf_record"
+        | "get_allowed_resources"
+        | "set_allowed_resources"
+        | "get_agent_badge" => Case::ById,
         // Public, but of those that have chosen an issuer only.
         "get_organization_openid_configuration"
         | "get_organization_openid_configuration_alias"
@@ -64,6 +72,8 @@ fn case(operation: &str) -> Option<Case> {
         | "introspect_token"
         | "introspect_token_alias"
         | "get_status_list"
+        | "get_agent_info"
+        | "post_agent_info"
         | "verify_audit_log"
         | "get_audit_checkpoint"
         | "prove_audit_inclusion"
@@ -77,6 +87,7 @@ fn case(operation: &str) -> Option<Case> {
         | "get_protected_resource_metadata"
         | "get_jwks"
         | "get_instance_did"
+        | "get_instance_card"
         | "list_compliance_controls"
         | "get_health"
         | "get_health_detailed"
@@ -358,6 +369,18 @@ async fn tokens_are_issued_for_ones_own_agents_only() {
         let victims = wrong.token(&scene.victim_agent.id, &admin.secret, None).await.expect(401);
         let nobodys = wrong.token(NOBODY, &admin.secret, None).await.expect(401);
         assert_eq!(victims.body, nobodys.body);
+    }
+}
+
+#[tokio::test]
+async fn agent_info_tells_of_the_caller_alone() {
+    let scene = Scene::set().await;
+    let agent = scene.outsider.create_agent(&["openid"]).await;
+    let api = agent.log_in(&scene.outsider.api).await;
+    for path in ["/agent-info", &format!("/agent-info?sub={0}&agentId={0}", scene.victim_agent.id)] {
+        for answer in [api.get(path).await, api.form(path, &[("sub", &scene.victim_agent.id)]).await] {
+            assert_eq!(answer.expect(200).text("sub"), agent.id);
+        }
     }
 }
 

@@ -155,6 +155,8 @@ pub fn body_of(operation: &str) -> Option<Value> {
         "add_member" => json!({"agentId": NOBODY, "role": "owner"}),
         "change_member" => json!({"role": "owner"}),
         "rotate_only_credential" | "rotate_credential" => json!({"overlapSeconds": 60, "revokeTokens": true}),
+        "set_allowed_resources" => json!({"allowedResources": ["https://taken-over.example"]}),
+        "rotate_agent_did_key" => json!({"overlapSeconds": 0}),
         _ => return None,
     })
 }

@@ -41,8 +41,11 @@ pub(super) struct CreateAgentRequest {
     name: Option<String>,
     #[schema(min_length = 1, max_length = 1_000)]
     description: Option<String>,
-    /// Whether it may be listed in the public catalogue. `false` if absent.
+    /// Whether anyone may read its cards, with its organization's name, and find it in the public catalogue. `false` if absent.
     is_public: Option<bool>,
+    /// Where it answers A2A (JSON-RPC), for its card: an https URL.
+    #[schema(max_length = 2_048, examples("https://agent.example.com/a2a"))]
+    a2a_url: Option<String>,
     /// The scopes its tokens may have, none if absent. Nobody grants what the token in use does not hold.
     #[schema(value_type = Option<Vec<String>>)]
     scopes: Option<ScopeSet>,
@@ -59,6 +62,7 @@ impl FromFields for CreateAgentRequest {
         let name = input.optional_string("name", NAME_LENGTH);
         let description = input.optional_string("description", DESCRIPTION_LENGTH);
         let is_public = input.optional_bool("isPublic");
+        let a2a_url = fields::a2a_url(input);
         let scopes = fields::scopes(input);
         Some(Self {
             email: email?,
@@ -70,6 +74,7 @@ impl FromFields for CreateAgentRequest {
             name,
             description,
             is_public,
+            a2a_url,
             scopes,
         })
     }
@@ -107,6 +112,7 @@ pub(super) async fn create_agent(
         name: request.name,
         description: request.description,
         is_public: request.is_public.unwrap_or(false),
+        a2a_url: request.a2a_url,
         scopes,
     };
     idempotency::run(&app, &caller, "create_agent", idempotency, create(&app, &caller, &client, new)).await

@@ -66,6 +66,26 @@ pub(super) fn capabilities(fields: &mut Fields) -> Option<Vec<String>> {
     good.then_some(capabilities)
 }
 
+/// The member `a2aUrl`: an https URL that can be shown to anyone.
+pub(super) fn a2a_url(fields: &mut Fields) -> Option<String> {
+    let url = fields.optional_string("a2aUrl", 9..=2_048)?;
+    if !is_public_url(&url) {
+        fields.error("a2aUrl", "must be an https URL without user, password and fragment");
+        return None;
+    }
+    Some(url)
+}
+
+fn is_public_url(text: &str) -> bool {
+    let Ok(url) = reqwest::Url::parse(text) else { return false };
+    text.starts_with("https://")
+        && text.bytes().all(|byte| byte.is_ascii_graphic())
+        && url.has_host()
+        && url.username().is_empty()
+        && url.password().is_none()
+        && url.fragment().is_none()
+}
+
 /// Well-formed scopes; whether they exist and may be granted is for the operation to say.
 pub(super) fn scopes(fields: &mut Fields) -> Option<ScopeSet> {
     let texts = fields.optional_strings("scopes", MAX_SCOPES, 1..=MAX_SCOPE_LENGTH)?;
@@ -137,6 +157,26 @@ mod tests {
             &long,
         ] {
             assert!(!is_email(bad), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn an_a2a_url_is_https_and_keeps_no_secret() {
+        for good in ["https://a.example", "https://a.example:8443/a2a?tenant=1"] {
+            assert!(is_public_url(good), "{good}");
+        }
+        for bad in [
+            "http://a.example/",
+            "https://",
+            "https://u@a.example",
+            "https://u:p@a.example",
+            "https://a.example/#x",
+            "https://a.example/a b",
+            "javascript:alert(1)",
+            "a.example/a2a",
+            "https://ä.example",
+        ] {
+            assert!(!is_public_url(bad), "{bad}");
         }
     }
 

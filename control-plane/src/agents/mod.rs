@@ -18,7 +18,7 @@ mod update;
 pub use fields::email as read_email;
 pub use model::{Agent, AgentStatus, AgentType, DeploymentEnv, NewAgent};
 pub use register::{RegisterError, register};
-pub use revocation::revoke_tokens;
+pub use revocation::{documents_changed, revoke_tokens};
 pub use routes::routes;
 
 use agentidp_shared::ids::AgentId;
@@ -29,6 +29,11 @@ use crate::infra::http::error::ApiError;
 /// The status of an agent of the transaction's organization; with the row locked against other changes of the agent.
 pub async fn lock_status(tx: &mut TenantTx, agent: AgentId) -> Result<AgentStatus, ApiError> {
     store::lock_status(tx, agent).await?.ok_or_else(not_found)
+}
+
+/// The same for whoever has an error of its own; `None` if there is no such agent.
+pub async fn lock(tx: &mut TenantTx, agent: AgentId) -> Result<Option<AgentStatus>, sqlx::Error> {
+    store::lock_status(tx, agent).await
 }
 
 /// An error unless the transaction's organization has this agent.

@@ -92,6 +92,7 @@ pub struct NewAgent {
     pub name: Option<String>,
     pub description: Option<String>,
     pub is_public: bool,
+    pub a2a_url: Option<String>,
     pub scopes: ScopeSet,
 }
 
@@ -117,6 +118,8 @@ pub struct Agent {
     pub name: Option<String>,
     pub description: Option<String>,
     pub is_public: bool,
+    /// Where it answers A2A (JSON-RPC), for its card.
+    pub a2a_url: Option<String>,
     /// The scopes its tokens may have; given once, at registration.
     #[schema(value_type = Vec<String>)]
     pub scopes: ScopeSet,

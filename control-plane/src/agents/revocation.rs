@@ -20,12 +20,23 @@ pub(super) async fn set_standing(
     revoke_tokens: bool,
 ) -> Result<(), sqlx::Error> {
     let not_before = store::set_status(tx, agent, status, revoke_tokens, app.now()).await?;
-    let standing = match status {
+    edge_feed::agent_changed(tx, app, agent, standing_of(status), not_before.map(unix_seconds)).await
+}
+
+fn standing_of(status: AgentStatus) -> Standing {
+    match status {
         AgentStatus::Active => Standing::Active,
         AgentStatus::Suspended => Standing::Suspended,
         AgentStatus::Decommissioned => Standing::Gone,
-    };
-    edge_feed::agent_changed(tx, app, agent, standing, not_before.map(unix_seconds)).await
+    }
+}
+
+/// Tells the edges that copies of the agent's public documents are no longer good, by repeating how it stands: they keep no
+/// copy across anything that is said of its agent.
+pub async fn documents_changed(tx: &mut TenantTx, app: &App, agent: AgentId) -> Result<(), sqlx::Error> {
+    let Some((status, not_before)) = store::standing(tx, agent).await? else { return Ok(()) };
+    edge_feed::agent_documents_changed(tx, app, agent, standing_of(status), not_before.map(unix_seconds))
+        .await
 }
 
 /// Refuses, from now on, every token the agent was issued or obtained for others so far. The agent stays as it is.

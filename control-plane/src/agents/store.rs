@@ -29,6 +29,7 @@ struct Row {
     name: Option<String>,
     description: Option<String>,
     is_public: bool,
+    a2a_url: Option<String>,
     scopes: Vec<String>,
     status: String,
     created_at: OffsetDateTime,
@@ -53,6 +54,7 @@ impl Row {
             name: self.name,
             description: self.description,
             is_public: self.is_public,
+            a2a_url: self.a2a_url,
             scopes: scopes.map_err(|error| sqlx::Error::Decode(error.into()))?,
             status: decode(&self.status)?,
             created_at: self.created_at,
@@ -100,8 +102,8 @@ pub(super) async fn insert(
     let scopes: Vec<String> = new.scopes.iter().map(ToString::to_string).collect();
     sqlx::query!(
         "insert into agents (id, organization_id, email, agent_type, version, capabilities, owner, deployment_env, name,
-           description, is_public, scopes, did_public_jwk, created_at, updated_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $14)",
+           description, is_public, scopes, did_public_jwk, created_at, updated_at, a2a_url)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $14, $15)",
         id.as_uuid(),
         new.organization_id.as_uuid(),
         new.email,
@@ -115,7 +117,8 @@ pub(super) async fn insert(
         new.is_public,
         &scopes,
         serde_json::to_value(public_key).map_err(|error| sqlx::Error::Encode(error.into()))?,
-        now
+        now,
+        new.a2a_url
     )
     .execute(tx)
     .await
@@ -161,7 +164,7 @@ pub(super) async fn find(
     let row = sqlx::query_as!(
         Row,
         "select id, organization_id, email, agent_type, version, capabilities, owner, deployment_env, name, description,
-           is_public, scopes, status, created_at, updated_at, decommissioned_at
+           is_public, a2a_url, scopes, status, created_at, updated_at, decommissioned_at
          from agents where organization_id = $1 and id = $2",
         organization.as_uuid(),
         agent.as_uuid()
@@ -197,7 +200,7 @@ pub(super) async fn list(
     let rows = sqlx::query_as!(
         Row,
         "select id, organization_id, email, agent_type, version, capabilities, owner, deployment_env, name, description,
-           is_public, scopes, status, created_at, updated_at, decommissioned_at
+           is_public, a2a_url, scopes, status, created_at, updated_at, decommissioned_at
          from agents
          where organization_id = $1 and ($2::text is null or owner = $2) and ($3::text is null or agent_type = $3)
            and ($4::text is null or status = $4)
@@ -243,6 +246,21 @@ pub(super) async fn lock_status(
     status.map(|status| decode(&status)).transpose()
 }
 
+/// How the agent stands: its status, and the second up to which its tokens are refused.
+pub(super) async fn standing(
+    tx: &mut TenantTx,
+    agent: AgentId,
+) -> Result<Option<(AgentStatus, Option<OffsetDateTime>)>, sqlx::Error> {
+    let row = sqlx::query!(
+        "select status, not_before from agents where organization_id = $1 and id = $2",
+        tx.organization_id().as_uuid(),
+        agent.as_uuid()
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    row.map(|row| Ok((decode(&row.status)?, row.not_before))).transpose()
+}
+
 /// Sets the status; with `revoke_tokens` also the second up to which tokens are refused, which never moves back. Returns it.
 ///
 /// Each revocation moves it on by a second at least: what was issued after the last one has the second after it as its `iat`,
@@ -280,7 +298,8 @@ pub(super) async fn update(
         "update agents set agent_type = coalesce($2, agent_type), version = coalesce($3, version),
            capabilities = coalesce($4, capabilities), owner = coalesce($5, owner),
            deployment_env = coalesce($6, deployment_env), name = coalesce($7, name),
-           description = coalesce($8, description), is_public = coalesce($9, is_public), updated_at = $10
+           description = coalesce($8, description), is_public = coalesce($9, is_public), updated_at = $10,
+           a2a_url = coalesce($12, a2a_url)
          where id = $1 and organization_id = $11",
         agent.as_uuid(),
         change.agent_type.map(AgentType::as_str),
@@ -292,7 +311,8 @@ pub(super) async fn update(
         change.description,
         change.is_public,
         now,
-        tx.organization_id().as_uuid()
+        tx.organization_id().as_uuid(),
+        change.a2a_url
     )
     .execute(&mut **tx)
     .await

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::fields::{self, DESCRIPTION_LENGTH, NAME_LENGTH, OWNER_LENGTH};
 use super::model::{Agent, AgentStatus, AgentType, AlreadyDecommissioned, DeploymentEnv};
-use super::revocation::set_standing;
+use super::revocation::{documents_changed, set_standing};
 use super::{lock_status, not_found, not_managed, store};
 use crate::app::App;
 use crate::audit::{self, Action, NewEvent};
@@ -36,6 +36,9 @@ pub(super) struct UpdateAgentRequest {
     #[schema(min_length = 1, max_length = 1_000)]
     pub description: Option<String>,
     pub is_public: Option<bool>,
+    /// Where it answers A2A (JSON-RPC), for its card: an https URL.
+    #[schema(max_length = 2_048)]
+    pub a2a_url: Option<String>,
     /// `suspended` refuses the agent and every token it has so far; `active` lets it get new ones.
     #[schema(value_type = Option<SettableStatus>)]
     pub status: Option<AgentStatus>,
@@ -63,6 +66,7 @@ impl FromFields for UpdateAgentRequest {
             name: input.optional_string("name", NAME_LENGTH),
             description: input.optional_string("description", DESCRIPTION_LENGTH),
             is_public: input.optional_bool("isPublic"),
+            a2a_url: fields::a2a_url(input),
             status: input.optional_parsed("status", "active or suspended"),
             revoke_tokens: input.optional_bool("revokeTokens"),
         };
@@ -85,6 +89,7 @@ impl UpdateAgentRequest {
             ("name", self.name.is_some()),
             ("description", self.description.is_some()),
             ("isPublic", self.is_public.is_some()),
+            ("a2aUrl", self.a2a_url.is_some()),
         ]
         .into_iter()
         .filter_map(|(name, changed)| changed.then_some(name))
@@ -140,6 +145,10 @@ pub(super) async fn update_agent(
         audit::record(&mut tx, &app, event(action).metadata(metadata)).await?;
     }
     let updated = store::find(&mut tx, &app.config.issuer, caller.organization_id, agent).await?;
+    let is_shown = updated.as_ref().is_some_and(|agent| agent.is_public) || request.is_public == Some(false);
+    if !changed.is_empty() && is_shown {
+        documents_changed(&mut tx, &app, agent).await?;
+    }
     tx.commit().await?;
     updated.map(Json).ok_or_else(not_found)
 }

@@ -49,6 +49,7 @@ actions! {
     MemberRemoved = "org.member_removed",
     KeyRotated = "key.rotated",
     KeyRevoked = "key.revoked",
+    DidKeyRotated = "did.key_rotated",
     JobRetried = "job.retried",
     KeystoreReencrypted = "keystore.reencrypted",
 }

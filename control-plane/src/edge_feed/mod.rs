@@ -22,7 +22,10 @@ use time::OffsetDateTime;
 
 pub use nodes::every_edge_holds_key;
 pub use overview::{Overview, overview};
-pub use publish::{agent_changed, append, issuer_config, organization_changed, publish_configuration};
+pub use publish::{
+    agent_changed, agent_documents_changed, append, issuer_config, organization_changed,
+    publish_configuration,
+};
 pub use routes::routes;
 pub use sequencer::sequence_committed;
 pub use signing::{Feed, FeedKeyError, public_keys};

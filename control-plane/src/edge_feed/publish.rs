@@ -33,6 +33,20 @@ pub async fn agent_changed(
     append(tx, &Change::Agent { agent_id, exception }).await
 }
 
+/// Tells every edge that copies of the agent's public documents are no longer good. It stands as it stood; the edges tell one
+/// such word from the next by its end, which therefore differs also between two words of one second.
+pub async fn agent_documents_changed(
+    tx: &mut PgConnection,
+    app: &App,
+    agent_id: AgentId,
+    standing: Standing,
+    not_before: Option<u64>,
+) -> Result<(), sqlx::Error> {
+    let expires_at = last_concerned(app) + u64::from(app.now().millisecond());
+    let exception = SubjectException { standing, not_before, expires_at };
+    append(tx, &Change::Agent { agent_id, exception }).await
+}
+
 /// Tells every edge how an organization stands, as [`agent_changed`] does of an agent.
 pub async fn organization_changed(
     tx: &mut PgConnection,
@@ -60,6 +74,7 @@ pub fn issuer_config(app: &App) -> IssuerConfig {
         signing_algorithms: algorithms_of(&app.signers.current().jwks),
         token_ttl_seconds: u64::from(app.config.token_ttl_seconds),
         freshness: app.config.freshness,
+        document_keys: app.document_keys.jwks(),
     }
 }
 

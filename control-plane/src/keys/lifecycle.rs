@@ -7,6 +7,7 @@ use agentidp_shared::feed::Change;
 use agentidp_shared::jwk::{Algorithm, JwkSet, KeySet, MAX_KEYS};
 use sqlx::PgConnection;
 
+use super::documents::advance_documents;
 use super::model::KeyStatus;
 use super::signer::{KeyError, Signer, SigningKeys};
 use super::store::{self, StoredKey, Wanted};
@@ -171,8 +172,15 @@ pub fn spawn(app: &App) {
             if let Err(error) = advance(&app).await {
                 tracing::warn!(error = %error, cause = ?std::error::Error::source(&error), "signing keys could not be looked after; it will be tried again");
             }
+            advance_documents_or_warn(&app).await;
         }
     });
+}
+
+async fn advance_documents_or_warn(app: &App) {
+    if let Err(error) = advance_documents(app).await {
+        tracing::warn!(error = %error, cause = ?std::error::Error::source(&error), "keys of documents could not be looked after; it will be tried again");
+    }
 }
 
 pub(super) fn public_keys(keys: &[StoredKey]) -> JwkSet {

@@ -7,6 +7,8 @@
 
 mod choose;
 mod did;
+mod documents;
+mod documents_store;
 mod http;
 mod keystore_status;
 mod lifecycle;
@@ -19,7 +21,8 @@ mod signer;
 mod store;
 
 pub use choose::{ChooseError, choose};
-pub use did::new_did_key;
+pub use did::{new_did_key, open_did_key};
+pub use documents::{DocumentKeys, advance_documents, load_documents, rotate_documents};
 pub use http::routes;
 pub use keystore_status::{Backend, KeySeals, KeystoreKey, KeystoreStatus, keystore_status};
 pub use lifecycle::{advance, prepare, spawn};

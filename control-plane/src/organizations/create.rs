@@ -207,6 +207,7 @@ async fn register_administrator(
         name: Some("First administrator".into()),
         description: None,
         is_public: false,
+        a2a_url: None,
         scopes,
     };
     let agent = agents::register(tx, app, new).await?;

@@ -9,12 +9,15 @@ mod list;
 mod members;
 mod membership;
 mod model;
+mod resources;
+mod resources_store;
 mod routes;
 mod store;
 mod update;
 
 pub use members::{add_member, refuse_last_owner, remove_member};
 pub use model::{IssuerKind, Organization, OrganizationStatus, Tier};
+pub use resources::{allows_resource, is_resource};
 pub use routes::routes;
 
 use agentidp_shared::feed::Change;

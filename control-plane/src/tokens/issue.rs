@@ -20,7 +20,7 @@ use crate::infra::clock::unix_seconds;
 use crate::infra::http::client_info::ClientInfo;
 use crate::infra::http::error::ApiError;
 use crate::keys::Choice;
-use crate::status_lists;
+use crate::{oidc, organizations, status_lists};
 
 /// Slots one organization's usage counter is spread over.
 const USAGE_SLOTS: u8 = 16;
@@ -43,6 +43,9 @@ pub(super) struct TokenRequest {
     scope: Option<String>,
     /// The API the token is for (RFC 8707): an absolute URI, which becomes `aud`. AgentIdP itself if absent.
     resource: Option<String>,
+    /// Copied into the ID token.
+    #[schema(max_length = 512)]
+    nonce: Option<String>,
     /// For an administrator: another agent of the organization to get a token for.
     agent_id: Option<String>,
 }
@@ -57,6 +60,9 @@ pub(super) struct TokenResponse {
     expires_in: u32,
     /// The scopes given, separated by spaces.
     scope: String,
+    /// Who the agent is, for the client (OpenID Connect Core 1.0 §2); if `openid` is among the scopes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id_token: Option<String>,
 }
 
 /// Get an access token
@@ -86,6 +92,9 @@ pub(super) async fn issue_token(
     let target = target(&app, &client, form.get("agent_id")).await?;
     let scopes = model::granted_scopes(form.get("scope"), &target.scopes)?;
     let audience = model::audience(form.get("resource"), &app.config.issuer)?;
+    if audience != app.config.issuer {
+        check_allowed(&app, &target, &audience).await?;
+    }
 
     let not_before = target.not_before.max(client.not_before);
     let iat = not_before.map_or(unix_seconds(now), |limit| unix_seconds(now).max(limit + 1));
@@ -100,10 +109,12 @@ pub(super) async fn issue_token(
         iat,
         nbf: unix_seconds(now),
         exp: iat + u64::from(app.config.token_ttl_seconds),
+        auth_time: Some(unix_seconds(now)),
         status: Some(status_lists::reserve(&app)),
         delegated: false,
     };
     let access_token = sign(&app, target.signing, &claims)?;
+    let id_token = oidc::id_token(&app, target.signing, &claims, &access_token, form.get("nonce")).await?;
     record(&app, &client, &claims, &client_info).await?;
     for scope in claims.scopes.iter() {
         metrics::counter!("agentidp_tokens_issued_total", "scope" => scope.to_string()).increment(1);
@@ -113,6 +124,7 @@ pub(super) async fn issue_token(
         token_type: "Bearer",
         expires_in: app.config.token_ttl_seconds,
         scope: claims.scopes.to_string(),
+        id_token,
     };
     Ok(([(header::CACHE_CONTROL, "no-store"), (header::PRAGMA, "no-cache")], Json(response)))
 }
@@ -159,6 +171,16 @@ async fn target(app: &App, client: &Client, unverified_agent_id: Option<&str>) -
         Some(reason) => Err(OAuthError::UnauthorizedClient(format!("the {reason}").into())),
         None => Ok(target),
     }
+}
+
+/// Whether the organization lets its agents have tokens for this API.
+async fn check_allowed(app: &App, target: &Client, audience: &str) -> Result<(), OAuthError> {
+    let mut tx = app.db.tenant(target.organization_id).await?;
+    let allowed = organizations::allows_resource(&mut tx, target.organization_id, audience).await?;
+    tx.commit().await?;
+    let refused =
+        || OAuthError::InvalidTarget("the organization does not allow tokens for this resource".into());
+    if allowed { Ok(()) } else { Err(refused()) }
 }
 
 fn sign(app: &App, choice: Choice, claims: &Claims) -> Result<String, OAuthError> {

@@ -4,6 +4,7 @@ use agentidp_shared::claims::MAX_URI_LENGTH;
 use agentidp_shared::scopes::ScopeSet;
 
 use super::oauth_error::OAuthError;
+use crate::organizations::is_resource;
 
 /// The scopes of a new token: those asked for, or all that were granted.
 pub(super) fn granted_scopes(requested: Option<&str>, granted: &ScopeSet) -> Result<ScopeSet, OAuthError> {
@@ -27,8 +28,7 @@ pub(super) fn audience(resource: Option<&str>, issuer: &str) -> Result<String, O
     if resource.contains('#') {
         return Err(refused("resource must have no fragment"));
     }
-    let uri: http::Uri = resource.parse().map_err(|_| refused("resource must be an absolute URI"))?;
-    if uri.scheme().is_none() || uri.authority().is_none() {
+    if !is_resource(resource) {
         return Err(refused("resource must be an absolute URI"));
     }
     Ok(resource.to_owned())

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use utoipa::ToSchema;
 
 use crate::infra::http::error::ApiError;
+use crate::oidc::IdTokenError;
 
 /// The body of an OAuth error.
 #[derive(Debug, serde::Serialize, ToSchema)]
@@ -38,6 +39,15 @@ pub enum OAuthError {
 impl From<sqlx::Error> for OAuthError {
     fn from(error: sqlx::Error) -> Self {
         Self::Internal(error.into())
+    }
+}
+
+impl From<IdTokenError> for OAuthError {
+    fn from(error: IdTokenError) -> Self {
+        match error {
+            IdTokenError::NonceTooLong => Self::InvalidRequest(error.to_string().into()),
+            IdTokenError::Internal(error) => Self::Internal(error),
+        }
     }
 }
 

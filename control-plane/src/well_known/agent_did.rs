@@ -1,14 +1,14 @@
 //! `GET /agents/{agentId}/did.json`: the DID document of an agent. Public: whoever meets the agent may ask.
 
-use agentidp_shared::did;
+use agentidp_shared::did::MEDIA_TYPE;
 use agentidp_shared::ids::AgentId;
-use agentidp_shared::jwk::Jwk;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
-use super::{document, store};
+use super::document;
 use crate::app::App;
+use crate::did;
 use crate::infra::http::error::{ApiError, ErrorBody};
 use crate::infra::http::path::Id;
 
@@ -27,15 +27,14 @@ pub(super) async fn get_agent_did(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let mut tx = app.db.system().await?;
-    let found = store::did_key_any_tenant(&mut tx, agent).await?;
+    let found = did::did_any_tenant(&mut tx, agent, app.now()).await?;
     tx.commit().await?;
     let found =
         found.ok_or_else(|| ApiError::not_found("AGENT_NOT_FOUND", "there is no agent with this id"))?;
-    if found.decommissioned {
+    if found.is_decommissioned {
         return Err(ApiError::new(StatusCode::GONE, "AGENT_DECOMMISSIONED", "the agent was decommissioned"));
     }
-    let key = Jwk::from_value(&found.public_jwk).map_err(ApiError::internal)?;
-    document::answer(&headers, did::MEDIA_TYPE, &did::agent_document(&app.config.issuer, agent, &key))
+    document::answer(&headers, MEDIA_TYPE, &found.document(&app.config.issuer))
 }
 
 /// The DID document of an agent (alias)

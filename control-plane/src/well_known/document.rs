@@ -8,10 +8,10 @@ use serde::Serialize;
 
 use crate::infra::http::error::ApiError;
 
-pub(super) const JSON: &str = "application/json";
+pub const JSON: &str = "application/json";
 
 /// How long a document may be used without asking again. Of keys: shorter than a new key is published before it signs.
-const CACHE_CONTROL: &str = "public, max-age=5";
+pub const CACHE_CONTROL: &str = "public, max-age=5";
 
 /// Answers with `document`, or 304 if the caller holds it.
 pub(super) fn answer(
@@ -30,20 +30,41 @@ pub fn answer_text(
     cache_control: &'static str,
     body: String,
 ) -> Result<Response, ApiError> {
-    let tag = format!("\"{}\"", encode_base64url(digest(&SHA256, body.as_bytes()).as_ref()));
-    let mut response = if is_held(headers, &tag) {
+    let tag = tag_of(body.as_bytes());
+    answer_tagged(headers, media_type, cache_control, body, &tag)
+}
+
+fn tag_of(content: &[u8]) -> String {
+    format!("\"{}\"", encode_base64url(digest(&SHA256, content).as_ref()))
+}
+
+/// A validator of documents that say the same in other bytes each time (RFC 9110 §8.8.1). `content` is what they say.
+pub fn weak_tag(content: &[u8]) -> String {
+    format!("W/{}", tag_of(content))
+}
+
+/// The same with a validator of the document's own.
+pub fn answer_tagged(
+    headers: &HeaderMap,
+    media_type: &'static str,
+    cache_control: &'static str,
+    body: String,
+    tag: &str,
+) -> Result<Response, ApiError> {
+    let mut response = if is_held(headers, tag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         ([(header::CONTENT_TYPE, media_type)], body).into_response()
     };
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache_control));
-    headers.insert(header::ETAG, HeaderValue::from_str(&tag).map_err(ApiError::internal)?);
+    headers.insert(header::ETAG, HeaderValue::from_str(tag).map_err(ApiError::internal)?);
     Ok(response)
 }
 
 /// Whether `If-None-Match` names `tag`, by weak comparison (RFC 9110 §13.1.2).
 fn is_held(headers: &HeaderMap, tag: &str) -> bool {
+    let tag = tag.strip_prefix("W/").unwrap_or(tag);
     headers
         .get_all(header::IF_NONE_MATCH)
         .iter()

@@ -1,6 +1,7 @@
 //! `GET /.well-known/did.json`: the DID document of this instance.
 
 use agentidp_shared::did;
+use agentidp_shared::discovery::published_keys;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
@@ -18,6 +19,9 @@ pub(super) async fn get_instance_did(
     State(app): State<App>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let did = did::instance_document(&app.config.issuer, &app.signers.current().jwks);
+    let did = did::instance_document(
+        &app.config.issuer,
+        &published_keys(&app.signers.current().jwks, &app.document_keys.jwks()),
+    );
     document::answer(&headers, did::MEDIA_TYPE, &did)
 }

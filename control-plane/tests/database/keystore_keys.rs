@@ -33,6 +33,7 @@ pub async fn start(instance: &Instance, key: [u8; 32], previous: &[[u8; 32]]) ->
 /// Something in every sealed column.
 pub async fn scene() -> (Instance, Tenant, Agent) {
     let instance = Instance::start().await;
+    keys::advance_documents(&instance.app).await.unwrap();
     let tenant = instance.tenant().await;
     let agent = tenant.create_agent(&["agents:read", "agents:write"]).await;
     tenant.api.with("idempotency-key", "k").post("/api/v1/agents", &new_agent()).await.expect(201);

@@ -5,8 +5,9 @@ use std::rc::Rc;
 
 use agentidp_shared::did;
 use agentidp_shared::discovery::{
-    IssuerConfig, algorithms_of, authorization_server_metadata, protected_resource_metadata,
+    IssuerConfig, algorithms_of, authorization_server_metadata, protected_resource_metadata, published_keys,
 };
+use agentidp_shared::jwk::JwkSet;
 use agentidp_shared::state::State;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, request};
@@ -49,8 +50,8 @@ impl Kind {
         match self {
             Self::AuthorizationServer => authorization_server_metadata(&issuer_of(state)),
             Self::ProtectedResource => protected_resource_metadata(&state.issuer),
-            Self::Jwks => serde_json::json!(state.keys.to_jwks()),
-            Self::InstanceDid => did::instance_document(&state.issuer.issuer, &state.keys.to_jwks()),
+            Self::Jwks => serde_json::json!(published(state)),
+            Self::InstanceDid => did::instance_document(&state.issuer.issuer, &published(state)),
         }
     }
 }
@@ -58,6 +59,10 @@ impl Kind {
 /// What the node knows of the issuer. The algorithms are those of the keys it holds: keys come and go without the issuer changing.
 pub fn issuer_of(state: &State) -> IssuerConfig {
     IssuerConfig { signing_algorithms: algorithms_of(&state.keys.to_jwks()), ..state.issuer.clone() }
+}
+
+fn published(state: &State) -> JwkSet {
+    published_keys(&state.keys.to_jwks(), &state.issuer.document_keys)
 }
 
 /// The documents as of one sequence number, so that they are not written for every request.

@@ -12,6 +12,7 @@ pub fn of(document: &[u8]) -> String {
 
 /// Whether `If-None-Match` names `tag`, by weak comparison.
 pub fn is_held(headers: &HeaderMap, tag: &str) -> bool {
+    let tag = tag.strip_prefix("W/").unwrap_or(tag);
     headers
         .get_all(IF_NONE_MATCH)
         .iter()

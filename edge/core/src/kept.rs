@@ -10,6 +10,9 @@ use crate::host::{Host, OriginError};
 #[derive(Debug)]
 pub struct Kept {
     pub key: String,
+    /// What the node knows of the document's subject. A copy made when something else was known is not good any more, whatever
+    /// its age: keys may have been replaced since.
+    pub as_of: String,
     /// How long a copy answers without the control plane, in milliseconds.
     pub fresh_for_ms: u64,
     /// How long a copy is there for when the control plane is not, in seconds.
@@ -40,13 +43,13 @@ impl Kept {
         may_serve: impl Fn(&str) -> bool,
     ) -> Result<String, Problem> {
         let copy = host.recall(&self.key).await.and_then(|text| Copy::read(&text));
-        let copy = copy.filter(|copy| may_serve(&copy.document));
+        let copy = copy.filter(|copy| copy.as_of == self.as_of && may_serve(&copy.document));
         let now_ms = host.now_ms();
         match copy {
             Some(copy) if now_ms.abs_diff(copy.fetched_at_ms) < self.fresh_for_ms => Ok(copy.document),
             copy => match fetch.await {
                 Ok(document) => {
-                    let copy = Copy { fetched_at_ms: now_ms, document };
+                    let copy = Copy { fetched_at_ms: now_ms, as_of: self.as_of.clone(), document };
                     let remembered = host.remember(&self.key, copy.write(), Some(self.ttl_seconds));
                     host.run_in_background(remembered);
                     Ok(copy.document)
@@ -65,6 +68,7 @@ impl Kept {
 /// A document as the shared store holds it.
 struct Copy {
     fetched_at_ms: u64,
+    as_of: String,
     document: String,
 }
 
@@ -73,11 +77,12 @@ impl Copy {
         let copy = parse_json_object(text.as_bytes()).ok()?;
         Some(Self {
             fetched_at_ms: copy.get("fetchedAt").and_then(Value::as_u64)?,
+            as_of: copy.get("asOf").and_then(Value::as_str).unwrap_or_default().to_owned(),
             document: copy.get("document").and_then(Value::as_str)?.to_owned(),
         })
     }
 
     fn write(&self) -> String {
-        json!({ "fetchedAt": self.fetched_at_ms, "document": self.document }).to_string()
+        json!({ "fetchedAt": self.fetched_at_ms, "asOf": self.as_of, "document": self.document }).to_string()
     }
 }

@@ -4,7 +4,7 @@
 //! token is good. What it does not answer itself it forwards: to the control plane, or to an API behind its gateway. What a
 //! host must give is listed in [`host`].
 
-mod agent_did;
+mod agent_documents;
 mod authorization;
 pub mod config;
 mod cors;
@@ -18,6 +18,7 @@ mod headers;
 mod health;
 pub mod host;
 pub mod hub;
+mod instance_card;
 mod introspect;
 mod judge;
 mod kept;

@@ -6,6 +6,7 @@ use agentidp_shared::discovery::unverified_organization_at;
 use http::header::{AUTHORIZATION, CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri};
 
+use crate::agent_documents::{AgentDocument, get_agent_document};
 use crate::documents::Kind;
 use crate::errors::{Problem, Shape};
 use crate::host::Host;
@@ -13,7 +14,7 @@ use crate::knowledge::Source as _;
 use crate::node::Node;
 use crate::usage::Reporting as _;
 use crate::{
-    agent_did, cors, documents, gateway, headers, health, introspect, metrics, organization_issuer, proxy,
+    cors, documents, gateway, headers, health, instance_card, introspect, metrics, organization_issuer, proxy,
     push, request_id, status_list, verify,
 };
 
@@ -104,9 +105,17 @@ async fn route<H: Host>(
         let document = async { documents::get_document(node, host, &parts, kind) };
         return cors::document(&parts.method, document).await.map(Routed::Own);
     }
-    if let Some(agent) = agent_did::unverified_agent_at(path).map(str::to_owned) {
+    if path == instance_card::PATH {
         let (parts, _) = request.into_parts();
-        let document = agent_did::get_agent_did(node, host, &parts, request_id, &agent);
+        let card = instance_card::get_instance_card(node, host, &parts, request_id);
+        return cors::document(&parts.method, card).await.map(Routed::Own);
+    }
+    if let Some((document, agent)) = AgentDocument::at(path)
+        && !(document.may_be_private() && request.headers().contains_key(AUTHORIZATION))
+    {
+        let agent = agent.to_owned();
+        let (parts, _) = request.into_parts();
+        let document = get_agent_document(node, host, &parts, request_id, document, &agent);
         return cors::document(&parts.method, document).await.map(Routed::Own);
     }
     if let Some(organization) = unverified_organization_at(path).map(str::to_owned) {

@@ -54,6 +54,7 @@ pub async fn get_status_list<H: Host>(
     };
     let kept = Kept {
         key: format!("status-list/{list}"),
+        as_of: String::new(),
         fresh_for_ms: FRESH_FOR_MS,
         ttl_seconds: KEPT_FOR_SECONDS,
     };

@@ -109,6 +109,7 @@ fn token(agent: u128, number: u128, iat: u64) -> Claims {
         nbf: iat,
         exp: iat + TTL,
         status: None,
+        auth_time: None,
         delegated: false,
     }
 }

@@ -47,6 +47,7 @@ pub fn issuer(ttl: u64) -> Change {
             scopes_supported: vec![],
             signing_algorithms: vec![Algorithm::EdDSA],
             token_ttl_seconds: ttl,
+            document_keys: JwkSet::default(),
             freshness: FreshnessLimits::default(),
         },
     }

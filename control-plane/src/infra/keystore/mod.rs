@@ -21,7 +21,7 @@ pub use self::cipher::RawKey;
 pub use self::examine::Examined;
 use self::mac::MacRoot;
 pub use self::place::{
-    DID_KEYS, HMAC_ROOT, IDEMPOTENT_ANSWERS, Place, SEALED_COLUMNS, SIGNING_KEYS, SealedColumn,
+    DID_KEYS, DOCUMENT_KEYS, HMAC_ROOT, IDEMPOTENT_ANSWERS, Place, SEALED_COLUMNS, SIGNING_KEYS, SealedColumn,
 };
 use self::ring::Ring;
 pub use self::ring::{KeyInfo, Origin};

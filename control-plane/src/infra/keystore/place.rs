@@ -37,6 +37,15 @@ pub static DID_KEYS: SealedColumn = SealedColumn {
     first_context: Some("did-key/"),
 };
 
+pub static DOCUMENT_KEYS: SealedColumn = SealedColumn {
+    table: "document_keys",
+    column: "private_key_ciphertext",
+    key_column: "wrapping_key_id",
+    holds: "private keys that documents about agents are signed with",
+    row: "kid",
+    first_context: None,
+};
+
 pub static IDEMPOTENT_ANSWERS: SealedColumn = SealedColumn {
     table: "idempotency_keys",
     column: "response_ciphertext",
@@ -65,8 +74,8 @@ pub static HMAC_ROOT: SealedColumn = SealedColumn {
 };
 
 /// Every column with ciphertext. A test compares this list with the database's schema.
-pub static SEALED_COLUMNS: [&SealedColumn; 5] =
-    [&CHECK, &HMAC_ROOT, &SIGNING_KEYS, &DID_KEYS, &IDEMPOTENT_ANSWERS];
+pub static SEALED_COLUMNS: [&SealedColumn; 6] =
+    [&CHECK, &HMAC_ROOT, &SIGNING_KEYS, &DID_KEYS, &DOCUMENT_KEYS, &IDEMPOTENT_ANSWERS];
 
 impl SealedColumn {
     /// The place of one row. `row` names it alone in the table.

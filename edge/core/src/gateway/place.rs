@@ -4,11 +4,12 @@ use http::Uri;
 use serde::Deserialize;
 
 /// What the edge and its control plane answer themselves.
-const OWN_PATHS: [&str; 9] = [
+const OWN_PATHS: [&str; 10] = [
     "/verify",
     "/oauth2",
     "/api/v1",
     "/agents",
+    "/agent-info",
     "/edge",
     "/health",
     "/openapi.json",

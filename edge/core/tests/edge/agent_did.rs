@@ -76,6 +76,24 @@ fn a_decommissioned_agent_is_410_without_the_origin_and_whatever_the_store_holds
 }
 
 #[test]
+fn revoked_key_attack_a_copy_is_not_served_across_a_rotation_not_even_when_the_origin_is_away() {
+    let edge = with_document(Edge::new());
+    edge.get(&paths()[0]);
+    edge.host.run_background();
+    // The control plane's word that the agent's documents changed: it stands as it stood.
+    let changed = Feed::new().with(Feed::agent(AGENT, Standing::Active));
+    assert_eq!(edge.push(&changed.after(3, NOW_MS)).status(), 204);
+    edge.host.answer_with(|_| Err(OriginError::TimedOut));
+    assert_eq!(edge.get(&paths()[0]).status(), 503);
+    let edge = with_document(edge);
+    assert_eq!(edge.get(&paths()[0]).status(), 200);
+    edge.host.run_background();
+    let asked = edge.host.origin_asked.borrow().len();
+    assert_eq!(edge.get(&paths()[0]).status(), 200);
+    assert_eq!(edge.host.origin_asked.borrow().len(), asked, "the new copy is good");
+}
+
+#[test]
 fn an_agent_that_does_not_exist_is_404_and_may_exist_the_next_moment() {
     let edge = Edge::new();
     for status in [404, 410] {

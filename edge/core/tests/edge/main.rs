@@ -12,6 +12,7 @@
 mod support;
 
 mod agent_did;
+mod cards;
 mod documents;
 mod failures;
 mod gateway;

@@ -98,6 +98,7 @@ impl Feed {
                 scopes_supported: vec!["agents:read".parse().unwrap()],
                 signing_algorithms: vec![Algorithm::EdDSA],
                 token_ttl_seconds: 3_600,
+                document_keys: JwkSet::default(),
                 freshness: FreshnessLimits::default(),
             },
         }
