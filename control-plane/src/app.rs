@@ -36,6 +36,7 @@ pub struct AppInner {
     pub feed: edge_feed::Feed,
     pub status_lists: status_lists::StatusLists,
     pub compliance: compliance::Compliance,
+    pub audit: audit::AuditLog,
     pub started_at: OffsetDateTime,
     /// Cancelled when the process should end; background work watches it.
     pub shutdown: CancellationToken,
@@ -87,6 +88,7 @@ impl App {
             signers: keys::Signers::default(),
             status_lists: status_lists::StatusLists::default(),
             compliance: compliance::Compliance::default(),
+            audit: audit::AuditLog::new(config.database.max_connections),
             started_at: clock.now(),
             shutdown: CancellationToken::new(),
             tasks: TaskTracker::new(),

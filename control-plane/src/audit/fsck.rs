@@ -12,6 +12,8 @@ use agentidp_shared::signed_note::{Head, VerifierKey};
 
 /// Longest line that is read. Requests are smaller, so what they leave in the log is.
 const MAX_LINE_BYTES: u64 = 1024 * 1024;
+/// Events from one telling of progress to the next: it reads the clock.
+const PROGRESS_EVERY: u64 = 1_000;
 
 /// A bundle that is whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,7 +61,7 @@ pub enum Damage {
 }
 
 /// Checks the bundle in `folder`: `trusted` is the key its heads must be signed with, `kept` the note of a head that must be in
-/// it; tells `progress` after every event how many there were, and how many there should be.
+/// it; tells `progress` now and then how many events there were, and how many there should be.
 pub fn fsck(
     folder: &Path,
     trusted: Option<&VerifierKey>,
@@ -111,9 +113,12 @@ pub fn fsck(
         })
         .map_err(|reason| Damage::Event { line: events.number, reason })?;
         tiles?;
-        progress(events.number, newest.tree_size);
+        if events.number.is_multiple_of(PROGRESS_EVERY) {
+            progress(events.number, newest.tree_size);
+        }
     }
     let head = log.head();
+    progress(head.tree_size, newest.tree_size);
     if let Some(signed) =
         next.into_iter().chain(kept).chain([newest]).find(|signed| signed.tree_size > head.tree_size)
     {

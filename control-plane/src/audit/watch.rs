@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::verify;
+use super::check;
 use crate::compliance::{self, Control, Finding};
 use crate::infra::jobs::{Effects, Job, JobError, Work};
 
@@ -20,7 +20,7 @@ impl Job for VerifyLog {
     async fn run(self, work: Work) -> Result<Effects, JobError> {
         let mut tx = work.system().await?;
         tx.without_time_limit().await?;
-        let found = verify::check_all(&mut tx, &work.app, None).await?;
+        let found = check::check_all(&mut tx, &work.app, None).await?;
         if let Some(broken) = &found.broken {
             tracing::error!(%broken, "THE AUDIT LOG WAS TAMPERED WITH");
         }

@@ -86,6 +86,8 @@ pub struct Config {
     pub log_format: LogFormat,
     pub shutdown: Duration,
     pub request_timeout: Duration,
+    /// Of checks of the audit log, which read as much as there is.
+    pub audit_verify_timeout: Duration,
     pub max_concurrency: usize,
     pub jobs: Jobs,
     /// So long before a credential expires, its organization is told: each once.
@@ -158,6 +160,9 @@ impl Config {
             shutdown: Duration::from_secs(reader.number("AGENTIDP_SHUTDOWN_SECONDS", 20, 1, 300).into()),
             request_timeout: Duration::from_secs(
                 reader.number("AGENTIDP_REQUEST_TIMEOUT_SECONDS", 15, 12, 300).into(),
+            ),
+            audit_verify_timeout: Duration::from_secs(
+                reader.number("AGENTIDP_AUDIT_VERIFY_TIMEOUT_SECONDS", 300, 15, 3_600).into(),
             ),
             max_concurrency: usize::try_from(reader.number("AGENTIDP_MAX_CONCURRENCY", 1_024, 1, 100_000))
                 .unwrap_or(1_024),

@@ -89,6 +89,11 @@ pub const VARIABLES: &[(&str, &str, &str)] = &[
     ("AGENTIDP_LOG_FORMAT", "json (pretty in development)", "json or pretty"),
     ("AGENTIDP_SHUTDOWN_SECONDS", "20", "longest wait for running requests at shutdown, 1 to 300"),
     ("AGENTIDP_REQUEST_TIMEOUT_SECONDS", "15", "longest request, 12 to 300"),
+    (
+        "AGENTIDP_AUDIT_VERIFY_TIMEOUT_SECONDS",
+        "300",
+        "longest check of an organization's audit log (`GET /api/v1/audit/verify`), 15 to 3600",
+    ),
     ("AGENTIDP_MAX_CONCURRENCY", "1024", "requests at once, 1 to 100000"),
     ("AGENTIDP_JOBS", "on", "on: `serve` runs jobs too; off: it leaves them to `agentidp worker`"),
     (
