@@ -14,3 +14,12 @@ alter table audit_seals force row level security;
 alter table audit_events force row level security;
 drop index audit_seals_of_organization;
 create index audit_seals_of_organization on audit_seals (organization_id, occurred_at, event_id);
+
+-- How far the signed heads were carried to each place outside the database.
+create table audit_carried (
+  destination text primary key check (destination in ('folder', 'url', 'webhook')),
+  target text not null,        -- where that is; if it is another by now, it begins anew
+  tree_size bigint not null,   -- of the largest head that is there
+  carried_at timestamptz not null
+);
+grant select, insert, update on audit_carried to agentidp_system;

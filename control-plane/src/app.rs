@@ -122,6 +122,7 @@ impl App {
     pub async fn sample(&self) -> Result<(), sqlx::Error> {
         jobs::sample(self).await?;
         compliance::sample(self).await?;
+        audit::sample(self).await?;
         credentials::sample(self).await
     }
 
@@ -144,6 +145,7 @@ pub fn job_kinds(app: &App) -> jobs::Registry {
     let registry = recurring::<audit::VerifyLog>(registry, app);
     let registry = recurring::<keys::RotateOld>(registry, app);
     let registry = recurring::<credentials::NoticeExpiring>(registry, app);
+    let registry = registry.with::<audit::CarryCheckpoints>();
     recurring::<compliance::Check>(registry, app)
 }
 

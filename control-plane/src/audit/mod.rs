@@ -6,6 +6,7 @@
 //! events, so that an outsider who kept one can tell whether the log was cut or written anew. Other features call [`record`].
 
 mod bundle;
+mod carry;
 mod check;
 mod checkpoint;
 mod export;
@@ -26,6 +27,7 @@ mod watch;
 mod window;
 
 pub use bundle::{Bundle, ExportError, Folder};
+pub use carry::{CarryCheckpoints, is_behind as checkpoints_are_behind, sample};
 pub use check::{Broken, Verification, verify};
 pub use checkpoint::{read as read_checkpoint, sign_if_due};
 pub use export::{Exported, export};

@@ -1,6 +1,7 @@
 //! Configuration: environment variables, or the same names in a TOML file. The environment wins. Every problem is found at
 //! start and reported together, each with the name of its variable.
 
+mod checkpoints;
 mod jobs;
 mod keystore;
 mod reader;
@@ -17,6 +18,7 @@ use agentidp_shared::freshness::FreshnessLimits;
 use agentidp_shared::jwk::Algorithm;
 use agentidp_shared::rate_limit::RateLimits;
 
+pub use self::checkpoints::{CheckpointUrl, CheckpointWebhook, Checkpoints};
 pub use self::jobs::{Jobs, SCHEDULES};
 pub use self::keystore::{KeystoreBackend, KeystoreConfig, VaultConfig, VaultLogin, VaultSecret};
 use self::reader::Reader;
@@ -90,6 +92,7 @@ pub struct Config {
     pub audit_verify_timeout: Duration,
     pub max_concurrency: usize,
     pub jobs: Jobs,
+    pub checkpoints: Checkpoints,
     /// So long before a credential expires, its organization is told: each once.
     pub expiry_notices: Vec<time::Duration>,
     /// The age from which on a secret should have been replaced; `None` is never.
@@ -132,6 +135,7 @@ impl Config {
         let config = Self {
             environment,
             jobs: reader.jobs(&database),
+            checkpoints: reader.checkpoints(environment),
             expiry_notices: reader.expiry_notices(),
             secret_max_age: reader.days_or_never("AGENTIDP_SECRET_MAX_AGE_DAYS", 365),
             max_credentials_per_agent: reader.number("AGENTIDP_MAX_CREDENTIALS_PER_AGENT", 10, 1, 1_000),
