@@ -37,6 +37,7 @@ pub struct AppInner {
     pub feed: edge_feed::Feed,
     pub status_lists: status_lists::StatusLists,
     pub compliance: compliance::Compliance,
+    pub audit: audit::AuditLog,
     pub started_at: OffsetDateTime,
     /// Cancelled when the process should end; background work watches it.
     pub shutdown: CancellationToken,
@@ -89,6 +90,7 @@ impl App {
             document_keys: keys::DocumentKeys::default(),
             status_lists: status_lists::StatusLists::default(),
             compliance: compliance::Compliance::default(),
+            audit: audit::AuditLog::new(config.database.max_connections),
             started_at: clock.now(),
             shutdown: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -123,6 +125,7 @@ impl App {
     pub async fn sample(&self) -> Result<(), sqlx::Error> {
         jobs::sample(self).await?;
         compliance::sample(self).await?;
+        audit::sample(self).await?;
         credentials::sample(self).await
     }
 
@@ -145,6 +148,7 @@ pub fn job_kinds(app: &App) -> jobs::Registry {
     let registry = recurring::<audit::VerifyLog>(registry, app);
     let registry = recurring::<keys::RotateOld>(registry, app);
     let registry = recurring::<credentials::NoticeExpiring>(registry, app);
+    let registry = registry.with::<audit::CarryCheckpoints>();
     recurring::<compliance::Check>(registry, app)
 }
 

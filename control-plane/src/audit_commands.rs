@@ -1,5 +1,6 @@
 //! `agentidp audit …`.
 
+use std::io::Read as _;
 use std::path::Path;
 
 use agentidp::app::App;
@@ -10,6 +11,9 @@ use anyhow::Context as _;
 
 use crate::print;
 use crate::progress::Shown;
+
+/// Longer than any checkpoint.
+const MAX_NOTE_BYTES: u64 = 64 * 1024;
 
 pub async fn verify(app: &App, checkpoint: Option<&Path>) -> anyhow::Result<()> {
     let kept = checkpoint.map(|path| {
@@ -40,10 +44,9 @@ pub async fn export(app: &App, bundle: &Path) -> anyhow::Result<()> {
 
 pub fn fsck(bundle: &Path, key: Option<&str>, checkpoint: Option<&Path>) -> anyhow::Result<()> {
     let trusted = key.map(VerifierKey::parse).transpose()?;
-    let kept = checkpoint
-        .map(|path| std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display())));
+    let kept = checkpoint.map_or(Ok(vec![]), notes)?;
     let mut shown = Shown::new("events checked");
-    let found = audit::fsck(bundle, trusted.as_ref(), kept.transpose()?.as_deref(), |done, total| {
+    let found = audit::fsck(bundle, trusted.as_ref(), &kept, |done, total| {
         shown.show(done, total);
     });
     drop(shown);
@@ -61,4 +64,27 @@ pub fn fsck(bundle: &Path, key: Option<&str>, checkpoint: Option<&Path>) -> anyh
         );
     }
     Ok(())
+}
+
+/// The note in the file, or all notes in the folder.
+fn notes(path: &Path) -> anyhow::Result<Vec<String>> {
+    let read = |path: &Path| {
+        let mut text = String::new();
+        let file =
+            std::fs::File::open(path).and_then(|file| file.take(MAX_NOTE_BYTES).read_to_string(&mut text));
+        file.with_context(|| format!("cannot read {}", path.display())).map(|_| text)
+    };
+    if !path.is_dir() {
+        return Ok(vec![read(path)?]);
+    }
+    let mut notes = vec![];
+    for entry in std::fs::read_dir(path).with_context(|| format!("cannot read {}", path.display()))? {
+        let entry = entry?;
+        // What is written just now has a name that begins with a dot.
+        if !entry.file_name().to_string_lossy().starts_with('.') {
+            notes.push(read(&entry.path())?);
+        }
+    }
+    anyhow::ensure!(!notes.is_empty(), "there is no checkpoint in {}", path.display());
+    Ok(notes)
 }

@@ -206,8 +206,8 @@ enum AuditCommand {
         /// The key its heads must be signed with (`verifierKey` of `GET /api/v1/audit/checkpoint`, kept from before)
         #[arg(long, value_name = "VERIFIER_KEY")]
         key: Option<String>,
-        /// A checkpoint that was kept elsewhere and must be in it
-        #[arg(long, value_name = "FILE")]
+        /// A checkpoint that was kept elsewhere and must be in it, or a folder of them (`AGENTIDP_CHECKPOINT_DIR`)
+        #[arg(long, value_name = "FILE|FOLDER")]
         checkpoint: Option<PathBuf>,
     },
 }

@@ -6,10 +6,11 @@ use std::borrow::Cow;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use crate::audit_chain::{Hash, SealedEvent, Written, from_hex, genesis, hash, to_hex};
+use crate::audit_chain::{Hash, SealedEvent, Written, from_hex, genesis, hash_with, to_hex};
 use crate::ids::{AgentId, EventId, InstanceId, OrganizationId};
 use crate::merkle::{Frontier, Node, leaf_hash};
 use crate::signed_note::Head;
+use crate::strict::deserialize_parsed;
 
 /// What the bundle of this version says it is.
 pub const FORMAT: &str = "agentidp audit bundle v1";
@@ -46,8 +47,10 @@ pub struct Line<'a> {
     pub action: Cow<'a, str>,
     #[serde(borrow)]
     pub outcome: Cow<'a, str>,
-    pub ip_address: Option<String>,
-    pub user_agent: Option<String>,
+    #[serde(borrow, default, deserialize_with = "optional_text")]
+    pub ip_address: Option<Cow<'a, str>>,
+    #[serde(borrow, default, deserialize_with = "optional_text")]
+    pub user_agent: Option<Cow<'a, str>>,
     /// Canonical JSON: hashed as it stands.
     #[serde(borrow)]
     pub metadata: &'a RawValue,
@@ -57,16 +60,25 @@ pub struct Line<'a> {
     pub hash: Hash,
 }
 
+/// Borrowed where it stands without escapes, which serde's own `Option<Cow>` never is.
+fn optional_text<'de: 'a, 'a, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Cow<'a, str>>, D::Error> {
+    #[derive(Deserialize)]
+    struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+    Ok(Option::<Text<'_>>::deserialize(deserializer)?.map(|text| text.0))
+}
+
 mod hexadecimal {
-    use super::{Cow, Deserialize, Deserializer, Hash, Serializer, from_hex, to_hex};
+    use super::{Deserializer, Hash, Serializer, deserialize_parsed, from_hex, to_hex};
 
     pub fn serialize<S: Serializer>(hash: &Hash, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&to_hex(hash))
     }
 
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Hash, D::Error> {
-        let text = Cow::<str>::deserialize(deserializer)?;
-        from_hex(&text).ok_or_else(|| serde::de::Error::custom("not 64 lower-case hexadecimal digits"))
+        deserialize_parsed(deserializer, |text| from_hex(text).ok_or("not 64 lower-case hexadecimal digits"))
     }
 }
 
@@ -107,11 +119,17 @@ pub struct Log {
     previous: Hash,
     tree: Frontier,
     tiles: Tiles,
+    encoded: Vec<u8>,
 }
 
 impl Log {
     pub fn of(instance: InstanceId) -> Self {
-        Self { previous: genesis(instance), tree: Frontier::default(), tiles: Tiles::default() }
+        Self {
+            previous: genesis(instance),
+            tree: Frontier::default(),
+            tiles: Tiles::default(),
+            encoded: Vec::new(),
+        }
     }
 
     pub fn head(&self) -> Head {
@@ -138,7 +156,7 @@ impl Log {
         if line.previous_hash != self.previous {
             return Err(BadEvent::NotLinked);
         }
-        if line.hash != hash(&self.previous, &line.event()) {
+        if line.hash != hash_with(&mut self.encoded, &self.previous, &line.event()) {
             return Err(BadEvent::Altered);
         }
         self.append(line.hash, full);

@@ -11,26 +11,35 @@ pub type Hash = [u8; 32];
 
 /// In lower-case hexadecimal.
 pub fn to_hex(bytes: &[u8]) -> String {
-    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
+    let digit = |value: u8| char::from(if value < 10 { b'0' + value } else { b'a' + value - 10 });
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        text.push(digit(byte >> 4));
+        text.push(digit(byte & 15));
+    }
+    text
 }
 
 /// A hash from lower-case hexadecimal; `None` for anything else.
 pub fn from_hex(text: &str) -> Option<Hash> {
     let digit = |digit: u8| match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        _ => None,
+        b'0'..=b'9' => digit - b'0',
+        b'a'..=b'f' => digit - b'a' + 10,
+        _ => 0xff,
     };
     let (pairs, rest) = text.as_bytes().as_chunks::<2>();
     let mut hash = [0; 32];
     if pairs.len() != hash.len() || !rest.is_empty() {
         return None;
     }
+    // Looked at in the end: without a branch for each digit.
+    let mut wrong = 0;
     for (byte, [high, low]) in hash.iter_mut().zip(pairs) {
-        *byte = digit(*high)? << 4 | digit(*low)?;
+        let (high, low) = (digit(*high), digit(*low));
+        wrong |= high | low;
+        *byte = high << 4 | low & 15;
     }
-    Some(hash)
+    (wrong < 16).then_some(hash)
 }
 
 /// What can be written as canonical JSON: members in byte order of their names, no whitespace.
@@ -80,29 +89,46 @@ pub fn genesis(instance: InstanceId) -> Hash {
 
 /// The hash of an event that follows `previous`.
 pub fn hash(previous: &Hash, event: &SealedEvent<'_, impl CanonicalJson>) -> Hash {
-    Sha256::new_with_prefix(previous).chain_update(encode(event)).finalize().into()
+    hash_with(&mut Vec::new(), previous, event)
+}
+
+/// As [`hash`], with memory that was used before.
+pub fn hash_with(memory: &mut Vec<u8>, previous: &Hash, event: &SealedEvent<'_, impl CanonicalJson>) -> Hash {
+    memory.clear();
+    memory.extend_from_slice(previous);
+    encode_into(memory, event);
+    Sha256::digest(memory).into()
 }
 
 /// Canonical encoding: every field in a fixed order, each with a length prefix and an absent field marked as such, so that
 /// no two different events have the same bytes.
 pub fn encode(event: &SealedEvent<'_, impl CanonicalJson>) -> Vec<u8> {
-    let mut out = Vec::with_capacity(256);
-    field(&mut out, Some(&event.sequence.to_be_bytes()));
-    field(&mut out, Some(event.event_id.as_uuid().as_bytes()));
-    field(&mut out, Some(&event.timestamp_us.to_be_bytes()));
-    field(&mut out, Some(event.organization_id.as_uuid().as_bytes()));
-    field(
-        &mut out,
-        event.agent_id.map(|agent| *agent.as_uuid().as_bytes()).as_ref().map(<[u8; 16]>::as_slice),
-    );
-    field(&mut out, Some(event.action.as_bytes()));
-    field(&mut out, Some(event.outcome.as_bytes()));
-    field(&mut out, event.ip_address.map(str::as_bytes));
-    field(&mut out, event.user_agent.map(str::as_bytes));
-    let mut metadata = Vec::new();
-    event.metadata.write(&mut metadata);
-    field(&mut out, Some(&metadata));
+    let mut out = Vec::new();
+    encode_into(&mut out, event);
     out
+}
+
+fn encode_into(out: &mut Vec<u8>, event: &SealedEvent<'_, impl CanonicalJson>) {
+    // Of most events, without growing on the way.
+    out.reserve(512);
+    field(out, Some(&event.sequence.to_be_bytes()));
+    field(out, Some(event.event_id.as_uuid().as_bytes()));
+    field(out, Some(&event.timestamp_us.to_be_bytes()));
+    field(out, Some(event.organization_id.as_uuid().as_bytes()));
+    field(out, event.agent_id.map(|agent| *agent.as_uuid().as_bytes()).as_ref().map(<[u8; 16]>::as_slice));
+    field(out, Some(event.action.as_bytes()));
+    field(out, Some(event.outcome.as_bytes()));
+    field(out, event.ip_address.map(str::as_bytes));
+    field(out, event.user_agent.map(str::as_bytes));
+    // As `field` writes it, once its length is known.
+    out.push(1);
+    let length_at = out.len();
+    out.extend_from_slice(&[0; 8]);
+    event.metadata.write(out);
+    let length = u64::try_from(out.len() - length_at - 8).unwrap_or(u64::MAX);
+    if let Some(place) = out.get_mut(length_at..length_at + 8) {
+        place.copy_from_slice(&length.to_be_bytes());
+    }
 }
 
 fn field(out: &mut Vec<u8>, bytes: Option<&[u8]>) {

@@ -1,4 +1,4 @@
-//! `cargo xtask bench` and `cargo xtask limits`: what is measured, and not tested.
+//! `cargo xtask bench`, `limits` and `audit-scale`: what is measured, and not tested.
 
 use std::path::Path;
 
@@ -38,6 +38,24 @@ impl Limits {
         let feed = run::cargo_release_example("agentidp-shared", "feed")?;
         let hosts = self.edge.map_or(vec![Host::Cloudflare, Host::Spin], |host| vec![host]);
         hosts.into_iter().try_for_each(|host| load("limits", host, &feed))
+    }
+}
+
+/// Measure checking an exported audit log: CPU time and memory of `agentidp audit fsck` over many events.
+#[derive(Debug, Args)]
+pub struct AuditScale {
+    /// Events in the log, 1 or more; repeat for several sizes. Ten million take 8 GB of the folder for temporary files
+    #[arg(long, default_values_t = [1_000_000, 10_000_000], value_parser = clap::value_parser!(u64).range(1..))]
+    events: Vec<u64>,
+}
+
+impl AuditScale {
+    pub fn run(self) -> Result<()> {
+        let program = run::cargo_release_example("agentidp", "audit_scale")?;
+        let agentidp = run::cargo_release_binary("agentidp", "agentidp")?;
+        self.events
+            .into_iter()
+            .try_for_each(|events| run::run(run::program(&program).arg(events.to_string()).arg(&agentidp)))
     }
 }
 

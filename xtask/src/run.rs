@@ -25,6 +25,12 @@ pub fn cargo_release_example(package: &str, example: &str) -> Result<PathBuf> {
     Ok(paths::target().join("release/examples").join(example))
 }
 
+/// Builds a program of ours, optimised; returns where it is.
+pub fn cargo_release_binary(package: &str, binary: &str) -> Result<PathBuf> {
+    run(cargo().args(["build", "--release", "--package", package, "--bin", binary]))?;
+    Ok(paths::target().join("release").join(binary))
+}
+
 /// Any other program, in the checkout.
 pub fn program(name: impl AsRef<std::ffi::OsStr>) -> Command {
     let mut command = Command::new(name);

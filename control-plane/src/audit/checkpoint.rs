@@ -12,7 +12,7 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
-use super::{seal, tree};
+use super::{carry, seal, tree};
 use crate::app::App;
 use crate::infra::db::SystemTx;
 use crate::infra::http::error::{ApiError, ErrorBody};
@@ -156,6 +156,7 @@ pub(super) async fn sign(app: &App, events: u64) -> Result<bool, sqlx::Error> {
     )
     .execute(&mut *tx)
     .await?;
+    carry::enqueue(&mut tx, app).await?;
     tx.commit().await?;
     Ok(true)
 }

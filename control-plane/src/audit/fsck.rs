@@ -12,6 +12,8 @@ use agentidp_shared::signed_note::{Head, VerifierKey};
 
 /// Longest line that is read. Requests are smaller, so what they leave in the log is.
 const MAX_LINE_BYTES: u64 = 1024 * 1024;
+/// Events from one telling of progress to the next: it reads the clock.
+const PROGRESS_EVERY: u64 = 1_000;
 
 /// A bundle that is whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +44,7 @@ pub enum Damage {
     Newest,
     #[error("checkpoint is not the last of checkpoints.ndjson")]
     NotTheLast,
-    #[error("the checkpoint that was kept is not signed by the bundle's key")]
+    #[error("a checkpoint that was kept is not signed by the bundle's key")]
     Kept,
     #[error(
         "a head of {kept} events was kept, and this bundle ends with {found}: it is an older one, or was cut"
@@ -58,12 +60,12 @@ pub enum Damage {
     Tile { path: String },
 }
 
-/// Checks the bundle in `folder`: `trusted` is the key its heads must be signed with, `kept` the note of a head that must be in
-/// it; tells `progress` after every event how many there were, and how many there should be.
+/// Checks the bundle in `folder`: `trusted` is the key its heads must be signed with, `kept` the notes of heads that must be in
+/// it; tells `progress` now and then how many events there were, and how many there should be.
 pub fn fsck(
     folder: &Path,
     trusted: Option<&VerifierKey>,
-    kept: Option<&str>,
+    kept: &[String],
     mut progress: impl FnMut(u64, u64),
 ) -> Result<Checked, Damage> {
     let description: Description = serde_json::from_str(&small(folder, "bundle.json")?)
@@ -78,26 +80,29 @@ pub fn fsck(
         return Err(Damage::OtherKey { found: key });
     }
     let newest = key.open(&small(folder, "checkpoint")?).map_err(|_| Damage::Newest)?;
-    let mut kept = kept.map(|note| key.open(note).map_err(|_| Damage::Kept)).transpose()?;
-    if let Some(kept) = kept.filter(|kept| kept.tree_size > newest.tree_size) {
+    let kept: Result<Vec<Head>, _> = kept.iter().map(|note| key.open(note)).collect();
+    let mut kept = kept.map_err(|_| Damage::Kept)?;
+    kept.sort_by_key(|kept| kept.tree_size);
+    if let Some(kept) = kept.last().filter(|kept| kept.tree_size > newest.tree_size) {
         return Err(Damage::RolledBack { kept: kept.tree_size, found: newest.tree_size });
     }
+    let mut kept = kept.into_iter().peekable();
 
     let mut heads = Heads { lines: Lines::open(folder, "checkpoints.ndjson")?, key: &key, last: None };
     let mut next = heads.next()?;
     let mut events = Lines::open(folder, "events.ndjson")?;
     let mut log = Log::of(description.instance);
     loop {
-        let head = log.head_if(next.into_iter().chain(kept));
-        if let Some(head) = head {
-            if [next, kept]
-                .into_iter()
-                .flatten()
-                .any(|signed| signed.tree_size == head.tree_size && signed != head)
-            {
-                return Err(Damage::Contradicted { tree_size: head.tree_size });
+        if let Some(head) = log.head_if(next.into_iter().chain(kept.peek().copied())) {
+            let of_this_size = |signed: &Head| signed.tree_size == head.tree_size;
+            // The same head may have been kept twice, and another of its size beside it.
+            let mut signed = next.filter(of_this_size);
+            while let Some(found) = signed.or_else(|| kept.next_if(of_this_size)) {
+                if found != head {
+                    return Err(Damage::Contradicted { tree_size: head.tree_size });
+                }
+                signed = None;
             }
-            kept = kept.filter(|kept| *kept != head);
             if next == Some(head) {
                 next = heads.next()?;
             }
@@ -111,11 +116,14 @@ pub fn fsck(
         })
         .map_err(|reason| Damage::Event { line: events.number, reason })?;
         tiles?;
-        progress(events.number, newest.tree_size);
+        if events.number.is_multiple_of(PROGRESS_EVERY) {
+            progress(events.number, newest.tree_size);
+        }
     }
     let head = log.head();
+    progress(head.tree_size, newest.tree_size);
     if let Some(signed) =
-        next.into_iter().chain(kept).chain([newest]).find(|signed| signed.tree_size > head.tree_size)
+        next.into_iter().chain(kept.next()).chain([newest]).find(|signed| signed.tree_size > head.tree_size)
     {
         return Err(Damage::CutShort { tree_size: signed.tree_size, count: head.tree_size });
     }

@@ -5,6 +5,9 @@
 //! global lock. Over the hashes grows a Merkle tree ([`agentidp_shared::merkle`]) whose head is signed every minute or thousand
 //! events, so that an outsider who kept one can tell whether the log was cut or written anew. Other features call [`record`].
 
+mod bundle;
+mod carry;
+mod check;
 mod checkpoint;
 mod export;
 mod fsck;
@@ -15,23 +18,51 @@ mod prove;
 mod record;
 mod routes;
 mod seal;
+mod seals;
 mod store;
 mod tree;
+mod turns;
 mod verify;
 mod watch;
 mod window;
 
+pub use bundle::{Bundle, ExportError, Folder};
+pub use carry::{CarryCheckpoints, is_behind as checkpoints_are_behind, sample};
+pub use check::{Broken, Verification, verify};
 pub use checkpoint::{read as read_checkpoint, sign_if_due};
-pub use export::{ExportError, Exported, export};
+pub use export::{Exported, export};
 pub use fsck::{Checked, Damage, fsck};
 pub use model::{Action, Outcome};
 pub use record::{NewEvent, record};
 pub use routes::routes;
 pub use seal::seal_committed;
-pub use verify::{Broken, Verification, verify};
 pub use watch::VerifyLog;
 
+use agentidp_shared::ids::OrganizationId;
+
 use crate::app::App;
+use crate::infra::http::caller_limit::CallerLimit;
+
+/// Checks of its part of the log that an organization may ask for: so many in so many seconds.
+const VERIFICATIONS: u32 = 30;
+const SECONDS: u32 = 60;
+
+/// What is kept in memory: who asked for checks how often, and whose run.
+#[derive(Debug)]
+pub struct AuditLog {
+    asked: CallerLimit<OrganizationId>,
+    turns: turns::Turns,
+}
+
+impl AuditLog {
+    /// `connections` is how many to the database there are.
+    pub fn new(connections: u32) -> Self {
+        Self {
+            asked: CallerLimit::new(VERIFICATIONS, SECONDS, "organization"),
+            turns: turns::Turns::new(connections),
+        }
+    }
+}
 
 /// Seals what is committed, and keeps partitions ahead of time.
 pub fn spawn(app: &App) {

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use agentidp_shared::audit_chain::{Hash, SealedEvent, genesis, hash};
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{checkpoint, tree};
@@ -59,6 +60,7 @@ pub async fn seal_committed(app: &App) -> Result<usize, sqlx::Error> {
 
     let count = events.len();
     let (mut ids, mut organizations) = (Vec::<Uuid>::with_capacity(count), Vec::<Uuid>::with_capacity(count));
+    let mut times = Vec::<OffsetDateTime>::with_capacity(count);
     let (mut sequences, mut previous_hashes, mut hashes) = (
         Vec::<i64>::with_capacity(count),
         Vec::<Vec<u8>>::with_capacity(count),
@@ -84,17 +86,19 @@ pub async fn seal_committed(app: &App) -> Result<usize, sqlx::Error> {
         );
         ids.push(event.event_id);
         organizations.push(event.organization_id);
+        times.push(event.occurred_at);
         sequences.push(sequence);
         previous_hashes.push(previous.to_vec());
         hashes.push(sealed.to_vec());
         previous = sealed;
     }
     sqlx::query!(
-        "insert into audit_seals (sequence, event_id, organization_id, previous_hash, hash)
-         select * from unnest($1::bigint[], $2::uuid[], $3::uuid[], $4::bytea[], $5::bytea[])",
+        "insert into audit_seals (sequence, event_id, organization_id, occurred_at, previous_hash, hash)
+         select * from unnest($1::bigint[], $2::uuid[], $3::uuid[], $4::timestamptz[], $5::bytea[], $6::bytea[])",
         &sequences,
         &ids,
         &organizations,
+        &times,
         &previous_hashes,
         &hashes
     )

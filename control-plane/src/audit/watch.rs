@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::verify;
+use super::{carry, check};
 use crate::compliance::{self, Control, Finding};
 use crate::infra::jobs::{Effects, Job, JobError, Work};
 
@@ -20,11 +20,12 @@ impl Job for VerifyLog {
     async fn run(self, work: Work) -> Result<Effects, JobError> {
         let mut tx = work.system().await?;
         tx.without_time_limit().await?;
-        let found = verify::check_all(&mut tx, &work.app, None).await?;
+        let found = check::check_all(&mut tx, &work.app, None).await?;
         if let Some(broken) = &found.broken {
             tracing::error!(%broken, "THE AUDIT LOG WAS TAMPERED WITH");
         }
-        let problems: Vec<_> = found.broken.iter().map(ToString::to_string).collect();
+        let mut problems: Vec<_> = found.broken.iter().map(ToString::to_string).collect();
+        problems.extend(carry::problems(&mut tx, &work.app).await?);
         let finding = Finding::of(&problems, &format!("{} events are what was sealed", found.checked_count));
         compliance::note(&mut tx, Control::AuditIntegrity, &finding, work.app.now()).await?;
         Ok(tx.into())

@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use utoipa::ToSchema;
 
 use crate::app::App;
+use crate::audit;
 
 /// A dependency that takes longer than this is degraded.
 const SLOW: Duration = Duration::from_secs(1);
@@ -34,17 +35,27 @@ pub(super) struct ServiceHealth {
 
 pub(super) type Services = BTreeMap<&'static str, ServiceHealth>;
 
-/// Every dependency: the database, and a key to sign with.
+/// Every dependency: the database, a key to sign with, and, if there are any, the places that heads of the audit log are carried to.
 pub(super) async fn services(app: &App) -> Services {
     let key = if app.signers.current().active.is_some() {
         HealthStatus::Healthy
     } else {
         HealthStatus::Unreachable
     };
-    BTreeMap::from([
-        ("database", database(app).await),
+    let database = database(app).await;
+    let answers = database.status != HealthStatus::Unreachable;
+    let mut services = BTreeMap::from([
+        ("database", database),
         ("signingKeys", ServiceHealth { status: key, latency_ms: None }),
-    ])
+    ]);
+    // Without the database it cannot be told, and that shows already.
+    if answers
+        && let Ok(Ok(Some(behind))) = tokio::time::timeout(GIVE_UP, audit::checkpoints_are_behind(app)).await
+    {
+        let status = if behind { HealthStatus::Degraded } else { HealthStatus::Healthy };
+        services.insert("auditCheckpoints", ServiceHealth { status, latency_ms: None });
+    }
+    services
 }
 
 /// As bad as the worst dependency.

@@ -24,7 +24,7 @@ pub(super) struct DetailedHealth {
 #[utoipa::path(get, path = "/health/detailed", operation_id = "get_health_detailed", tag = "Health",
     responses(
         (status = 200, description = "All is well", body = DetailedHealth),
-        (status = 207, description = "Something is slow (more than a second)", body = DetailedHealth),
+        (status = 207, description = "Something is slow (more than a second) or behind", body = DetailedHealth),
         (status = 503, description = "Something is missing", body = DetailedHealth)))]
 pub(super) async fn get_health_detailed(State(app): State<App>) -> impl IntoResponse {
     let services = check::services(&app).await;

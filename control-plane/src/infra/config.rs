@@ -1,6 +1,7 @@
 //! Configuration: environment variables, or the same names in a TOML file. The environment wins. Every problem is found at
 //! start and reported together, each with the name of its variable.
 
+mod checkpoints;
 mod jobs;
 mod keystore;
 mod reader;
@@ -17,6 +18,7 @@ use agentidp_shared::freshness::FreshnessLimits;
 use agentidp_shared::jwk::Algorithm;
 use agentidp_shared::rate_limit::RateLimits;
 
+pub use self::checkpoints::{CheckpointUrl, CheckpointWebhook, Checkpoints};
 pub use self::jobs::{Jobs, SCHEDULES};
 pub use self::keystore::{KeystoreBackend, KeystoreConfig, VaultConfig, VaultLogin, VaultSecret};
 use self::reader::Reader;
@@ -86,8 +88,11 @@ pub struct Config {
     pub log_format: LogFormat,
     pub shutdown: Duration,
     pub request_timeout: Duration,
+    /// Of checks of the audit log, which read as much as there is.
+    pub audit_verify_timeout: Duration,
     pub max_concurrency: usize,
     pub jobs: Jobs,
+    pub checkpoints: Checkpoints,
     /// So long before a credential expires, its organization is told: each once.
     pub expiry_notices: Vec<time::Duration>,
     /// The age from which on a secret should have been replaced; `None` is never.
@@ -130,6 +135,7 @@ impl Config {
         let config = Self {
             environment,
             jobs: reader.jobs(&database),
+            checkpoints: reader.checkpoints(environment),
             expiry_notices: reader.expiry_notices(),
             secret_max_age: reader.days_or_never("AGENTIDP_SECRET_MAX_AGE_DAYS", 365),
             max_credentials_per_agent: reader.number("AGENTIDP_MAX_CREDENTIALS_PER_AGENT", 10, 1, 1_000),
@@ -158,6 +164,9 @@ impl Config {
             shutdown: Duration::from_secs(reader.number("AGENTIDP_SHUTDOWN_SECONDS", 20, 1, 300).into()),
             request_timeout: Duration::from_secs(
                 reader.number("AGENTIDP_REQUEST_TIMEOUT_SECONDS", 15, 12, 300).into(),
+            ),
+            audit_verify_timeout: Duration::from_secs(
+                reader.number("AGENTIDP_AUDIT_VERIFY_TIMEOUT_SECONDS", 300, 15, 3_600).into(),
             ),
             max_concurrency: usize::try_from(reader.number("AGENTIDP_MAX_CONCURRENCY", 1_024, 1, 100_000))
                 .unwrap_or(1_024),

@@ -163,7 +163,7 @@ async fn rewrite(instance: &Instance, change: &str) {
     )
     .await;
     let rows: Vec<EventRow> = sqlx::query_as(
-        "select event_id, occurred_at, events.organization_id, agent_id, action, outcome, ip_address, user_agent, metadata
+        "select event_id, events.occurred_at, events.organization_id, agent_id, action, outcome, ip_address, user_agent, metadata
          from audit_seals join audit_events events using (event_id) order by sequence",
     )
     .fetch_all(&mut superuser)
@@ -173,12 +173,16 @@ async fn rewrite(instance: &Instance, change: &str) {
     let mut previous = genesis(instance.app.feed.instance());
     for (row, sequence) in rows.iter().zip(1_i64..) {
         let fresh = hash(&previous, &row.as_sealed(sequence.unsigned_abs()));
-        sqlx::query("insert into audit_seals (sequence, event_id, organization_id, previous_hash, hash) values ($1, $2, $3, $4, $5)")
+        let seal =
+            "insert into audit_seals (sequence, event_id, organization_id, previous_hash, hash, occurred_at)
+            values ($1, $2, $3, $4, $5, $6)";
+        sqlx::query(seal)
             .bind(sequence)
             .bind(row.event_id)
             .bind(row.organization_id)
             .bind(&previous[..])
             .bind(&fresh[..])
+            .bind(row.occurred_at)
             .execute(&mut superuser)
             .await
             .unwrap();

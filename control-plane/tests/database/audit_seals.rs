@@ -23,7 +23,7 @@ struct Sealed {
 /// How many events are sealed, or the sequence at which the chain breaks. As an auditor would find out: from the rows alone.
 async fn verify(instance: &Instance) -> Result<i64, i64> {
     let rows: Vec<Sealed> = sqlx::query_as(
-        "select sequence, previous_hash, hash, event_id, occurred_at, events.organization_id, agent_id, action, outcome,
+        "select sequence, previous_hash, hash, event_id, events.occurred_at, events.organization_id, agent_id, action, outcome,
            ip_address, user_agent, metadata
          from audit_seals join audit_events events using (event_id) order by sequence",
     )
@@ -280,6 +280,113 @@ async fn an_organization_checks_its_own_events_and_no_others() {
         .await;
     let body = refused.expect(400).json().to_string();
     assert!(body.contains("toDate") && body.contains("\"x\""), "{body}");
+}
+
+#[tokio::test]
+async fn tampering_attack_an_organization_finds_what_was_done_to_its_part_of_the_log() {
+    let instance = Instance::start().await;
+    let (tenant, other) = (instance.tenant().await, instance.tenant().await);
+    // One after the other in the log, so that what follows an event is the same organization's.
+    for of in [&tenant, &other] {
+        instance.advance(Duration::seconds(1));
+        commit(&instance, of, 6).await;
+    }
+    instance.seal().await;
+    let mut superuser = instance.superuser().await;
+    let backup = "set session_replication_role = replica;
+        create table events_backup as table audit_events; create table seals_backup as table audit_seals";
+    execute(&mut superuser, backup).await;
+    let (own, others) = (tenant.uuid(), other.uuid());
+    let victim = format!(
+        "where event_id = (select event_id from seals_backup where organization_id = '{own}' order by sequence desc offset 2 limit 1)"
+    );
+    let whole = async |tenant: &Tenant| {
+        tenant.api.get("/api/v1/audit/verify").await.expect(200).json()["verified"] == true
+    };
+    for (tampering, other_is_whole) in [
+        (format!("update audit_events set outcome = 'failure' {victim}"), true),
+        (format!("update audit_events set occurred_at = occurred_at + interval '1 microsecond' {victim}"), true),
+        (format!("update audit_events set organization_id = '{others}' {victim}"), false),
+        (
+            format!(
+                "update audit_events set organization_id = '{others}' {victim};
+                 update audit_seals set organization_id = '{others}' {victim}"
+            ),
+            false,
+        ),
+        (format!("delete from audit_events {victim}"), true),
+        (format!("delete from audit_seals {victim}"), true),
+        (format!("update audit_seals set hash = sha256('x') {victim}"), true),
+        (format!("update audit_seals set previous_hash = sha256('x') {victim}"), true),
+        (format!("update audit_seals set sequence = 1000 {victim}"), true),
+        (format!("update audit_seals set occurred_at = occurred_at - interval '1 year' {victim}"), true),
+        (
+            format!(
+                "insert into audit_events select gen_random_uuid(), '1500-01-01', organization_id, agent_id, action, outcome,
+                   ip_address, user_agent, metadata from events_backup {victim}"
+            ),
+            true,
+        ),
+    ] {
+        execute(&mut superuser, &tampering).await;
+        // Moved with its seal, it is missing in the whole log alone: no organization's part has a number of its own.
+        let moved = tampering.matches("organization_id =").count() > 2;
+        assert_eq!(whole(&tenant).await, moved, "{tampering}");
+        assert_eq!(whole(&other).await, other_is_whole, "{tampering}");
+        let restore = "truncate audit_events, audit_seals;
+            insert into audit_events table events_backup; insert into audit_seals table seals_backup";
+        execute(&mut superuser, restore).await;
+    }
+    assert!(whole(&tenant).await && whole(&other).await);
+}
+
+#[tokio::test]
+async fn a_check_goes_over_pages_of_events_of_one_moment_and_leaves_out_what_waits_for_its_seal() {
+    let instance = Instance::start().await;
+    let tenant = instance.tenant().await;
+    commit(&instance, &tenant, 4_100).await;
+    instance.seal().await;
+    commit(&instance, &tenant, 40).await;
+    let own = format!("select count(*) from audit_seals where organization_id = '{}'", tenant.uuid());
+    let sealed = instance.number(&own).await;
+    assert!(sealed >= 4_100);
+    let found = tenant.api.get("/api/v1/audit/verify").await.expect(200).json();
+    assert_eq!((&found["verified"], &found["checkedCount"]), (&json!(true), &json!(sealed)));
+    // The last of the last page.
+    let last = format!(
+        "update audit_events set outcome = 'failure' where event_id = (select event_id from audit_seals
+         where organization_id = '{}' order by occurred_at desc, event_id desc limit 1)",
+        tenant.uuid()
+    );
+    execute(&mut instance.superuser().await, &format!("set session_replication_role = replica; {last}"))
+        .await;
+    let found = tenant.api.get("/api/v1/audit/verify").await.expect(200).json();
+    assert_eq!((&found["verified"], &found["checkedCount"]), (&json!(false), &json!(sealed - 1)));
+    // Of a part of the time, only what lies in it.
+    instance.advance(Duration::minutes(5));
+    commit(&instance, &tenant, 3).await;
+    instance.seal().await;
+    let from = instance.now().format(&time::format_description::well_known::Rfc3339).unwrap();
+    let found = tenant.api.get(&format!("/api/v1/audit/verify?fromDate={from}")).await.expect(200).json();
+    assert_eq!((&found["verified"], &found["checkedCount"]), (&json!(true), &json!(3)));
+}
+
+#[tokio::test]
+async fn an_organization_may_ask_for_thirty_checks_a_minute() {
+    let instance = Instance::start().await;
+    let (tenant, other) = (instance.tenant().await, instance.tenant().await);
+    for left in (0..30).rev() {
+        let answer = tenant.api.get("/api/v1/audit/verify").await.expect(200);
+        let standing = answer.headers["ratelimit"].to_str().unwrap().to_owned();
+        assert!(standing.starts_with(&format!("\"organization\";r={left};")), "{standing}");
+    }
+    let refused = tenant.api.get("/api/v1/audit/verify").await.expect(429);
+    assert_eq!(refused.headers["retry-after"], "2");
+    assert_eq!(refused.headers["ratelimit-policy"], "\"organization\";q=30;w=60");
+    assert_eq!(refused.json()["code"], "RATE_LIMITED");
+    other.api.get("/api/v1/audit/verify").await.expect(200);
+    instance.advance(Duration::seconds(2));
+    tenant.api.get("/api/v1/audit/verify").await.expect(200);
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@
 mod support;
 
 mod audit_bundle;
+mod audit_carry;
 mod audit_log;
 mod audit_proofs;
 mod audit_seals;

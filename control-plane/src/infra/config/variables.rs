@@ -89,7 +89,31 @@ pub const VARIABLES: &[(&str, &str, &str)] = &[
     ("AGENTIDP_LOG_FORMAT", "json (pretty in development)", "json or pretty"),
     ("AGENTIDP_SHUTDOWN_SECONDS", "20", "longest wait for running requests at shutdown, 1 to 300"),
     ("AGENTIDP_REQUEST_TIMEOUT_SECONDS", "15", "longest request, 12 to 300"),
+    (
+        "AGENTIDP_AUDIT_VERIFY_TIMEOUT_SECONDS",
+        "300",
+        "longest check of an organization's audit log (`GET /api/v1/audit/verify`), 15 to 3600",
+    ),
     ("AGENTIDP_MAX_CONCURRENCY", "1024", "requests at once, 1 to 100000"),
+    (
+        "AGENTIDP_CHECKPOINT_DIR",
+        "",
+        "folder to which every signed head of the audit log is written, as an absolute path",
+    ),
+    (
+        "AGENTIDP_CHECKPOINT_URL",
+        "",
+        "where every signed head is PUT under its size and as `latest`; https, or http on this machine in development",
+    ),
+    ("AGENTIDP_CHECKPOINT_TOKEN", "", "bearer token for it"),
+    ("AGENTIDP_CHECKPOINT_TOKEN_FILE", "", "file that holds AGENTIDP_CHECKPOINT_TOKEN"),
+    ("AGENTIDP_CHECKPOINT_WEBHOOK_URL", "", "where every signed head is POSTed as a Standard Webhook"),
+    (
+        "AGENTIDP_CHECKPOINT_WEBHOOK_SECRET",
+        "required with it, or _FILE",
+        "signs these requests: whsec_ and 24 to 64 random bytes in base64",
+    ),
+    ("AGENTIDP_CHECKPOINT_WEBHOOK_SECRET_FILE", "", "file that holds AGENTIDP_CHECKPOINT_WEBHOOK_SECRET"),
     ("AGENTIDP_JOBS", "on", "on: `serve` runs jobs too; off: it leaves them to `agentidp worker`"),
     (
         "AGENTIDP_JOB_CONCURRENCY",

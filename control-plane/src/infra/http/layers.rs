@@ -16,11 +16,13 @@ use crate::app::App;
 
 /// Puts the router behind everything above, with answers for what it does not know.
 pub fn wrap(router: Router<App>, app: &App) -> Router<App> {
+    let times =
+        limits::TimeLimits { usual: app.config.request_timeout, slow: app.config.audit_verify_timeout };
     router
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(app.clone(), limits::read_body_and_detach))
-        .layer(from_fn_with_state(app.config.request_timeout, limits::limit_time))
+        .layer(from_fn_with_state(times, limits::limit_time))
         .layer(from_fn_with_state(
             limits::Concurrency::new(app.config.max_concurrency),
             limits::limit_concurrency,

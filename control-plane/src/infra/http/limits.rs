@@ -88,11 +88,23 @@ pub(super) async fn limit_concurrency(
     Ok(response)
 }
 
+/// What may take longer than other requests: it reads as much as there is.
+const SLOW: &str = "/api/v1/audit/verify";
+
+/// How long a request may take.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct TimeLimits {
+    pub usual: Duration,
+    /// Of [`SLOW`].
+    pub slow: Duration,
+}
+
 pub(super) async fn limit_time(
-    State(limit): State<Duration>,
+    State(limits): State<TimeLimits>,
     request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
+    let limit = if request.uri().path() == SLOW { limits.slow } else { limits.usual };
     tokio::time::timeout(limit, next.run(request)).await.map_err(|_| {
         let message = "the request took too long; it may be tried again";
         ApiError::new(StatusCode::REQUEST_TIMEOUT, "REQUEST_TIMEOUT", message)
@@ -246,9 +258,15 @@ mod tests {
 
     #[tokio::test]
     async fn what_takes_too_long_is_ended() {
-        let router = Router::new()
-            .route("/", get(std::future::pending::<()>))
-            .layer(from_fn_with_state(Duration::from_millis(1), limit_time));
-        assert_eq!(status(router, request("/")).await, 408);
+        let limits = |usual, slow| {
+            let limits =
+                TimeLimits { usual: Duration::from_millis(usual), slow: Duration::from_millis(slow) };
+            Router::new()
+                .route("/", get(std::future::pending::<()>))
+                .route(SLOW, get(std::future::pending::<()>))
+                .layer(from_fn_with_state(limits, limit_time))
+        };
+        assert_eq!(status(limits(1, 60_000), request("/")).await, 408);
+        assert_eq!(status(limits(60_000, 1), request(SLOW)).await, 408);
     }
 }

@@ -1,6 +1,7 @@
 //! How this service speaks HTTP: strict reading of what comes in, one shape for what goes wrong, limits on everything.
 
 pub mod address_limit;
+pub mod caller_limit;
 pub mod client_info;
 pub mod error;
 pub mod fields;
