@@ -2,12 +2,15 @@
 
 use std::path::PathBuf;
 use std::process::{Command, Output};
+use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::database::Database;
 use crate::process::{Folder, Process, free_port};
 use crate::{Api, Tenant, environment};
+
+const NAME: &str = "the control plane";
 
 /// A control plane on a database of its own.
 #[derive(Debug)]
@@ -54,6 +57,12 @@ impl ControlPlane {
         Self::start_at(port, format!("http://127.0.0.1:{port}"), settings, Vec::new())
     }
 
+    /// One without an edge, on a database that was made for it.
+    pub fn start_on(database: Database, settings: Settings) -> Self {
+        let port = free_port();
+        Self::start_over(database, port, format!("http://127.0.0.1:{port}"), settings, Vec::new())
+    }
+
     /// One whose public address is `issuer`, an edge that will be started later.
     pub fn start_behind(issuer: String) -> Self {
         Self::start_behind_with(issuer, Settings::new())
@@ -70,12 +79,22 @@ impl ControlPlane {
     }
 
     fn start_at(port: u16, issuer: String, settings: Settings, other_edges: Vec<OtherEdge>) -> Self {
-        let (folder, database) = (Folder::new(), Database::create());
-        let metrics_port = free_port();
+        Self::start_over(Database::create(), port, issuer, settings, other_edges)
+    }
+
+    fn start_over(
+        database: Database,
+        port: u16,
+        issuer: String,
+        settings: Settings,
+        other_edges: Vec<OtherEdge>,
+    ) -> Self {
+        let (folder, metrics_port) = (Folder::new(), free_port());
         for edge in &other_edges {
             std::fs::write(key_file_of(edge.name, &folder), &edge.key).unwrap();
         }
-        let process = launch(port, metrics_port, &issuer, &settings, &folder, &database, &other_edges);
+        let command = command(port, metrics_port, &issuer, &settings, &folder, &database, &other_edges);
+        let process = Process::start(NAME, command, log_of(&folder));
         Self { process, port, metrics_port, issuer, settings, folder, database, other_edges }
     }
 
@@ -175,9 +194,20 @@ impl ControlPlane {
     /// Starts it again over the same database, at the same address, with nothing done in between.
     pub fn start_again(&mut self) {
         self.process.stop();
+        self.process = Process::start(NAME, self.command(), log_of(&self.folder));
+    }
+
+    /// Starts it again, and kills it when that has gone on for so long.
+    pub fn die_while_starting(&mut self, after: Duration) {
+        self.process.stop();
+        let mut process = Process::start_silent(NAME, self.command(), log_of(&self.folder));
+        std::thread::sleep(after);
+        process.kill();
+    }
+
+    fn command(&self) -> Command {
         let (issuer, settings, folder) = (&self.issuer, &self.settings, &self.folder);
-        self.process =
-            launch(self.port, self.metrics_port, issuer, settings, folder, &self.database, &self.other_edges);
+        command(self.port, self.metrics_port, issuer, settings, folder, &self.database, &self.other_edges)
     }
 }
 
@@ -192,7 +222,11 @@ fn key_file_of(edge: &str, folder: &Folder) -> PathBuf {
     folder.path().join(format!("{edge}-key"))
 }
 
-fn launch(
+fn log_of(folder: &Folder) -> PathBuf {
+    folder.path().join("control-plane.log")
+}
+
+fn command(
     port: u16,
     metrics_port: u16,
     issuer: &str,
@@ -200,7 +234,7 @@ fn launch(
     folder: &Folder,
     database: &Database,
     other_edges: &[OtherEdge],
-) -> Process {
+) -> Command {
     let mut command = Command::new(environment::agentidp());
     command
         .current_dir(folder.path())
@@ -229,5 +263,5 @@ fn launch(
     for edge in other_edges {
         command.args(["--edge-push-url", &format!("{}/edge/v1/push", edge.url)]);
     }
-    Process::start("the control plane", command, folder.path().join("control-plane.log"))
+    command
 }
