@@ -13,6 +13,8 @@ const PAUSE: (u64, u64) = (100, 3_500);
 /// From a start of the control plane to its death during it, in milliseconds: some are before it connects, some after it serves.
 const WHILE_STARTING: (u64, u64) = (20, 900);
 const ASK_EVERY: Duration = Duration::from_millis(25);
+/// Not all of those who wait for a service ask at once when it is back.
+const ASKED_AT_ONCE: usize = 3;
 const RECOVERS_WITHIN: Duration = Duration::from_mins(2);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,16 +111,18 @@ pub async fn strike_all(
     recoveries
 }
 
-/// Asks again and again without waiting for answers; when the first token came.
+/// Asks again and again, also while earlier requests are not answered; when the first token came.
 async fn first_token(api: Api, probe: Agent) -> Instant {
     let started = Instant::now();
     let mut asked = JoinSet::new();
     loop {
-        let api = api.with_basic(&probe.id, &probe.secret);
-        asked.spawn(async move {
-            let request = api.form_request("/oauth2/token", &[("grant_type", "client_credentials")]);
-            api.try_send(request.timeout(Duration::from_secs(20))).await.is_some_and(|answer| answer.is(200))
-        });
+        if asked.len() < ASKED_AT_ONCE {
+            let api = api.with_basic(&probe.id, &probe.secret);
+            asked.spawn(async move {
+                let request = api.form_request("/oauth2/token", &[("grant_type", "client_credentials")]);
+                api.try_send(request).await.is_some_and(|answer| answer.is(200))
+            });
+        }
         tokio::time::sleep(ASK_EVERY).await;
         while let Some(answered) = asked.try_join_next() {
             if answered.unwrap() {

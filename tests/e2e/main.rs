@@ -8,6 +8,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod chaos;
 mod forward_auth;
 mod main_job;
 mod third_parties;

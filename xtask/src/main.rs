@@ -1,5 +1,6 @@
 //! The project's commands, `cargo xtask …`. See README.md for the two a newcomer needs.
 
+mod chaos;
 mod database;
 mod demo;
 mod dev;
@@ -14,6 +15,7 @@ mod native;
 mod paths;
 mod ports;
 mod process;
+mod rotations;
 mod run;
 mod signals;
 mod spin;
@@ -44,6 +46,8 @@ enum Task {
     Bench(measure::Bench),
     Limits(measure::Limits),
     Fault(fault::Fault),
+    Chaos(chaos::Chaos),
+    Rotations(rotations::Rotations),
     Fmt(lint::Fmt),
     Lint(lint::Lint),
     Openapi(generated::Openapi),
@@ -59,6 +63,8 @@ fn main() -> ExitCode {
         Task::Bench(bench) => bench.run(),
         Task::Limits(limits) => limits.run(),
         Task::Fault(fault) => fault.run(),
+        Task::Chaos(chaos) => chaos.run(),
+        Task::Rotations(rotations) => rotations.run(),
         Task::Fmt(fmt) => fmt.run(),
         Task::Lint(lint) => lint.run(),
         Task::Openapi(openapi) => openapi.run(),
