@@ -179,7 +179,8 @@ impl Actor {
     }
 
     async fn revoke_token(&mut self, caller: &mut Caller, random: &mut Random) {
-        let good: Vec<usize> = (0..self.tokens.len()).filter(|i| self.tokens[*i].fate == Fate::Good).collect();
+        let good: Vec<usize> =
+            (0..self.tokens.len()).filter(|i| self.tokens[*i].fate == Fate::Good).collect();
         if good.is_empty() {
             return;
         }

@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use agentidp_tests::{Answer, Api};
 use reqwest::RequestBuilder;
 
 use crate::ledger::{Entry, Kind, Ledger, Outcome};
+
+const PAUSE_IN_DOUBT: Duration = Duration::from_millis(200);
 
 /// One who asks, one request after the other.
 #[derive(Debug)]
@@ -48,7 +51,11 @@ impl Caller {
         let (outcome, reply) = match answer {
             Some(answer) if answer.status < 300 => (Outcome::Acknowledged, Reply::Done(answer)),
             Some(answer) if answer.status < 500 => (Outcome::Refused, Reply::Refused(answer)),
-            _ => (Outcome::InDoubt, Reply::InDoubt(mark.clone())),
+            _ => {
+                // As any client that is no nuisance; and a service that is away refuses connections as fast as they come.
+                tokio::time::sleep(PAUSE_IN_DOUBT).await;
+                (Outcome::InDoubt, Reply::InDoubt(mark.clone()))
+            }
         };
         self.ledger.entries.push(Entry { mark, kind, outcome });
         reply

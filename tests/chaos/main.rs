@@ -92,11 +92,17 @@ async fn main() -> ExitCode {
     let mut random = Random::new(options.seed, 2_000);
     let strikes = killer::plan(options.kills, options.database_kills, &mut random);
     let all = strikes.len();
-    let recoveries =
-        killer::strike_all(&strikes, &mut control_plane, &mut postgres, &probe, &mut random, |number, strike, took| {
+    let recoveries = killer::strike_all(
+        &strikes,
+        &mut control_plane,
+        &mut postgres,
+        &probe,
+        &mut random,
+        |number, strike, took| {
             eprintln!("  {number:>3}/{all}  {:<38} a token after {:.2} s", strike.name(), took.as_secs_f64());
-        })
-        .await;
+        },
+    )
+    .await;
     tokio::time::sleep(Duration::from_secs(2)).await;
     let ledger = load.stop().await;
     let heads = auditor.stop().await;
@@ -104,8 +110,13 @@ async fn main() -> ExitCode {
     eprintln!("{} requests in {:.0} s; everything comes to rest", ledger.entries.len(), lasted.as_secs_f64());
 
     let mut case = Case { control_plane: &control_plane, platform, tenant, ledger, edges: Vec::new(), heads };
-    settle(&case, "the last job", "select count(*) from credentials where status = 'active' and expires_at is not null
-        and not exists (select from credential_expiry_notices where credential_id = credentials.id)").await;
+    settle(
+        &case,
+        "the last job",
+        "select count(*) from credentials where status = 'active' and expires_at is not null
+        and not exists (select from credential_expiry_notices where credential_id = credentials.id)",
+    )
+    .await;
     let Case { platform, tenant, ledger, heads, .. } = case;
     control_plane.start_again_with(settings(NEVER));
     case = Case { control_plane: &control_plane, platform, tenant, ledger, edges: Vec::new(), heads };

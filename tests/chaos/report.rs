@@ -59,7 +59,10 @@ impl Report {
             recoveries,
             rows: rows.collect(),
             events: sqlx::query_scalar(count).fetch_one(&mut database).await.unwrap(),
-            changes: sqlx::query_scalar("select count(*) from edge_feed").fetch_one(&mut database).await.unwrap(),
+            changes: sqlx::query_scalar("select count(*) from edge_feed")
+                .fetch_one(&mut database)
+                .await
+                .unwrap(),
             jobs: jobs::counts(case).await,
             edges: edges.collect(),
             heads: case.heads.len(),
@@ -100,12 +103,18 @@ impl Report {
             println!("{}", self.json());
             return;
         }
-        println!("\n{:<22} {:>12} {:>8} {:>20} {:>20}", "asked", "acknowledged", "refused", "in doubt: happened", "in doubt: did not");
+        println!(
+            "\n{:<22} {:>12} {:>8} {:>20} {:>20}",
+            "asked", "acknowledged", "refused", "in doubt: happened", "in doubt: did not"
+        );
         for row in &self.rows {
             let Row { kind, acknowledged, refused, happened, did_not } = row;
             println!("{:<22} {acknowledged:>12} {refused:>8} {happened:>20} {did_not:>20}", kind.name());
         }
-        println!("\n{:<42} {:>6} {:>9} {:>9} {:>9}", "killed: a token again after", "times", "p50", "p99", "longest");
+        println!(
+            "\n{:<42} {:>6} {:>9} {:>9} {:>9}",
+            "killed: a token again after", "times", "p50", "p99", "longest"
+        );
         for (strike, times, took) in self.recovery() {
             let [p50, p99, longest] = took.map(|took| format!("{:.2} s", took.as_secs_f64()));
             println!("{:<42} {times:>6} {p50:>9} {p99:>9} {longest:>9}", strike.name());
@@ -145,7 +154,8 @@ impl Report {
             json!({"invariant": verdict.name, "checked": verdict.checked, "violations": verdict.violations})
         });
         let damages = self.tried.iter().map(|tried| {
-            let missed: Vec<String> = tried.missed_by.iter().map(|invariant| format!("{invariant:?}")).collect();
+            let missed: Vec<String> =
+                tried.missed_by.iter().map(|invariant| format!("{invariant:?}")).collect();
             json!({"damage": tried.what, "missedBy": missed})
         });
         json!({

@@ -5,7 +5,7 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
 use crate::invariants::{Case, Invariant};
 use crate::ledger::{Column, Fate, Kind, Outcome};
 
-/// What is done to the data, and which check must find more wrong than before.
+/// What is done to the data, and which checks must then find something that they did not find before.
 struct Damage {
     what: &'static str,
     sql: &'static str,
@@ -115,13 +115,15 @@ impl Names {
             .filter(|entry| entry.kind == Kind::IssueToken && entry.outcome == Outcome::Acknowledged)
             .map(|entry| entry.mark.clone());
         let subject = |column: Column| {
-            let mut facts = ledger.facts.iter().filter(|fact| fact.column == column && fact.in_doubt.is_none());
+            let mut facts =
+                ledger.facts.iter().filter(|fact| fact.column == column && fact.in_doubt.is_none());
             facts.find(|fact| fact.value == "active").map(|fact| fact.subject.clone()).unwrap_or_default()
         };
         // One that would be good but for its revocation.
         let sql = "select metadata->>'jti' from audit_events join agents on agents.id = audit_events.agent_id
                    where action = 'token.revoked' and metadata ? 'jti' and status = 'active' and not_before is null";
-        let revoked: Vec<String> = sqlx::query_scalar(sql).fetch_all(&mut case.database().await).await.unwrap();
+        let revoked: Vec<String> =
+            sqlx::query_scalar(sql).fetch_all(&mut case.database().await).await.unwrap();
         let jti = ledger
             .tokens
             .iter()
@@ -144,17 +146,21 @@ impl Names {
 async fn try_one(case: &Case<'_>, damage: &Damage, names: &Names) -> Tried {
     let mut before = Vec::new();
     for invariant in damage.found_by {
-        before.push(invariant.check(case).await.violations.len());
+        before.push(invariant.check(case).await.violations);
     }
     let mut database = case.database().await;
     // The log refuses changes by triggers; whoever has the disk has no triggers.
     database.execute("set session_replication_role = replica").await.unwrap();
     let sql = AssertSqlSafe(names.put_into(damage.sql));
-    sqlx::raw_sql(sql).execute(&mut database).await.unwrap_or_else(|error| panic!("{}: {error}", damage.what));
+    sqlx::raw_sql(sql)
+        .execute(&mut database)
+        .await
+        .unwrap_or_else(|error| panic!("{}: {error}", damage.what));
     database.close().await.unwrap();
     let mut missed_by = Vec::new();
     for (invariant, before) in damage.found_by.iter().zip(before) {
-        if invariant.check(case).await.violations.len() <= before {
+        let after = invariant.check(case).await.violations;
+        if after.iter().all(|violation| before.contains(violation)) {
             missed_by.push(*invariant);
         }
     }

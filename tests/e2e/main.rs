@@ -11,4 +11,5 @@
 mod chaos;
 mod forward_auth;
 mod main_job;
+mod rotations;
 mod third_parties;

@@ -111,7 +111,11 @@ async fn verify(shared: Arc<Shared>, api: Api, number: usize) {
         let (token, newest) = {
             let tokens = shared.tokens.lock().unwrap();
             let newest = tokens.back().cloned();
-            let index = if round.is_multiple_of(2) { tokens.len().saturating_sub(1) } else { round * 7_919 % tokens.len().max(1) };
+            let index = if round.is_multiple_of(2) {
+                tokens.len().saturating_sub(1)
+            } else {
+                round * 7_919 % tokens.len().max(1)
+            };
             (tokens.get(index).cloned(), newest)
         };
         let (Some(token), Some(newest)) = (token, newest) else {

@@ -44,10 +44,7 @@ pub fn run_with_output(command: &mut Command) -> Result<()> {
 
 fn watch(command: &mut Command) -> Result<()> {
     let line = describe(command);
-    let mut child = command
-        .stdin(Stdio::null())
-        .spawn()
-        .with_context(|| format!("cannot start `{line}`"))?;
+    let mut child = command.stdin(Stdio::null()).spawn().with_context(|| format!("cannot start `{line}`"))?;
     loop {
         if let Some(status) = child.try_wait()? {
             if signals::stop_requested() {

@@ -28,7 +28,10 @@ pub async fn secrets(case: &Case<'_>) -> Verdict {
         for ((_, secret), answer) in some.iter().zip(answers.await) {
             let good = secret.fate.is_good(|mark| happened.contains(mark));
             verdict.check(judged(good, &answer), || {
-                format!("a secret of {} that is {:?} → {} {}", secret.agent, secret.fate, answer.status, answer.body)
+                format!(
+                    "a secret of {} that is {:?} → {} {}",
+                    secret.agent, secret.fate, answer.status, answer.body
+                )
             });
         }
     }

@@ -32,10 +32,7 @@ pub async fn entries(case: &Case<'_>) -> Verdict {
 
 /// Where a number is not the one before and one: the number that had to come, and the one that did.
 pub fn gaps(numbers: &[i64]) -> Vec<(i64, i64)> {
-    numbers
-        .windows(2)
-        .filter_map(|pair| (pair[1] != pair[0] + 1).then_some((pair[0] + 1, pair[1])))
-        .collect()
+    numbers.windows(2).filter_map(|pair| (pair[1] != pair[0] + 1).then_some((pair[0] + 1, pair[1]))).collect()
 }
 
 /// What two edges were told, one that followed from the beginning and one that began anew again and again, is the same, what

@@ -73,7 +73,8 @@ pub async fn chain(case: &Case<'_>) -> Verdict {
 
 /// Every head that was given out is signed and a beginning of the log as it is now, and single events are proven to be in it.
 pub async fn proofs(case: &Case<'_>) -> Verdict {
-    let mut verdict = Verdict::new("heads that were given out are beginnings of the log, events provably in it");
+    let mut verdict =
+        Verdict::new("heads that were given out are beginnings of the log, events provably in it");
     let api = &case.tenant.api;
     let newest = api.get("/api/v1/audit/checkpoint").await.expect(200);
     let key = VerifierKey::parse(&newest.text("verifierKey")).unwrap();
@@ -102,8 +103,8 @@ pub async fn proofs(case: &Case<'_>) -> Verdict {
         let path = format!("/api/v1/audit/proof/inclusion?eventId={event}&treeSize={size}");
         let answer = api.get(&path).await;
         let index = sequence.unsigned_abs() - 1;
-        let holds = answer.is(200)
-            && is_included(&leaf_hash(&hash), index, size, &hashes(&answer.json()), &root);
+        let holds =
+            answer.is(200) && is_included(&leaf_hash(&hash), index, size, &hashes(&answer.json()), &root);
         verdict.check(holds, || format!("event {event} is not in the tree: {}", answer.body));
     }
     verdict

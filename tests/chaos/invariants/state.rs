@@ -86,7 +86,8 @@ const HALVES: &[(&str, &str)] = &[
     ),
     (
         "agent whose DID key is not there, or still there",
-        "select count(*), coalesce(array_agg(agents.id::text) filter (where (keys.agent_id is null) <> (status = 'decommissioned')), '{}')
+        "select count(*), coalesce(array_agg(agents.id::text)
+             filter (where (coalesce(length(private_key_ciphertext), 0) = 0) <> (status = 'decommissioned')), '{}')
          from agents left join agent_did_keys keys on keys.agent_id = agents.id",
     ),
     (
