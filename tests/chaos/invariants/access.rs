@@ -44,6 +44,8 @@ fn judged(good: bool, answer: &Answer) -> bool {
         // Of an agent that is suspended or decommissioned, and of a secret that is none.
         400 => !good && answer.error() == "unauthorized_client",
         401 => !good && answer.error() == "invalid_client",
+        // The same, told to who fails again and again under one agent's name; its right secret is taken all the same.
+        429 => !good && answer.error() == "slow_down",
         _ => false,
     }
 }
