@@ -16,6 +16,7 @@ use crate::agents::{self, AgentStatus};
 use crate::app::App;
 use crate::audit::{self, Action, NewEvent};
 use crate::infra::config::Secret;
+use crate::infra::db::TenantTx;
 use crate::infra::http::client_info::ClientInfo;
 use crate::infra::http::error::{ApiError, ErrorBody, FieldErrors};
 use crate::infra::http::fields::{Fields, FromFields};
@@ -97,7 +98,7 @@ async fn create(
     client: &ClientInfo,
     agent: AgentId,
     expires_at: Option<OffsetDateTime>,
-) -> Result<Response, ApiError> {
+) -> Result<(TenantTx, Response), ApiError> {
     let mut tx = app.db.tenant(caller.organization_id).await?;
     match agents::lock_status(&mut tx, agent).await? {
         AgentStatus::Active => {}
@@ -116,7 +117,7 @@ async fn create(
         .metadata(json!({ "actorId": caller.agent_id, "credentialId": id }));
     audit::record(&mut tx, app, event).await?;
     let credential = store::find(&mut tx, agent, id, app.now()).await?.ok_or_else(not_found)?;
-    tx.commit().await?;
     let body = NewCredential { credential, client_secret: ShownSecret::new(&secret) };
-    Ok((StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response())
+    let response = (StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response();
+    Ok((tx, response))
 }

@@ -82,8 +82,7 @@ pub(super) async fn rotate_credential(
         let mut tx = app.db.tenant(caller.organization_id).await?;
         agents::require(&mut tx, agent).await?;
         let rotated = rotate(&mut tx, &app, &caller, &client, agent, credential, request).await?;
-        tx.commit().await?;
-        Ok(rotated.into_response())
+        Ok((tx, rotated.into_response()))
     };
     idempotency::run(&app, &caller, "rotate_credential", idempotency, work).await
 }
@@ -124,8 +123,7 @@ pub(super) async fn rotate_only_credential(
             return Err(ApiError::conflict("CREDENTIAL_AMBIGUOUS", message));
         };
         let rotated = rotate(&mut tx, &app, &caller, &client, agent, credential, request).await?;
-        tx.commit().await?;
-        Ok(rotated.into_response())
+        Ok((tx, rotated.into_response()))
     };
     idempotency::run(&app, &caller, "rotate_only_credential", idempotency, work).await
 }
