@@ -99,6 +99,15 @@ impl Actor {
         Some(actor)
     }
 
+    /// Something of what the damages done at the end are about, however little the load comes to.
+    pub async fn begin(&mut self, caller: &mut Caller, random: &mut Random) {
+        for _ in 0..3 {
+            self.issue_token(caller, random).await;
+        }
+        self.revoke_token(caller, random).await;
+        self.generate_credential(caller, true).await;
+    }
+
     /// Whether anything can still be asked of it.
     pub fn is_usable(&self) -> bool {
         self.doubt.is_none() && self.status != Status::Decommissioned

@@ -61,6 +61,33 @@ impl Caller {
         reply
     }
 
+    /// Repeats the request under one mark and one idempotency key until it is answered: it must have happened once then. Nothing if
+    /// the load ends before.
+    pub async fn repeat(&mut self, kind: Kind, make: impl Fn(&Api) -> RequestBuilder) -> Option<Answer> {
+        let mark = self.mark();
+        let key = format!("{mark}/{}", agentidp_tests::unique());
+        while !self.is_stopped() {
+            let request = make(&self.api).header("user-agent", &mark).header("idempotency-key", &key);
+            let answer = self.api.try_send(request).await.filter(|answer| answer.status < 500);
+            match answer {
+                Some(answer) if answer.status < 300 => {
+                    self.ledger.entries.push(Entry { mark, kind, outcome: Outcome::Acknowledged });
+                    return Some(answer);
+                }
+                // An earlier one died with its server; a minute later the key is free.
+                Some(answer) if answer.is(409) && answer.code() == "IDEMPOTENCY_IN_PROGRESS" => {}
+                Some(answer) => {
+                    self.expect(false, || format!("{}: {} → {}", kind.name(), answer.asked, answer.body));
+                    break;
+                }
+                None => {}
+            }
+            tokio::time::sleep(PAUSE_IN_DOUBT).await;
+        }
+        self.ledger.entries.push(Entry { mark, kind, outcome: Outcome::InDoubt });
+        None
+    }
+
     /// As [`ask`](Self::ask), where a refusal contradicts what was answered before.
     pub async fn must(&mut self, kind: Kind, request: RequestBuilder) -> Reply {
         let reply = self.ask(kind, request).await;

@@ -5,16 +5,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use agentidp_tests::tenants::new_agent;
-use agentidp_tests::{ControlPlane, Tenant};
+use agentidp_tests::{Api, ControlPlane, Tenant};
 use serde_json::json;
 use tokio::task::JoinSet;
 
 use crate::actor::Actor;
 use crate::caller::{Caller, Reply};
-use crate::ledger::{Column, Kind, Ledger};
+use crate::ledger::{Column, Fate, Kind, Ledger, Secret};
 use crate::random::Random;
 
 const CLIENTS: u64 = 8;
+/// Of those who repeat what was not answered, and how many credentials they make for an agent.
+const REPEATERS: u64 = 3;
+const CREDENTIALS: usize = 10;
 /// Agents in one client's hands at once.
 const ACTORS: usize = 6;
 /// Between two requests of one client, in milliseconds: the databases of a development machine have other work too.
@@ -28,29 +31,36 @@ const ORGANIZATION_PAUSE: Duration = Duration::from_millis(1_500);
 pub struct Load {
     clients: JoinSet<Ledger>,
     stop: Arc<AtomicBool>,
+    first: Ledger,
 }
 
 impl Load {
-    pub fn start(control_plane: &ControlPlane, platform: &Tenant, tenant: &Tenant, seed: u64) -> Self {
+    pub async fn start(control_plane: &ControlPlane, platform: &Tenant, tenant: &Tenant, seed: u64) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let mut clients = JoinSet::new();
         let caller = |name: String, tenant: &Tenant| {
             let api = tenant.api.at(&control_plane.url());
             Caller::new(name, api, Arc::clone(&stop))
         };
+        let first = begin(caller("first".into(), tenant), tenant.organization_id.clone());
         for number in 0..CLIENTS {
             let caller = caller(format!("client-{number}"), tenant);
             clients.spawn(play(caller, tenant.organization_id.clone(), Random::new(seed, number)));
         }
+        for number in 0..REPEATERS {
+            let caller = caller(format!("repeater-{number}"), tenant);
+            clients.spawn(repeat(caller, Random::new(seed, 800 + number)));
+        }
         clients.spawn(rotate_keys(caller("keys".into(), platform)));
         clients.spawn(make_organizations(caller("organizations".into(), platform), Random::new(seed, 900)));
-        Self { clients, stop }
+        let first = first.await;
+        Self { clients, stop, first }
     }
 
     /// Lets everybody end what they are at, and says what they saw.
     pub async fn stop(self) -> Ledger {
         self.stop.store(true, Ordering::Relaxed);
-        let mut all = Ledger::default();
+        let mut all = self.first;
         for ledger in self.clients.join_all().await {
             all.merge(ledger);
         }
@@ -77,6 +87,36 @@ async fn play(mut caller: Caller, organization: String, mut random: Random) -> L
         pause(&mut random).await;
     }
     for actor in actors.into_iter().chain(done) {
+        actor.finish(&mut caller);
+    }
+    caller.ledger
+}
+
+/// Makes agents and credentials, each by as many requests with one idempotency key as it takes.
+async fn repeat(mut caller: Caller, mut random: Random) -> Ledger {
+    while !caller.is_stopped() {
+        let body = new_agent();
+        let create = |api: &Api| api.request("POST", "/api/v1/agents").json(&body);
+        let Some(created) = caller.repeat(Kind::RepeatCreateAgent, create).await else { continue };
+        let agent = created.text("agentId");
+        caller.ledger.fact(Column::AgentStatus, &agent, "active", None);
+        let path = format!("/api/v1/agents/{agent}/credentials");
+        for _ in 0..CREDENTIALS {
+            pause(&mut random).await;
+            let generate = |api: &Api| api.request("POST", &path).json(&json!({}));
+            let Some(made) = caller.repeat(Kind::RepeatGenerateCredential, generate).await else { break };
+            caller.ledger.fact(Column::CredentialStatus, &made.text("credentialId"), "active", None);
+            let (agent, text) = (agent.clone(), made.text("clientSecret"));
+            caller.ledger.secrets.push(Secret { agent, text, fate: Fate::Good });
+        }
+    }
+    caller.ledger
+}
+
+/// One of each that the damages need, asked for before the first kill.
+async fn begin(mut caller: Caller, organization: String) -> Ledger {
+    if let Some(mut actor) = Actor::create(&mut caller, &organization).await {
+        actor.begin(&mut caller, &mut Random::new(0, 0)).await;
         actor.finish(&mut caller);
     }
     caller.ledger

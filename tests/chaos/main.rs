@@ -88,7 +88,7 @@ async fn main() -> ExitCode {
         Reader::start(feed, "restarter", Some(Random::new(options.seed, 1_000))),
     ];
     let auditor = Auditor::start(tenant.api.clone());
-    let load = Load::start(&control_plane, &platform, &tenant, options.seed);
+    let load = Load::start(&control_plane, &platform, &tenant, options.seed).await;
     let mut random = Random::new(options.seed, 2_000);
     let strikes = killer::plan(options.kills, options.database_kills, &mut random);
     let all = strikes.len();

@@ -115,12 +115,12 @@ fn print(result: &Value, before: &Measured, during: &Measured) {
         during.by_replaced_key
     );
     println!(
-        "{} rotations in {:.0} s on {}, each in use after {} s in the median, {} s at the longest; {} keys never signed",
+        "{} rotations in {:.0} s on {}, each in use after {:.1} s in the median, {:.1} s at the longest; {} keys never signed",
         result["rotations"],
         result["seconds"].as_f64().unwrap_or_default(),
-        result["host"],
-        result["secondsToUse"]["median"],
-        result["secondsToUse"]["longest"],
+        result["host"].as_str().unwrap_or_default(),
+        result["secondsToUse"]["median"].as_f64().unwrap_or_default(),
+        result["secondsToUse"]["longest"].as_f64().unwrap_or_default(),
         result["keysThatNeverSigned"].as_array().map_or(0, Vec::len),
     );
 }
