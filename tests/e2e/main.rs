@@ -8,7 +8,9 @@
     reason = "tests fail by panicking"
 )]
 
+mod chaos;
 mod forward_auth;
 mod identity;
 mod main_job;
+mod rotations;
 mod third_parties;

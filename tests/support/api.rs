@@ -75,6 +75,12 @@ impl Api {
         }
     }
 
+    /// A form to be completed by the caller.
+    pub fn form_request(&self, path: &str, parameters: &[(&str, &str)]) -> RequestBuilder {
+        let request = self.request("POST", path).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        request.body(form(parameters))
+    }
+
     /// Sends; no answer at all is `None`.
     pub async fn try_send(&self, request: RequestBuilder) -> Option<Answer> {
         let request = request.build().unwrap();
@@ -123,7 +129,7 @@ impl Api {
     }
 
     pub async fn form(&self, path: &str, parameters: &[(&str, &str)]) -> Answer {
-        self.body("POST", path, "application/x-www-form-urlencoded", form(parameters)).await
+        self.send(self.form_request(path, parameters)).await
     }
 
     /// An access token by client credentials.

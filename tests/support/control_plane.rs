@@ -2,12 +2,15 @@
 
 use std::path::PathBuf;
 use std::process::{Command, Output};
+use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::database::Database;
 use crate::process::{Folder, Process, free_port};
 use crate::{Api, Tenant, environment, secrets};
+
+const NAME: &str = "the control plane";
 
 /// A control plane on a database of its own.
 #[derive(Debug)]
@@ -56,6 +59,12 @@ impl ControlPlane {
         Self::start_at(port, format!("http://127.0.0.1:{port}"), settings, Vec::new())
     }
 
+    /// One without an edge, on a database that was made for it.
+    pub fn start_on(database: Database, settings: Settings) -> Self {
+        let port = free_port();
+        Self::start_over(database, port, format!("http://127.0.0.1:{port}"), settings, Vec::new())
+    }
+
     /// One whose public address is `issuer`, an edge that will be started later.
     pub fn start_behind(issuer: String) -> Self {
         Self::start_behind_with(issuer, Settings::new())
@@ -72,12 +81,22 @@ impl ControlPlane {
     }
 
     fn start_at(port: u16, issuer: String, settings: Settings, other_edges: Vec<OtherEdge>) -> Self {
-        let (folder, database) = (Folder::new(), Database::create());
-        let metrics_port = free_port();
+        Self::start_over(Database::create(), port, issuer, settings, other_edges)
+    }
+
+    fn start_over(
+        database: Database,
+        port: u16,
+        issuer: String,
+        settings: Settings,
+        other_edges: Vec<OtherEdge>,
+    ) -> Self {
+        let (folder, metrics_port) = (Folder::new(), free_port());
         for edge in &other_edges {
             std::fs::write(key_file_of(edge.name, &folder), &edge.key).unwrap();
         }
-        let process = launch(port, metrics_port, &issuer, &settings, &folder, &database, &other_edges);
+        let command = command(port, metrics_port, &issuer, &settings, &folder, &database, &other_edges);
+        let process = launch(command, &folder);
         Self { process, port, metrics_port, issuer, settings, folder, database, other_edges }
     }
 
@@ -179,9 +198,20 @@ impl ControlPlane {
     /// Starts it again over the same database, at the same address, with nothing done in between.
     pub fn start_again(&mut self) {
         self.process.stop();
+        self.process = launch(self.command(), &self.folder);
+    }
+
+    /// Starts it again, and kills it when that has gone on for so long.
+    pub fn die_while_starting(&mut self, after: Duration) {
+        self.process.stop();
+        let mut process = Process::start_silent(NAME, self.command(), log_of(&self.folder));
+        std::thread::sleep(after);
+        process.kill();
+    }
+
+    fn command(&self) -> Command {
         let (issuer, settings, folder) = (&self.issuer, &self.settings, &self.folder);
-        self.process =
-            launch(self.port, self.metrics_port, issuer, settings, folder, &self.database, &self.other_edges);
+        command(self.port, self.metrics_port, issuer, settings, folder, &self.database, &self.other_edges)
     }
 }
 
@@ -196,7 +226,18 @@ fn key_file_of(edge: &str, folder: &Folder) -> PathBuf {
     folder.path().join(format!("{edge}-key"))
 }
 
-fn launch(
+/// Starts it, and notes the secrets it made.
+fn launch(command: Command, folder: &Folder) -> Process {
+    let process = Process::start(NAME, command, log_of(folder));
+    secrets::register_files(&folder.path().join("state"));
+    process
+}
+
+fn log_of(folder: &Folder) -> PathBuf {
+    folder.path().join("control-plane.log")
+}
+
+fn command(
     port: u16,
     metrics_port: u16,
     issuer: &str,
@@ -204,7 +245,7 @@ fn launch(
     folder: &Folder,
     database: &Database,
     other_edges: &[OtherEdge],
-) -> Process {
+) -> Command {
     let mut command = Command::new(environment::agentidp());
     command
         .current_dir(folder.path())
@@ -233,7 +274,5 @@ fn launch(
     for edge in other_edges {
         command.args(["--edge-push-url", &format!("{}/edge/v1/push", edge.url)]);
     }
-    let process = Process::start("the control plane", command, folder.path().join("control-plane.log"));
-    secrets::register_files(&folder.path().join("state"));
-    process
+    command
 }

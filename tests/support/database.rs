@@ -13,13 +13,19 @@ use crate::environment;
 pub struct Database {
     name: String,
     url: String,
+    /// Where it is created and dropped.
+    server: String,
 }
 
 impl Database {
     pub fn create() -> Self {
+        Self::create_on(environment::database_url())
+    }
+
+    /// On a server of which a superuser's URL is given.
+    pub fn create_on(base: String) -> Self {
         let name = format!("agentidp_test_{}", crate::unique());
-        administer(format!("create database {name}"));
-        let base = environment::database_url();
+        administer(base.clone(), format!("create database {name}"));
         let (head, query) = base
             .split_once('?')
             .map_or((base.as_str(), String::new()), |(head, query)| (head, format!("?{query}")));
@@ -28,7 +34,7 @@ impl Database {
             Some((position, _)) => &server[..position],
             None => server,
         };
-        Self { url: format!("{server}/{name}{query}"), name }
+        Self { url: format!("{server}/{name}{query}"), name, server: base }
     }
 
     /// The superuser's URL of this database.
@@ -45,17 +51,18 @@ impl Database {
 impl Drop for Database {
     fn drop(&mut self) {
         if !thread::panicking() {
-            administer(format!("drop database if exists {} with (force)", self.name));
+            let statement = format!("drop database if exists {} with (force)", self.name);
+            administer(self.server.clone(), statement);
         }
     }
 }
 
 /// Runs one statement as superuser, from wherever, also inside another runtime.
-fn administer(statement: String) {
+fn administer(server: String, statement: String) {
     let work = move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let mut connection = PgConnection::connect(&environment::database_url()).await.unwrap();
+            let mut connection = PgConnection::connect(&server).await.unwrap();
             // The statement is a name of our own making; names cannot be parameters.
             connection.execute(AssertSqlSafe(statement)).await.unwrap();
             connection.close().await.unwrap();

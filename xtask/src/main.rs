@@ -1,5 +1,6 @@
 //! The project's commands, `cargo xtask …`. See README.md for the two a newcomer needs.
 
+mod chaos;
 mod database;
 mod demo;
 mod dev;
@@ -16,6 +17,7 @@ mod native;
 mod paths;
 mod ports;
 mod process;
+mod rotations;
 mod run;
 mod signals;
 mod spin;
@@ -50,6 +52,8 @@ enum Task {
     Fault(fault::Fault),
     Timing(timing::Timing),
     Isolation(isolation::Isolation),
+    Chaos(chaos::Chaos),
+    Rotations(rotations::Rotations),
     Fmt(lint::Fmt),
     Lint(lint::Lint),
     Openapi(generated::Openapi),
@@ -68,6 +72,8 @@ fn main() -> ExitCode {
         Task::Fault(fault) => fault.run(),
         Task::Timing(timing) => timing.run(),
         Task::Isolation(isolation) => isolation.run(),
+        Task::Chaos(chaos) => chaos.run(),
+        Task::Rotations(rotations) => rotations.run(),
         Task::Fmt(fmt) => fmt.run(),
         Task::Lint(lint) => lint.run(),
         Task::Openapi(openapi) => openapi.run(),

@@ -40,12 +40,17 @@ pub fn program(name: impl AsRef<std::ffi::OsStr>) -> Command {
 
 /// Runs with the user watching: everything the program prints goes to stderr.
 pub fn run(command: &mut Command) -> Result<()> {
+    watch(command.stdout(std::io::stderr()))
+}
+
+/// As [`run`], but what the program prints on standard output is this command's result.
+pub fn run_with_output(command: &mut Command) -> Result<()> {
+    watch(command.stdout(std::io::stdout()))
+}
+
+fn watch(command: &mut Command) -> Result<()> {
     let line = describe(command);
-    let mut child = command
-        .stdin(Stdio::null())
-        .stdout(std::io::stderr())
-        .spawn()
-        .with_context(|| format!("cannot start `{line}`"))?;
+    let mut child = command.stdin(Stdio::null()).spawn().with_context(|| format!("cannot start `{line}`"))?;
     loop {
         if let Some(status) = child.try_wait()? {
             if signals::stop_requested() {

@@ -338,7 +338,7 @@ impl Runner {
             Suite::E2e => other_tests()?
                 .iter()
                 .map(|name| test(&["-p", "agentidp-tests", "--test", name]))
-                .chain([test(&["-p", "agentidp-tests", "--lib"])])
+                .chain([test(&["-p", "agentidp-tests", "--lib", "--bins"])])
                 .collect(),
         })
     }

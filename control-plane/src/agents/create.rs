@@ -13,6 +13,7 @@ use super::model::{Agent, AgentType, DeploymentEnv, NewAgent};
 use super::register::register;
 use crate::app::App;
 use crate::audit::{self, Action, NewEvent};
+use crate::infra::db::TenantTx;
 use crate::infra::http::client_info::ClientInfo;
 use crate::infra::http::error::{ApiError, ErrorBody, FieldErrors};
 use crate::infra::http::fields::{Fields, FromFields};
@@ -115,7 +116,14 @@ pub(super) async fn create_agent(
         a2a_url: request.a2a_url,
         scopes,
     };
-    idempotency::run(&app, &caller, "create_agent", idempotency, create(&app, &caller, &client, new)).await
+    let deployment_env = new.deployment_env.as_str();
+    let work = create(&app, &caller, &client, new);
+    let response = idempotency::run(&app, &caller, "create_agent", idempotency, work).await?;
+    if !idempotency::is_replayed(&response) {
+        metrics::counter!("agentidp_agents_registered_total", "deployment_env" => deployment_env)
+            .increment(1);
+    }
+    Ok(response)
 }
 
 async fn create(
@@ -123,7 +131,7 @@ async fn create(
     caller: &Caller,
     client: &ClientInfo,
     new: NewAgent,
-) -> Result<Response, ApiError> {
+) -> Result<(TenantTx, Response), ApiError> {
     let mut tx = app.db.tenant(caller.organization_id).await?;
     let agent = register(&mut tx, app, new).await?;
     let event = NewEvent::new(caller.organization_id, Action::AgentCreated)
@@ -131,11 +139,8 @@ async fn create(
         .client(client)
         .metadata(json!({ "actorId": caller.agent_id, "email": agent.email, "scopes": agent.scopes }));
     audit::record(&mut tx, app, event).await?;
-    tx.commit().await?;
-    metrics::counter!("agentidp_agents_registered_total", "deployment_env" => agent.deployment_env.as_str())
-        .increment(1);
     let location = format!("/api/v1/agents/{}", agent.id);
-    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(agent)).into_response())
+    Ok((tx, (StatusCode::CREATED, [(header::LOCATION, location)], Json(agent)).into_response()))
 }
 
 /// The scopes, if there are such and the caller holds them all: or registering an agent would be a way to rights one lacks.

@@ -109,7 +109,7 @@ async fn create(
     client: &ClientInfo,
     agent: AgentId,
     request: &GenerateCredentialRequest,
-) -> Result<Response, ApiError> {
+) -> Result<(TenantTx, Response), ApiError> {
     let mut tx = app.db.tenant(caller.organization_id).await?;
     match agents::lock_status(&mut tx, agent).await? {
         AgentStatus::Active => {}
@@ -141,9 +141,9 @@ async fn create(
             "thumbprint": credential.thumbprint,
         }));
     audit::record(&mut tx, app, event).await?;
-    tx.commit().await?;
     let body = NewCredential { credential, client_secret: secret.as_ref().map(ShownSecret::new) };
-    Ok((StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response())
+    let response = (StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response();
+    Ok((tx, response))
 }
 
 /// An error if the agent has as many credentials as it may. Its row is locked: of several requests at once each counts those

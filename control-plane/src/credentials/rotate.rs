@@ -90,8 +90,7 @@ pub(super) async fn rotate_credential(
         // Keys are compared with the agent's others: one change of them at a time.
         agents::lock_status(&mut tx, agent).await?;
         let rotated = rotate(&mut tx, &app, &caller, &client, agent, credential, request).await?;
-        tx.commit().await?;
-        Ok(rotated.into_response())
+        Ok((tx, rotated.into_response()))
     };
     idempotency::run(&app, &caller, "rotate_credential", idempotency, work).await
 }
@@ -133,8 +132,7 @@ pub(super) async fn rotate_only_credential(
             return Err(ApiError::conflict("CREDENTIAL_AMBIGUOUS", message));
         };
         let rotated = rotate(&mut tx, &app, &caller, &client, agent, credential, request).await?;
-        tx.commit().await?;
-        Ok(rotated.into_response())
+        Ok((tx, rotated.into_response()))
     };
     idempotency::run(&app, &caller, "rotate_only_credential", idempotency, work).await
 }

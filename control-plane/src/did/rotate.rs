@@ -130,8 +130,7 @@ pub(super) async fn rotate_agent_did_key(
         let mut tx = app.db.tenant(caller.organization_id).await?;
         let actor = Some(caller.agent_id);
         let rotated = rotate(&mut tx, &app, agent, overlap, event, actor).await?;
-        tx.commit().await?;
-        Ok(Json(rotated).into_response())
+        Ok((tx, Json(rotated).into_response()))
     };
     idempotency::run(&app, &caller, "rotate_agent_did_key", idempotency, work).await
 }

@@ -255,6 +255,23 @@ impl SystemTx {
     }
 }
 
+/// A transaction of an organization or across them, for what is the same in both.
+pub trait AnyTx: DerefMut<Target = PgConnection> + Send {
+    fn commit(self) -> impl Future<Output = Result<(), sqlx::Error>> + Send;
+}
+
+impl AnyTx for TenantTx {
+    async fn commit(self) -> Result<(), sqlx::Error> {
+        self.inner.commit().await
+    }
+}
+
+impl AnyTx for SystemTx {
+    async fn commit(self) -> Result<(), sqlx::Error> {
+        self.inner.commit().await
+    }
+}
+
 impl Deref for TenantTx {
     type Target = PgConnection;
 

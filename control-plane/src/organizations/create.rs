@@ -18,6 +18,7 @@ use crate::agents::{self, AgentType, DeploymentEnv, NewAgent};
 use crate::app::App;
 use crate::audit::{self, Action, NewEvent};
 use crate::credentials::{self, ShownSecret};
+use crate::infra::db::SystemTx;
 use crate::infra::http::client_info::ClientInfo;
 use crate::infra::http::error::{ApiError, ErrorBody, constraint_name};
 use crate::infra::http::fields::{Fields, FromFields};
@@ -141,7 +142,7 @@ async fn create(
     caller: &Caller,
     client: &ClientInfo,
     request: CreateOrganizationRequest,
-) -> Result<Response, ApiError> {
+) -> Result<(SystemTx, Response), ApiError> {
     let mut tx = app.db.system().await?;
     let id = OrganizationId::new(app.new_id());
     let new = NewOrganization {
@@ -179,12 +180,12 @@ async fn create(
         None => None,
     };
     let organization = store::find(&mut tx, app, id).await?.ok_or(sqlx::Error::RowNotFound)?;
-    tx.commit().await?;
     let headers = [
         (header::LOCATION, format!("/api/v1/organizations/{id}")),
         (header::CACHE_CONTROL, "no-store".to_owned()),
     ];
-    Ok((StatusCode::CREATED, headers, Json(CreatedOrganization { organization, admin })).into_response())
+    let body = Json(CreatedOrganization { organization, admin });
+    Ok((tx, (StatusCode::CREATED, headers, body).into_response()))
 }
 
 async fn register_administrator(

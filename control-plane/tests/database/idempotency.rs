@@ -55,7 +55,7 @@ async fn a_day_later_the_key_may_be_used_for_something_else() {
 async fn a_request_whose_process_died_is_taken_over_after_a_minute() {
     let (instance, tenant, agent) = scene().await;
     let first = generate(&tenant, &agent, "k").await.expect(201);
-    // As if the process had ended before it kept its answer.
+    // As if the process had ended before it did its work.
     let died =
         "update idempotency_keys set status = null, response_ciphertext = null, wrapping_key_id = null";
     instance.execute(died).await;
@@ -67,6 +67,26 @@ async fn a_request_whose_process_died_is_taken_over_after_a_minute() {
     let second = generate(&tenant, &agent, "k").await.expect(201);
     assert_ne!(second.text("credentialId"), first.text("credentialId"));
     assert_eq!(generate(&tenant, &agent, "k").await.expect(201).body, second.body);
+}
+
+/// Else a process that dies between the two would leave something done, and do it again when the request is repeated.
+#[tokio::test]
+async fn what_was_done_and_its_answer_are_kept_together_or_not_at_all() {
+    let (instance, tenant, agent) = scene().await;
+    let refuse = "create trigger refuse_answers before update on idempotency_keys for each row
+                  when (new.status is not null) execute function refuse_change()";
+    instance.execute(refuse).await;
+    let credentials = "select count(*) from credentials";
+    let before = instance.number(credentials).await;
+    let events = tenant.events("credential.generated").await.len();
+    generate(&tenant, &agent, "k").await.expect(500);
+    assert_eq!(instance.number(credentials).await, before);
+    assert_eq!(tenant.events("credential.generated").await.len(), events);
+    instance.execute("drop trigger refuse_answers on idempotency_keys").await;
+    let first = generate(&tenant, &agent, "k").await.expect(201);
+    assert!(!is_replay(&first));
+    assert_eq!(generate(&tenant, &agent, "k").await.expect(201).body, first.body);
+    assert_eq!(instance.number(credentials).await, before + 1);
 }
 
 #[tokio::test]

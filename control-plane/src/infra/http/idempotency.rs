@@ -1,8 +1,8 @@
 //! `Idempotency-Key`: a request that is repeated gets the first answer again instead of being done twice.
 //!
 //! The first answer is stored sealed, because it may hold a secret, for a day. A first request that failed leaves no trace.
-//! The answer is stored in a transaction after the work's own: a process that dies between the two leaves the key taken for a
-//! minute, and a repetition after that is done anew.
+//! The answer is stored in the work's own transaction: whatever dies, it is done and answered to every repetition, or not done.
+//! A process that dies before leaves the key taken for a minute; a repetition after that does the work.
 
 use std::future::Future;
 
@@ -18,7 +18,8 @@ use time::{Duration, OffsetDateTime};
 use super::error::ApiError;
 use super::limits::BodyDigest;
 use crate::app::App;
-use crate::infra::keystore::{IDEMPOTENT_ANSWERS, Place, Sealed};
+use crate::infra::db::AnyTx;
+use crate::infra::keystore::{IDEMPOTENT_ANSWERS, Place};
 use crate::policy::Caller;
 
 const HEADER: &str = "idempotency-key";
@@ -71,30 +72,44 @@ struct StoredAnswer {
     body: String,
 }
 
-/// Runs `operation` once for this caller and key. Without a key it simply runs.
-pub async fn run(
+/// Runs `operation` once for this caller and key. Without a key it simply runs. The work leaves its transaction open: with it is
+/// committed what is answered to repetitions.
+pub async fn run<T: AnyTx>(
     app: &App,
     caller: &Caller,
     operation: &'static str,
     idempotency: Idempotency,
-    work: impl Future<Output = Result<Response, ApiError>>,
+    work: impl Future<Output = Result<(T, Response), ApiError>>,
 ) -> Result<Response, ApiError> {
-    let Some(key) = idempotency.key else { return work.await };
+    let Some(key) = idempotency.key else {
+        let (tx, response) = work.await?;
+        tx.commit().await?;
+        return Ok(response);
+    };
     let place = IDEMPOTENT_ANSWERS
         .place(format_args!("{}/{}/{operation}/{key}", caller.organization_id, caller.agent_id));
     if let Some(first) = claim(app, caller, operation, &key, idempotency.request_hash, &place).await? {
         return Ok(first);
     }
-    let outcome = work.await;
-    match outcome {
-        Ok(response) if response.status().is_success() => {
-            store(app, caller, operation, &key, &place, response).await
-        }
-        failed => {
+    let outcome = async {
+        let (mut tx, response) = work.await?;
+        let response = store(&mut tx, app, caller, operation, &key, &place, response).await?;
+        tx.commit().await?;
+        Ok(response)
+    };
+    match outcome.await {
+        Ok(response) => Ok(response),
+        Err(error) => {
+            // Not of what was committed after all: that has its answer.
             release(app, caller, operation, &key).await?;
-            failed
+            Err(error)
         }
     }
+}
+
+/// Whether this is a first request's answer, given again.
+pub fn is_replayed(response: &Response) -> bool {
+    response.headers().contains_key(REPLAYED)
 }
 
 /// Takes the key for this request, or returns the first request's answer.
@@ -171,6 +186,7 @@ async fn claim(
 }
 
 async fn store(
+    tx: &mut PgConnection,
     app: &App,
     caller: &Caller,
     operation: &str,
@@ -189,23 +205,6 @@ async fn store(
     let answer = zeroize::Zeroizing::new(serde_json::to_vec(&answer).map_err(ApiError::internal)?);
     let sealed = app.keystore.seal(&answer, place, &*app.rng);
     let status = i16::try_from(parts.status.as_u16()).unwrap_or(200);
-    // The work is done and the caller must learn its outcome: an answer that cannot be kept is given all the same. The key
-    // then stays taken until it counts as abandoned.
-    if let Err(error) = keep(app, caller, operation, key, status, sealed).await {
-        tracing::error!(%error, operation, "the answer to an idempotent request could not be kept");
-    }
-    Ok(Response::from_parts(parts, Body::from(body)))
-}
-
-async fn keep(
-    app: &App,
-    caller: &Caller,
-    operation: &str,
-    key: &str,
-    status: i16,
-    sealed: Sealed,
-) -> Result<(), sqlx::Error> {
-    let mut tx = app.db.tenant(caller.organization_id).await?;
     sqlx::query!(
         "update idempotency_keys set status = $5, response_ciphertext = $6, wrapping_key_id = $7
          where organization_id = $1 and agent_id = $2 and operation = $3 and key = $4",
@@ -217,9 +216,9 @@ async fn keep(
         sealed.ciphertext,
         sealed.key_id
     )
-    .execute(&mut *tx)
+    .execute(tx)
     .await?;
-    tx.commit().await
+    Ok(Response::from_parts(parts, Body::from(body)))
 }
 
 async fn release(app: &App, caller: &Caller, operation: &str, key: &str) -> Result<(), ApiError> {
