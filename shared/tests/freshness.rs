@@ -24,6 +24,7 @@ fn claims(scopes: &str, delegated: bool) -> Claims {
         nbf: 1,
         exp: 2,
         status: None,
+        auth_time: None,
         delegated,
     }
 }

@@ -1,4 +1,4 @@
-//! `GET` and `POST /agent-info`: the UserInfo endpoint (OpenID Connect Core 1.0 §5.3), for agents.
+//! `GET` and `POST /agent-info`: the `UserInfo` endpoint (OpenID Connect Core 1.0 §5.3), for agents.
 
 use axum::Json;
 use axum::extract::State;
