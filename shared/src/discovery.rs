@@ -91,7 +91,9 @@ pub fn authorization_server_metadata(config: &IssuerConfig) -> Value {
 /// (RFC 8414 §3.1, OpenID Connect Discovery 1.0 §4.1).
 pub fn organization_server_metadata(config: &IssuerConfig, organization: OrganizationId) -> Value {
     let mut metadata = authorization_server_metadata(config);
-    metadata["issuer"] = issuer::of_organization(&config.issuer, organization).into();
+    if let Some(members) = metadata.as_object_mut() {
+        members.insert("issuer".into(), issuer::of_organization(&config.issuer, organization).into());
+    }
     metadata
 }
 
