@@ -28,8 +28,10 @@ static FOLDER: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
     Some(folder)
 });
 
+type Noted = (HashSet<Vec<u8>>, Option<File>);
+
 /// What this process has noted, and where.
-static NOTED: LazyLock<Mutex<(HashSet<Vec<u8>>, Option<File>)>> = LazyLock::new(|| {
+static NOTED: LazyLock<Mutex<Noted>> = LazyLock::new(|| {
     let file = FOLDER.as_ref().map(|folder| File::create(folder.join("secrets").join(unique())).unwrap());
     Mutex::new((HashSet::new(), file))
 });

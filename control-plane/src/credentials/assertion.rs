@@ -21,8 +21,8 @@ pub enum AssertionRefusal {
     Replayed,
 }
 
-/// The credential whose key signed the assertion, if the assertion is good for one of `audiences` and was never used before;
-/// from now on it was. Notes the credential's use.
+/// The credential whose key signed the assertion, if the assertion is good for us and was never used before; from now on it was.
+/// Notes the credential's use.
 ///
 /// An unknown agent or key, or one of another algorithm, costs the same check of a signature as a known one: how long the
 /// answer takes does not tell which agents there are.
@@ -30,14 +30,15 @@ pub async fn authenticate_by_assertion(
     tx: &mut PgConnection,
     app: &App,
     unverified: Unverified<'_>,
-    audiences: &[&str],
     address: Option<IpAddr>,
 ) -> Result<Result<Authenticated, AssertionRefusal>, sqlx::Error> {
     let now = app.now();
     let found = key_store::usable_any_tenant(tx, unverified.client(), unverified.kid(), now).await?;
-    let (credential_id, jwk) = found.map_or((None, None), |(id, jwk)| (Some(id), Some(jwk)));
+    let audiences = accepted_audiences(app, found.as_ref());
+    let audiences: Vec<&str> = audiences.iter().map(String::as_str).collect();
+    let (credential_id, jwk) = found.map_or((None, None), |key| (Some(key.credential), Some(key.jwk)));
     let accepted =
-        check_signature(unverified, jwk).and_then(|authentic| authentic.judge(unix_seconds(now), audiences));
+        check_signature(unverified, jwk).and_then(|authentic| authentic.judge(unix_seconds(now), &audiences));
     let (accepted, credential_id) = match (accepted, credential_id) {
         (Ok(accepted), Some(credential_id)) => (accepted, credential_id),
         (Ok(_), None) => return Ok(Err(client_assertion::Refusal::from(verify::Refusal::UnknownKey).into())),
@@ -49,6 +50,17 @@ pub async fn authenticate_by_assertion(
     }
     store::note_use_any_tenant(tx, credential_id, address, now).await?;
     Ok(Ok(Authenticated { credential_id }))
+}
+
+/// What the `aud` of an assertion may be: the issuer identifier, or that of the agent's organization if it has one of its own, and
+/// nothing else. Not the token endpoint's URL, which RFC 7523 §3 allowed: another authorization server could name that as its own
+/// and be given assertions that are good here.
+fn accepted_audiences(app: &App, key: Option<&key_store::Usable>) -> Vec<String> {
+    let instance = &app.config.issuer;
+    let own = key.map(|key| key.issuer_kind.identifier(instance, key.organization));
+    let mut audiences = vec![instance.clone()];
+    audiences.extend(own.filter(|own| own != instance));
+    audiences
 }
 
 fn check_signature(

@@ -122,13 +122,12 @@ async fn create(
     }
     refuse_to_outgrow(&mut tx, caller, agent).await?;
     refuse_too_many(&mut tx, app, agent).await?;
-    let (id, secret) = match &request.public_jwk {
-        Some(key) => (register(&mut tx, app, caller, agent, key, request.expires_at).await?, None),
-        None => {
-            let organization = caller.organization_id;
-            let (id, secret) = generate(&mut tx, app, organization, agent, request.expires_at).await?;
-            (id, Some(secret))
-        }
+    let (id, secret) = if let Some(key) = &request.public_jwk {
+        (register(&mut tx, app, caller, agent, key, request.expires_at).await?, None)
+    } else {
+        let organization = caller.organization_id;
+        let (id, secret) = generate(&mut tx, app, organization, agent, request.expires_at).await?;
+        (id, Some(secret))
     };
     let credential = store::find(&mut tx, agent, id, app.now()).await?.ok_or_else(not_found)?;
     let event = NewEvent::new(caller.organization_id, Action::CredentialGenerated)

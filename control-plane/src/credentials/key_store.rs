@@ -1,6 +1,6 @@
 //! SQL of credentials that are public keys, and of the assertions they signed.
 
-use agentidp_shared::ids::{AgentId, CredentialId};
+use agentidp_shared::ids::{AgentId, CredentialId, OrganizationId};
 use agentidp_shared::jwk::Jwk;
 use aws_lc_rs::digest::{SHA256, digest};
 use sqlx::PgConnection;
@@ -9,10 +9,19 @@ use time::{Duration, OffsetDateTime};
 
 use super::public_key::PublicKey;
 use crate::infra::clock::from_unix_seconds;
-use crate::infra::db::TenantTx;
+use crate::infra::db::{TenantTx, decode};
+use crate::organizations::IssuerKind;
 
 /// A used assertion is remembered for so much longer than it is good, for servers whose clocks differ.
 const REMEMBERED_LONGER: Duration = Duration::minutes(10);
+
+/// A public key that an assertion names.
+pub(super) struct Usable {
+    pub credential: CredentialId,
+    pub jwk: Jwk,
+    pub organization: OrganizationId,
+    pub issuer_kind: IssuerKind,
+}
 
 /// The agent's key with this `kid`, and whose it is, if it is neither revoked nor expired nor replaced for good.
 pub(super) async fn usable_any_tenant(
@@ -20,11 +29,12 @@ pub(super) async fn usable_any_tenant(
     agent: AgentId,
     kid: &str,
     now: OffsetDateTime,
-) -> Result<Option<(CredentialId, Jwk)>, sqlx::Error> {
+) -> Result<Option<Usable>, sqlx::Error> {
     let row = sqlx::query!(
-        r#"select id, case when public_jwk->>'kid' = $3 then public_jwk else previous_public_jwk end as "jwk!: Json<Jwk>"
-           from credentials
-           where agent_id = $1 and status = 'active' and (expires_at is null or expires_at > $2)
+        r#"select credentials.id, organization_id, issuer_kind,
+             case when public_jwk->>'kid' = $3 then public_jwk else previous_public_jwk end as "jwk!: Json<Jwk>"
+           from credentials join organizations on organizations.id = organization_id
+           where agent_id = $1 and credentials.status = 'active' and (expires_at is null or expires_at > $2)
              and (public_jwk->>'kid' = $3 or (previous_valid_until > $2 and previous_public_jwk->>'kid' = $3))
            limit 1"#,
         agent.as_uuid(),
@@ -33,7 +43,15 @@ pub(super) async fn usable_any_tenant(
     )
     .fetch_optional(tx)
     .await?;
-    Ok(row.map(|row| (row.id.into(), row.jwk.0)))
+    row.map(|row| {
+        Ok(Usable {
+            credential: row.id.into(),
+            jwk: row.jwk.0,
+            organization: row.organization_id.into(),
+            issuer_kind: decode(&row.issuer_kind)?,
+        })
+    })
+    .transpose()
 }
 
 /// Whether `key` may not become a credential of the agent: one that can be used has its `kid`, or one has or had the key itself

@@ -34,7 +34,7 @@ struct SigningKeys {
 #[derive(Debug, utoipa::IntoParams)]
 #[into_params(parameter_in = Query, rename_all = "camelCase")]
 struct RotateParameters {
-    /// ES256, EdDSA or RS256; that of the instance if absent.
+    /// `ES256`, `EdDSA` or `RS256`; that of the instance if absent.
     #[param(value_type = Option<String>)]
     algorithm: Option<Algorithm>,
 }

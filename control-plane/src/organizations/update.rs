@@ -6,7 +6,7 @@ use agentidp_shared::ids::OrganizationId;
 use agentidp_shared::jwk::Algorithm;
 use axum::Json;
 use axum::extract::State;
-use serde_json::json;
+use serde_json::{Map, json};
 use utoipa::ToSchema;
 
 use super::model::{ALGORITHMS, IssuerKind, Organization, OrganizationStatus, SigningAlgorithm, Tier};
@@ -39,9 +39,16 @@ pub(super) struct UpdateOrganizationRequest {
     /// What its tokens are to be signed with; `null` for what the instance uses. The answer says in `signingAlgorithmInForce` what
     /// they are signed with now.
     #[schema(value_type = Option<SigningAlgorithm>)]
-    signing_algorithm: Option<Option<Algorithm>>,
+    signing_algorithm: Chosen,
     /// Whose name its tokens carry. Tokens that carry the other one stay good until they expire.
     issuer_kind: Option<IssuerKind>,
+}
+
+/// A choice of algorithm that a request may leave alone, make, or take back.
+#[derive(Debug, Clone, Copy)]
+enum Chosen {
+    AsBefore,
+    Now(Option<Algorithm>),
 }
 
 /// The statuses a request may ask for.
@@ -61,7 +68,7 @@ impl FromFields for UpdateOrganizationRequest {
             name: fields.optional_string("name", 1..=200),
             tier: fields.optional_parsed("tier", "free, pro or enterprise"),
             status: fields.optional_parsed("status", "active or suspended"),
-            signing_algorithm: names_algorithm.then_some(algorithm),
+            signing_algorithm: if names_algorithm { Chosen::Now(algorithm) } else { Chosen::AsBefore },
             issuer_kind: fields.optional_parsed("issuerKind", "instance or organization"),
         };
         if request.status == Some(OrganizationStatus::Deleted) {
@@ -105,7 +112,7 @@ pub(super) async fn update_organization(
         return Err(deleted());
     }
     let (name, tier) = (request.name.unwrap_or(current.name.clone()), request.tier.unwrap_or(current.tier));
-    let signing = signing(&app, &current.signing, request.signing_algorithm, request.issuer_kind);
+    let signing = signing(&app, current.signing, request.signing_algorithm, request.issuer_kind);
     let (algorithm, old_algorithm) = (signing.choice.algorithm, current.signing.choice.algorithm);
     let (kind, old_kind) = (signing.issuer_kind, current.signing.issuer_kind);
     let changed: Vec<&str> = [
@@ -119,14 +126,16 @@ pub(super) async fn update_organization(
     .collect();
     if !changed.is_empty() {
         store::update(&mut tx, organization, &name, tier, signing, app.now()).await?;
-        let mut metadata = json!({ "fields": changed });
+        let mut metadata = Map::from_iter([("fields".to_owned(), json!(changed))]);
         if algorithm != old_algorithm {
-            metadata["signingAlgorithm"] = json!({ "from": old_algorithm, "to": algorithm });
+            let change = json!({ "from": old_algorithm, "to": algorithm });
+            metadata.insert("signingAlgorithm".to_owned(), change);
         }
         if kind != old_kind {
-            metadata["issuerKind"] = json!({ "from": old_kind, "to": kind });
+            metadata.insert("issuerKind".to_owned(), json!({ "from": old_kind, "to": kind }));
         }
-        record(&mut tx, &app, &caller, &client, organization, Action::OrganizationUpdated, metadata).await?;
+        let (action, metadata) = (Action::OrganizationUpdated, metadata.into());
+        record(&mut tx, &app, &caller, &client, organization, action, metadata).await?;
     }
     if let Some(algorithm) = algorithm.filter(|_| algorithm != old_algorithm) {
         choose_algorithm(&mut tx, &app, &caller, &client, organization, algorithm).await?;
@@ -153,15 +162,10 @@ pub(super) async fn update_organization(
 }
 
 /// What is to be, and what signs until it can.
-fn signing(
-    app: &App,
-    current: &Signing,
-    algorithm: Option<Option<Algorithm>>,
-    issuer_kind: Option<IssuerKind>,
-) -> Signing {
+fn signing(app: &App, current: Signing, algorithm: Chosen, issuer_kind: Option<IssuerKind>) -> Signing {
     let issuer_kind = issuer_kind.unwrap_or(current.issuer_kind);
     let choice = match algorithm {
-        Some(algorithm) if algorithm != current.choice.algorithm => {
+        Chosen::Now(algorithm) if algorithm != current.choice.algorithm => {
             let keys = app.signers.current();
             let in_force = keys.signer_for(current.choice).map(|signer| signer.algorithm());
             Choice { algorithm, before: in_force.filter(|_| algorithm.is_some()) }

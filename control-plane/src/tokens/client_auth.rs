@@ -155,12 +155,6 @@ pub(super) async fn requester(
     }
 }
 
-/// What the `aud` of an assertion may be: the issuer identifier, and nothing else. Not the token endpoint's URL, which RFC 7523 §3
-/// allowed: another authorization server could name that as its own and be given assertions that are good here.
-fn accepted_audiences(app: &App) -> [&str; 1] {
-    [&app.config.issuer]
-}
-
 /// Checks a client's secret or assertion and whether it may act. The answer does not tell an unknown client from a wrong secret,
 /// nor what is wrong with an assertion; that an agent is suspended is told only to who proved to be it.
 pub(super) async fn authenticate(
@@ -259,9 +253,7 @@ impl<'a> Attempt<'a> {
             Proof::Nothing(detail) => return Ok((PRIVATE_KEY_JWT, Err(detail))),
             Proof::Assertion(parsed) => {
                 let agent = parsed.client();
-                let (audiences, address) = (accepted_audiences(app), client_info.ip);
-                let outcome =
-                    credentials::authenticate_by_assertion(tx, app, parsed, &audiences, address).await?;
+                let outcome = credentials::authenticate_by_assertion(tx, app, parsed, client_info.ip).await?;
                 let proven = outcome.map(|credential| (agent, credential));
                 return Ok((PRIVATE_KEY_JWT, proven.map_err(|refusal| Some(refusal.to_string()))));
             }

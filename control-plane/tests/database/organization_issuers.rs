@@ -15,7 +15,9 @@ fn part(token: &str, number: usize) -> Value {
 
 async fn life(instance: &Instance) -> Vec<(&'static str, KeyStatus)> {
     let keys = keys::list(&instance.app).await.unwrap();
-    keys.into_iter().map(|key| (key.algorithm.as_str(), key.status)).collect()
+    let mut life: Vec<_> = keys.into_iter().map(|key| (key.algorithm.as_str(), key.status)).collect();
+    life.sort_by_key(|(algorithm, _)| *algorithm);
+    life
 }
 
 #[tokio::test]

@@ -48,6 +48,7 @@ pub async fn get_organization_metadata<H: Host>(
     }
     let kept = Kept {
         key: format!("issuer/{organization}"),
+        as_of: String::new(),
         fresh_for_ms: FRESH_FOR_MS,
         ttl_seconds: KEPT_FOR_SECONDS,
     };

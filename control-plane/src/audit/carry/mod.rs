@@ -129,13 +129,12 @@ async fn pending(
     destination: &Destination,
     limit: i64,
 ) -> Result<Vec<(u64, String)>, sqlx::Error> {
-    match store::carried(tx, destination.place.as_str(), &destination.target()).await? {
-        Some(tree_size) => checkpoint::notes_above(tx, tree_size, limit).await,
-        None => {
-            let newest = checkpoint::latest(tx).await?;
-            Ok(newest.into_iter().map(|newest| (newest.head.tree_size, newest.note)).collect())
-        }
+    let carried = store::carried(tx, destination.place.as_str(), &destination.target()).await?;
+    if let Some(tree_size) = carried {
+        return checkpoint::notes_above(tx, tree_size, limit).await;
     }
+    let newest = checkpoint::latest(tx).await?;
+    Ok(newest.into_iter().map(|newest| (newest.head.tree_size, newest.note)).collect())
 }
 
 /// An error if the newest head that is there is none of this log.
