@@ -108,3 +108,20 @@ async fn an_organizations_issuer_is_in_its_tokens_and_its_documents_and_in_nobod
         refused.body
     );
 }
+
+#[tokio::test]
+async fn an_algorithm_that_nobody_has_chosen_has_no_key_to_rotate() {
+    let instance = Instance::start().await;
+    let platform = instance.platform().await;
+    let refused = platform.api.post("/api/v1/keys/rotate?algorithm=EdDSA", &json!({})).await.expect(409);
+    assert_eq!(refused.code(), "ALGORITHM_NOT_IN_USE");
+    let wrong = platform.api.post("/api/v1/keys/rotate?algorithm=none", &json!({})).await.expect(400);
+    assert!(wrong.body.contains("algorithm"), "{}", wrong.body);
+
+    let tenant = instance.tenant().await;
+    let path = format!("/api/v1/organizations/{}", tenant.uuid());
+    tenant.api.patch(&path, &json!({ "signingAlgorithm": "EdDSA" })).await.expect(200);
+    assert_eq!(life(&instance).await, [("ES256", KeyStatus::Active), ("EdDSA", KeyStatus::Next)]);
+    let waits = platform.api.post("/api/v1/keys/rotate?algorithm=EdDSA", &json!({})).await.expect(409);
+    assert_ne!(waits.code(), "ALGORITHM_NOT_IN_USE");
+}

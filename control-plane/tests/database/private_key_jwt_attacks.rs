@@ -249,3 +249,20 @@ async fn changed_signature_attack_every_byte_of_an_assertion_counts() {
         scene.ask(&good).await.expect(200);
     }
 }
+
+#[tokio::test]
+async fn an_assertion_may_be_for_the_agents_own_organization_and_for_no_other() {
+    let scene = Scene::of(Algorithm::ES256).await;
+    let own = format!("{ISSUER}/organizations/{}", scene.tenant.uuid());
+    scene.ask(&scene.with("aud", own.as_str().into())).await.expect(401);
+    let path = format!("/api/v1/organizations/{}", scene.tenant.uuid());
+    scene.tenant.api.patch(&path, &json!({ "issuerKind": "organization" })).await.expect(200);
+    scene.ask(&scene.with("aud", own.as_str().into())).await.expect(200);
+    scene.ask(&scene.good()).await.expect(200);
+
+    let other = scene.instance.tenant().await;
+    let path = format!("/api/v1/organizations/{}", other.uuid());
+    other.api.patch(&path, &json!({ "issuerKind": "organization" })).await.expect(200);
+    let others = format!("{ISSUER}/organizations/{}", other.uuid());
+    scene.ask(&scene.with("aud", others.into())).await.expect(401);
+}
