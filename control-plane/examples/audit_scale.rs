@@ -67,7 +67,7 @@ fn write(folder: &Path, events: u64) -> VerifierKey {
     };
     for sequence in 1..=events {
         let number = u128::from(sequence);
-        let agent = Uuid::from_u128(number % 5_000 << 64 | 3);
+        let agent = Uuid::from_u128((number % 5_000) << 64 | 3);
         // As tokens/issue.rs records it.
         let metadata = json!({
             "actorId": agent,
@@ -75,13 +75,13 @@ fn write(folder: &Path, events: u64) -> VerifierKey {
             "scope": "agents:read tokens:read",
             "audience": ["https://audit-scale.example"],
             "expiresAt": 1_700_003_600 + sequence / 1_000,
-            "credentialId": Uuid::from_u128(number % 5_000 << 64 | 7),
+            "credentialId": Uuid::from_u128((number % 5_000) << 64 | 7),
         });
         let event = SealedEvent {
             sequence,
             event_id: Uuid::from_u128(number << 64 | 5).into(),
             timestamp_us: FIRST_AT_US + i64::try_from(sequence).unwrap() * 1_000,
-            organization_id: Uuid::from_u128(number % 100 << 64 | 6).into(),
+            organization_id: Uuid::from_u128((number % 100) << 64 | 6).into(),
             agent_id: Some(agent.into()),
             action: Action::TokenIssued.as_str(),
             outcome: "success",

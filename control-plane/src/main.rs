@@ -140,7 +140,7 @@ enum KeysCommand {
     /// Each algorithm that the instance or an organization has chosen has a key of its own. To change the instance's algorithm,
     /// change `AGENTIDP_SIGNING_ALGORITHM` and restart: the first key of the new algorithm is made then.
     Rotate {
-        /// ES256, EdDSA or RS256; that of the instance if absent
+        /// `ES256`, `EdDSA` or `RS256`; that of the instance if absent
         #[arg(long)]
         algorithm: Option<Algorithm>,
         /// Not the key of tokens, but the one that badges and the instance's card are signed with

@@ -134,7 +134,7 @@ async fn main() -> ExitCode {
     let mut report = Report::new(&options, lasted, recoveries, &case).await;
     for invariant in Invariant::ALL {
         let verdict = invariant.check(&case).await;
-        report.show_verdict(&verdict);
+        Report::show_verdict(&verdict);
         report.verdicts.push(verdict);
     }
     eprintln!("the checks are checked: damage is done on purpose");

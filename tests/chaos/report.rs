@@ -77,7 +77,7 @@ impl Report {
     }
 
     /// As soon as it is known.
-    pub fn show_verdict(&self, verdict: &Verdict) {
+    pub fn show_verdict(verdict: &Verdict) {
         eprintln!("  {}", line(verdict));
         for violation in verdict.violations.iter().take(SHOWN) {
             eprintln!("      {violation}");

@@ -95,13 +95,13 @@ impl Scene {
         self.address += 1;
         let [_, high, middle, low] = self.address.to_be_bytes();
         let body = match kind {
-            Kind::FirstDigitWrong => self.secret(&self.agent.id, &changed(&self.agent.secret, 8)),
+            Kind::FirstDigitWrong => secret_form(&self.agent.id, &changed(&self.agent.secret, 8)),
             Kind::LastDigitWrong => {
-                self.secret(&self.agent.id, &changed(&self.agent.secret, self.agent.secret.len() - 1))
+                secret_form(&self.agent.id, &changed(&self.agent.secret, self.agent.secret.len() - 1))
             }
-            Kind::WrongSecret => self.secret(&self.agent.id, &self.wrong_secret),
-            Kind::UnknownAgent => self.secret(NOBODY, &self.wrong_secret),
-            Kind::RevokedSecret => self.secret(&self.revoked.id, &self.revoked.secret),
+            Kind::WrongSecret => secret_form(&self.agent.id, &self.wrong_secret),
+            Kind::UnknownAgent => secret_form(NOBODY, &self.wrong_secret),
+            Kind::RevokedSecret => secret_form(&self.revoked.id, &self.revoked.secret),
             Kind::ForgedEs256 => self.forged(0, &self.agent.id, &self.keys[0].kid),
             Kind::ForgedEdDsa => self.forged(1, &self.agent.id, &self.keys[1].kid),
             Kind::ForgedRs256 => self.forged(2, &self.agent.id, &self.keys[2].kid),
@@ -119,11 +119,6 @@ impl Scene {
             .header("content-type", "application/x-www-form-urlencoded")
             .header("x-forwarded-for", format!("10.{high}.{middle}.{low}"))
             .body(body)
-    }
-
-    fn secret(&self, id: &str, secret: &str) -> String {
-        let parameters = [("grant_type", "client_credentials"), ("client_id", id), ("client_secret", secret)];
-        agentidp_tests::api::form(&parameters)
     }
 
     fn forged(&self, thief: usize, client: &str, kid: &str) -> String {
@@ -150,4 +145,9 @@ fn changed(secret: &str, position: usize) -> String {
     let mut digits = secret.to_owned().into_bytes();
     digits[position] = if digits[position] == b'0' { b'1' } else { b'0' };
     String::from_utf8(digits).unwrap()
+}
+
+fn secret_form(id: &str, secret: &str) -> String {
+    let parameters = [("grant_type", "client_credentials"), ("client_id", id), ("client_secret", secret)];
+    agentidp_tests::api::form(&parameters)
 }

@@ -59,6 +59,7 @@ impl Chaos {
 }
 
 /// From the clock: it is printed, and may be given again.
+#[expect(clippy::disallowed_methods, reason = "any number will do")]
 fn new_seed() -> Result<u64> {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     Ok(since.context("the clock is before 1970")?.as_secs())

@@ -130,7 +130,7 @@ fn forms(secret: &[u8]) -> Vec<Vec<u8>> {
         secret.iter().fold(String::new(), |mut text, byte| {
             match byte {
                 b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                    text.push(char::from(*byte))
+                    text.push(char::from(*byte));
                 }
                 _ => {
                     let _ = if upper { write!(text, "%{byte:02X}") } else { write!(text, "%{byte:02x}") };

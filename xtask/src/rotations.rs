@@ -14,8 +14,8 @@ use crate::{edge, native, paths, run, spin, tools};
 #[derive(Debug, Args)]
 pub struct Rotations {
     /// How many.
-    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    rotations: u32,
+    #[arg(long = "rotations", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    times: u32,
     /// Where the edge runs.
     #[arg(long, value_enum, default_value_t = Host::Cloudflare)]
     edge: Host,
@@ -31,7 +31,7 @@ impl Rotations {
         let edge = Edge::prepare(self.edge, edge::Profile::Release)?;
         let database = Database::start(&agentidp, tools::postgres()?.as_deref())?;
         let mut program = run::program(paths::target().join("debug/agentidp-rotations"));
-        program.arg(self.rotations.to_string());
+        program.arg(self.times.to_string());
         program.env("TEST_DATABASE_URL", database.url());
         program.env("AGENTIDP_ROOT", paths::root()).env("AGENTIDP_BIN", &agentidp);
         program.env("AGENTIDP_EDGE_HOST", self.edge.to_string()).env("AGENTIDP_NODE", tools::node()?);

@@ -214,11 +214,12 @@ async fn outage_heads_that_a_place_did_not_take_are_carried_once_it_is_back() {
     scene.down(false);
     scene.run_jobs().await;
     assert_eq!(scene.errors().await, [""; 0]);
-    let seen = scene.seen.lock().unwrap();
-    let carried: Vec<u64> = seen.objects.keys().filter_map(|name| name.parse().ok()).collect();
-    assert_eq!(carried, sizes);
-    assert_eq!(seen.hooks.len(), sizes.len());
-    drop(seen);
+    let (carried, told) = {
+        let seen = scene.seen.lock().unwrap();
+        let carried: Vec<u64> = seen.objects.keys().filter_map(|name| name.parse().ok()).collect();
+        (carried, seen.hooks.len())
+    };
+    assert_eq!((carried, told), (sizes.clone(), sizes.len()));
     let health = scene.instance.api().get("/health/detailed").await.expect(200).json();
     assert_eq!(health["services"]["auditCheckpoints"]["status"], "healthy");
 }
