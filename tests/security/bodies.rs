@@ -39,6 +39,8 @@ impl Scene {
             "update_organization" => json!({"name": "Another name"}),
             "add_member" => json!({"agentId": "0198c5a4-0000-7000-8000-00000000dead", "role": "member"}),
             "change_member" => json!({"role": "member"}),
+            "rotate_agent_did_key" => json!({"overlapSeconds": 60}),
+            "set_allowed_resources" => json!({"allowedResources": ["https://api.example.com"]}),
             other => panic!("no example body for {other}: add one here"),
         }
     }

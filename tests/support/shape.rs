@@ -22,18 +22,23 @@ const INSIDES: [&str; 14] = [
     "No such file",
 ];
 
-/// Which of the two error shapes a path answers with.
+/// Which of the error shapes a path answers with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
     /// `{code, message, details?}`
     Management,
     /// RFC 6749 §5.2
     OAuth,
+    /// A DID resolution result (W3C DID Resolution §4), and like the management API before it comes to resolving.
+    DidResolution,
 }
 
 impl Shape {
     pub fn of_path(path: &str) -> Self {
         let oauth = ["/oauth2/", "/api/v1/token", "/verify"];
+        if path.ends_with("/did/resolve") {
+            return Self::DidResolution;
+        }
         if oauth.iter().any(|prefix| path.starts_with(prefix)) { Self::OAuth } else { Self::Management }
     }
 }
@@ -62,6 +67,9 @@ pub fn fault_beyond(answer: &Answer, shape: Shape, said: &str) -> Option<String>
 
 fn error_fault(answer: &Answer, shape: Shape) -> Option<String> {
     let content_type = answer.header("content-type").unwrap_or("none");
+    if shape == Shape::DidResolution && content_type == "application/did-resolution" {
+        return resolution_fault(answer);
+    }
     if !content_type.starts_with("application/json") {
         return Some(format!("content type {content_type}"));
     }
@@ -69,7 +77,7 @@ fn error_fault(answer: &Answer, shape: Shape) -> Option<String> {
         return Some("the body is not a JSON object".into());
     };
     let (allowed, required): (&[&str], &[&str]) = match shape {
-        Shape::Management => (&["code", "message", "details"], &["code", "message"]),
+        Shape::Management | Shape::DidResolution => (&["code", "message", "details"], &["code", "message"]),
         Shape::OAuth => (&["error", "error_description"], &["error"]),
     };
     if let Some(name) = body.keys().find(|name| !allowed.contains(&name.as_str())) {
@@ -80,7 +88,9 @@ fn error_fault(answer: &Answer, shape: Shape) -> Option<String> {
     }
     let code = body[required[0]].as_str().unwrap_or_default();
     let well_formed = match shape {
-        Shape::Management => code.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_'),
+        Shape::Management | Shape::DidResolution => {
+            code.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
+        }
         Shape::OAuth => code.chars().all(|c| c.is_ascii_lowercase() || c == '_'),
     };
     if !well_formed || code.is_empty() {
@@ -97,6 +107,27 @@ fn error_fault(answer: &Answer, shape: Shape) -> Option<String> {
         }
     }
     None
+}
+
+/// An error that is a DID resolution result: it has no document and says in one word why, or that the DID is deactivated.
+fn resolution_fault(answer: &Answer) -> Option<String> {
+    let Ok(Value::Object(body)) = serde_json::from_str::<Value>(&answer.body) else {
+        return Some("the body is not a JSON object".into());
+    };
+    let members = ["@context", "didResolutionMetadata", "didDocument", "didDocumentMetadata"];
+    if let Some(name) = body.keys().find(|name| !members.contains(&name.as_str())) {
+        return Some(format!("unexpected member `{name}`"));
+    }
+    if let Some(name) = members.iter().find(|name| !body.contains_key(**name)) {
+        return Some(format!("`{name}` is missing"));
+    }
+    if !body["didDocument"].is_null() {
+        return Some("an error with a document".into());
+    }
+    let code = body["didResolutionMetadata"]["error"].as_str();
+    let says_why = code.is_some_and(|code| code.chars().all(|c| c.is_ascii_alphabetic()) && !code.is_empty());
+    let is_deactivated = answer.status == 410 && body["didDocumentMetadata"]["deactivated"] == true;
+    (!says_why && !is_deactivated).then(|| format!("{code:?} is no error of DID resolution"))
 }
 
 #[track_caller]
@@ -129,6 +160,29 @@ mod tests {
         ] {
             assert_eq!(fault(&answer(status, body), shape), None, "{body}");
         }
+    }
+
+    #[test]
+    fn an_error_of_did_resolution_says_why_and_has_no_document() {
+        let of = |status, error: &str, document: &str, metadata: &str| {
+            let body = format!(
+                r#"{{"@context": "x", "didResolutionMetadata": {error}, "didDocument": {document}, "didDocumentMetadata": {metadata}}}"#
+            );
+            let content_type = HeaderValue::from_static("application/did-resolution");
+            let headers = HeaderMap::from_iter([(CONTENT_TYPE, content_type)]);
+            fault(
+                &Answer { headers, ..answer(status, &body) },
+                Shape::of_path("/api/v1/agents/x/did/resolve"),
+            )
+        };
+        assert_eq!(of(404, r#"{"error": "notFound"}"#, "null", "{}"), None);
+        assert_eq!(of(410, "{}", "null", r#"{"deactivated": true}"#), None);
+        assert!(of(404, "{}", "null", "{}").is_some());
+        assert!(of(404, r#"{"error": "there is none"}"#, "null", "{}").is_some());
+        assert!(of(404, r#"{"error": "notFound"}"#, "{}", "{}").is_some());
+        assert!(of(404, r#"{"error": "notFound"}"#, "null", r#"{}, "more": 1"#).is_some());
+        let refused = r#"{"code":"UNAUTHORIZED","message":"x"}"#;
+        assert_eq!(fault(&answer(401, refused), Shape::DidResolution), None);
     }
 
     #[test]

@@ -25,6 +25,7 @@ const RIGHTS_OF_APP: &[(&str, &str)] = &[
     ("jobs", "select, insert(created_at, dedup_key, due_at, id, kind, organization_id, payload)"),
     ("organization_members", "select, insert, update, delete"),
     ("organizations", "select"),
+    ("retired_did_keys", "select, insert, update, delete"),
     ("revoked_tokens", "select, insert"),
     ("status_list_entries", "select, insert"),
     ("usage_counters", "select, insert, update"),

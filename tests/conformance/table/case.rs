@@ -190,7 +190,7 @@ pub fn not_allowed(shape: Shape, allow: &str) -> Expected {
     let message = "this method is not allowed at this path";
     let refused = match shape {
         Shape::OAuth => oauth_error(405, "invalid_request", message),
-        Shape::Management => api_error(405, "METHOD_NOT_ALLOWED"),
+        Shape::Management | Shape::DidResolution => api_error(405, "METHOD_NOT_ALLOWED"),
     };
     refused.header("allow", allow)
 }

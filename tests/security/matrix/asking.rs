@@ -72,11 +72,13 @@ pub fn question(operation: &Operation, things: &Things) -> Question {
         "introspect_token" | "introspect_token_alias" | "revoke_token" | "revoke_token_alias" => {
             Some((FORM, form(&[("token", &things.token)])))
         }
+        "post_agent_info" => Some((FORM, form(&[("sub", &things.agent), ("agentId", &things.agent)]))),
         "report_edge_usage" => Some(("application/jose", "a.b.c".to_owned())),
         other => body_of(other).and_then(json),
     };
     match operation.id.as_str() {
         "prove_audit_inclusion" => path.push_str(&format!("?eventId={}", things.event)),
+        "get_agent_info" => path.push_str(&format!("?sub={0}&agentId={0}", things.agent)),
         "prove_audit_consistency" => path.push_str("?from=1"),
         "get_edge_changes" => path.push_str("?after=0&wait=0"),
         "list_agents" | "list_organizations" | "list_audit_events" | "list_audit_logs" => {

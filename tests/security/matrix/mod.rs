@@ -19,7 +19,7 @@ use run::{Cell, Scene};
 /// Prints the cells, operation by attack, and a line that says what came of them. Returns the leaks and the blind cells.
 fn show(title: &str, cells: &[Cell]) -> (Vec<String>, Vec<String>) {
     println!("\n{title}");
-    println!("  {:<36}{}", "operation", Attack::ALL.map(|attack| format!("{:<8}", attack.name())).join(""));
+    println!("  {:<48}{}", "operation", Attack::ALL.map(|attack| format!("{:<8}", attack.name())).join(""));
     let mut operations: BTreeMap<&str, Vec<&Cell>> = BTreeMap::new();
     for cell in cells {
         operations.entry(&cell.operation).or_default().push(cell);
@@ -36,7 +36,7 @@ fn show(title: &str, cells: &[Cell]) -> (Vec<String>, Vec<String>) {
                 _ => "holds",
             })
         };
-        println!("  {operation:<36}{}", Attack::ALL.map(|attack| format!("{:<8}", mark(attack))).join(""));
+        println!("  {operation:<48}{}", Attack::ALL.map(|attack| format!("{:<8}", mark(attack))).join(""));
     }
     let name = |cell: &Cell| format!("{} × {}", cell.operation, cell.attack.name());
     let leaks: Vec<String> =

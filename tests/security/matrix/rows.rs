@@ -47,6 +47,8 @@ pub enum Kind {
     Token,
     /// Gives a token for an agent of the organization.
     Issue,
+    /// Shows the caller itself, whomever it names.
+    Caller,
     /// Makes something in the caller's organization.
     Create,
     /// Counts what the caller's organization has.
@@ -72,13 +74,27 @@ pub struct Row {
 pub fn row(operation: &str) -> Option<Row> {
     use Attack::{Cursor, Delete, Error, Filter, List, Read, Write};
     let (kind, attacks): (Kind, &'static [Attack]) = match operation {
-        "get_agent" | "get_organization" | "get_audit_event" => (Kind::ById, &[Read, Error]),
+        "get_agent"
+        | "get_organization"
+        | "get_allowed_resources"
+        | "get_audit_event"
+        | "resolve_agent_did"
+        // Public, if the agent is or the organization has an issuer of its own; those in the matrix begin as neither.
+        | "get_agent_card"
+        | "get_agntcy_card"
+        | "get_oasf_record"
+        | "get_agent_badge"
+        | "get_organization_openid_configuration"
+        | "get_organization_openid_configuration_alias"
+        | "get_organization_authorization_server_metadata" => (Kind::ById, &[Read, Error]),
         "list_credentials" | "list_members" => (Kind::ById, &[Read, List, Error]),
         "update_agent"
         | "generate_credential"
         | "rotate_only_credential"
         | "rotate_credential"
+        | "rotate_agent_did_key"
         | "update_organization"
+        | "set_allowed_resources"
         | "add_member"
         | "change_member" => (Kind::ById, &[Read, Write, Error]),
         "decommission_agent"
@@ -95,6 +111,7 @@ pub fn row(operation: &str) -> Option<Row> {
         "introspect_token" | "introspect_token_alias" => (Kind::Token, &[Read, Write, Error]),
         // It answers everyone alike, whatever the token (RFC 7009 §2.2).
         "revoke_token" | "revoke_token_alias" => (Kind::Token, &[Delete]),
+        "get_agent_info" | "post_agent_info" => (Kind::Caller, &[Read]),
         "verify_audit_log" => (Kind::Count, &[Read]),
         "prove_audit_inclusion" => (Kind::Prove, &[Read, Error]),
         "list_signing_keys" => (Kind::Platform, &[Read]),
@@ -110,6 +127,7 @@ pub fn row(operation: &str) -> Option<Row> {
         | "get_protected_resource_metadata"
         | "get_jwks"
         | "get_instance_did"
+        | "get_instance_card"
         | "get_agent_did"
         | "get_agent_did_alias"
         | "list_compliance_controls"
@@ -130,8 +148,16 @@ pub fn row(operation: &str) -> Option<Row> {
             | "get_protected_resource_metadata"
             | "get_jwks"
             | "get_instance_did"
+            | "get_instance_card"
             | "get_agent_did"
             | "get_agent_did_alias"
+            | "get_agent_card"
+            | "get_agntcy_card"
+            | "get_oasf_record"
+            | "get_agent_badge"
+            | "get_organization_openid_configuration"
+            | "get_organization_openid_configuration_alias"
+            | "get_organization_authorization_server_metadata"
             | "get_health"
             | "get_liveness"
             | "get_readiness"

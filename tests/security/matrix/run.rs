@@ -64,7 +64,7 @@ impl Pair {
             Kind::ById | Kind::Issue | Kind::Prove => (200..300).contains(&status),
             Kind::Platform | Kind::Edge => status != 401 && status != 403,
             Kind::Token => self.answer.body.contains("\"active\":true"),
-            Kind::List | Kind::Create | Kind::Count | Kind::Public => false,
+            Kind::List | Kind::Create | Kind::Caller | Kind::Count | Kind::Public => false,
         };
         let said = self.question.text();
         [&self.answer, &self.nobodys_answer]
@@ -85,13 +85,19 @@ impl Pair {
     }
 }
 
+/// Whether it is about an issuer that an organization may have of its own.
+fn is_of_issuer(operation: &Operation) -> bool {
+    operation.path.contains("/.well-known/") && operation.path.contains("{organizationId}")
+}
+
 impl<'a> Scene<'a> {
     /// `platform` is logged in where the matrix is to be run: at the control plane, or at its edge.
     pub async fn set(control_plane: &'a ControlPlane, platform: Tenant) -> Self {
         let mut sides = vec![];
         for _ in 0..2 {
             let tenant = platform.create_organization().await;
-            let agent_login = tenant.create_agent(&["agents:read", "agents:write", "tokens:read"]).await;
+            let agent_login =
+                tenant.create_agent(&["openid", "agents:read", "agents:write", "tokens:read"]).await;
             let agent = agent_login.log_in(&tenant.api).await;
             let things = Things::make(&tenant).await;
             sides.push(Side { tenant, agent, agent_login, things });
@@ -150,6 +156,16 @@ impl<'a> Scene<'a> {
                 admin.post(&path, &body).await.expect(201);
                 return (things, admin);
             }
+            // An organization that will have an issuer of its own.
+            _ if is_of_issuer(operation) => {
+                let with_issuer = self.platform.create_organization().await;
+                let things = Things {
+                    organization: with_issuer.organization_id,
+                    slug: with_issuer.slug,
+                    ..Things::make(tenant).await
+                };
+                return (things, self.platform.api.clone());
+            }
             _ => {}
         }
         let things = Things::make(tenant).await;
@@ -157,6 +173,7 @@ impl<'a> Scene<'a> {
             Kind::Platform => self.platform.api.clone(),
             Kind::Edge => admin.with_token(&self.control_plane.edge_key()),
             Kind::Issue => admin.with_basic(&tenant.admin.id, &tenant.admin.secret),
+            Kind::Caller => admin.with_token(&things.token),
             _ => admin,
         };
         (things, own)
@@ -169,7 +186,7 @@ impl<'a> Scene<'a> {
                 tenant.api.with_basic(&tenant.admin.id, &tenant.admin.secret),
                 tenant.api.with_basic(&agent_login.id, &agent_login.secret),
             ],
-            Kind::Public => vec![tenant.api.clone(), tenant.api.anonymous()],
+            Kind::ById | Kind::Public => vec![tenant.api.clone(), agent.clone(), tenant.api.anonymous()],
             // What an agent may not do for lack of a scope it is refused whatever it asks for.
             _ => vec![tenant.api.clone(), agent.clone()],
         }
@@ -211,8 +228,26 @@ impl<'a> Scene<'a> {
             tenant.api.post(&operation.path, &body).await.expect(400);
         }
         let between = self.rows.of(&mut self.superuser, &things.organization).await;
-        let own = Pair::ask(&own_api, asked, about_nobody).await;
+        if is_of_issuer(operation) {
+            let path = format!("/api/v1/organizations/{}", things.organization);
+            own_api.patch(&path, &serde_json::json!({"issuerKind": "organization"})).await.expect(200);
+        }
+        let own = Pair::ask(&own_api, asked.clone(), about_nobody.clone()).await;
         let after = self.rows.of(&mut self.superuser, &things.organization).await;
+
+        // Once more: what its own were shown is not kept for others.
+        let mut published = None;
+        if operation.method == "GET" {
+            for api in self.attackers(row.kind, attacker) {
+                let pair = Pair::ask(&api, asked.clone(), about_nobody.clone()).await;
+                if is_of_issuer(operation) {
+                    // It is public by now, and shows nothing but the id that was said.
+                    published = published.or(pair.shown(Kind::Public));
+                } else {
+                    pairs.push(pair);
+                }
+            }
+        }
 
         let written = |one: &[String], other: &[String]| {
             let changed = other.iter().find(|line| !one.contains(line))?;
@@ -236,7 +271,10 @@ impl<'a> Scene<'a> {
                     pairs.iter().find_map(|pair| pair.shown(row.kind)),
                     self.sees_own_agent(victim, &things).await,
                 ),
-                _ => (pairs.iter().find_map(|pair| pair.shown(row.kind)), own.shown(row.kind).is_some()),
+                _ => {
+                    let shown = pairs.iter().find_map(|pair| pair.shown(row.kind));
+                    (shown.or(published.clone()), own.shown(row.kind).is_some())
+                }
             };
             cells.push(Cell { operation: operation.id.clone(), attack: *attack, leak, fires });
         }

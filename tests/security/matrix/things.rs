@@ -31,7 +31,7 @@ impl Things {
         body["owner"] = json!(mark);
         body["name"] = json!(format!("name-{mark}"));
         body["email"] = json!(format!("{mark}@tests.example"));
-        body["scopes"] = json!(["agents:read", "tokens:read"]);
+        body["scopes"] = json!(["openid", "agents:read", "tokens:read"]);
         let Agent { id, email, credential_id, secret } = tenant.create_agent_as(&body).await;
         let token = tenant.api.anonymous().token(&id, &secret, None).await.expect(200).text("access_token");
         let events = tenant.api.get(&format!("/api/v1/audit?limit=1&agentId={id}")).await.expect(200).json();
