@@ -144,6 +144,7 @@ impl Ground {
             iat: now - 10,
             nbf: now - 10,
             exp: now + LIFE,
+            auth_time: None,
             status: None,
             delegated: false,
         };
@@ -160,6 +161,7 @@ impl Ground {
             signing_algorithms: ALGORITHMS.to_vec(),
             token_ttl_seconds: LIFE,
             freshness: FreshnessLimits::default(),
+            document_keys: JwkSet { keys: Vec::new() },
         };
         // Limits that nobody meets: what is measured asks as fast as it can.
         let limit = RateLimit::new(1_000_000, 1, 1_000_000).ok();
