@@ -26,7 +26,7 @@ pub fn esbuild() -> PathBuf {
     required("AGENTIDP_ESBUILD")
 }
 
-/// The built worker.
+/// `AGENTIDP_EDGE_BUILD`: the built worker.
 pub fn edge_build() -> PathBuf {
-    root().join("edge/cloudflare/build")
+    required("AGENTIDP_EDGE_BUILD")
 }

@@ -63,7 +63,10 @@ impl Signer {
             Self::Rs256(key) => {
                 let public = key.public_key();
                 let modulus = public.modulus();
-                Jwk::rsa(modulus.big_endian_without_leading_zero(), public.exponent().big_endian_without_leading_zero())
+                Jwk::rsa(
+                    modulus.big_endian_without_leading_zero(),
+                    public.exponent().big_endian_without_leading_zero(),
+                )
             }
         };
         jwk.with_thumbprint_kid()

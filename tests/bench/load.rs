@@ -139,21 +139,20 @@ pub struct Running {
 
 pub fn start(server: &Server, requests: &Path, shape: Shape) -> Running {
     let mut command = Command::new(crate::environment::load());
-    command
-        .args(["--target", &server.target.to_string(), "--requests"])
-        .arg(requests)
-        .args(["--connections", &shape.connections.to_string(), "--expect", &shape.expect.to_string()]);
+    command.args(["--target", &server.target.to_string(), "--requests"]).arg(requests).args([
+        "--connections",
+        &shape.connections.to_string(),
+        "--expect",
+        &shape.expect.to_string(),
+    ]);
     if let Some(seconds) = shape.seconds {
         command.args(["--seconds", &seconds.to_string()]);
     }
     if let Some(rate) = shape.rate {
         command.args(["--rate", &rate.to_string()]);
     }
-    let before = server
-        .processes
-        .iter()
-        .map(|(name, pid)| (*name, *pid, machine::cpu_seconds(*pid)))
-        .collect();
+    let before =
+        server.processes.iter().map(|(name, pid)| (*name, *pid, machine::cpu_seconds(*pid))).collect();
     let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("the load process starts");
     Running { child, before }
 }

@@ -23,10 +23,11 @@ impl Provider {
     pub fn start() -> Self {
         let (folder, port, secret) = (Folder::new(), free_port(), format!("{}{}", unique(), unique()));
         let mut command = Command::new(environment::node());
-        command
-            .current_dir(environment::root())
-            .arg("tests/bench/peers/provider.mjs")
-            .args([&port.to_string(), CLIENT, &secret]);
+        command.current_dir(environment::root()).arg("tests/bench/peers/provider.mjs").args([
+            &port.to_string(),
+            CLIENT,
+            &secret,
+        ]);
         let process = Process::start("the peer", command, folder.path().join("log"));
         Self { process, port, secret, _folder: folder }
     }
@@ -53,7 +54,8 @@ impl Provider {
         let mut requests = Vec::new();
         for _ in 0..count {
             let form = "application/x-www-form-urlencoded";
-            let token = api.body("POST", "/token", form, self.form("opaque")).await.expect(200).text("access_token");
+            let token =
+                api.body("POST", "/token", form, self.form("opaque")).await.expect(200).text("access_token");
             let body = format!("client_id={CLIENT}&client_secret={}&token={token}", self.secret);
             requests.push(Request::form("/token/introspection", body));
         }

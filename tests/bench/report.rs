@@ -55,12 +55,17 @@ impl Figures {
     pub fn of(samples: &[Sample]) -> Self {
         let median = |figure: fn(&Sample) -> f64| Spread::of(samples.iter().map(figure)).median;
         let names = samples.first().map(|sample| sample.cpu_ms.keys().copied().collect::<Vec<_>>());
-        let cpu = |name| Spread::of(samples.iter().filter_map(|sample| sample.cpu_ms.get(name).copied())).median;
+        let cpu =
+            |name| Spread::of(samples.iter().filter_map(|sample| sample.cpu_ms.get(name).copied())).median;
         Self {
             per_second: median(|sample| sample.per_second),
             p50_ms: median(|sample| sample.p50_ms),
             p99_ms: median(|sample| sample.p99_ms),
-            cpu_seconds_per_1000: names.unwrap_or_default().into_iter().map(|name| (name, cpu(name))).collect(),
+            cpu_seconds_per_1000: names
+                .unwrap_or_default()
+                .into_iter()
+                .map(|name| (name, cpu(name)))
+                .collect(),
             peak_memory_mib: None,
             failed: samples.iter().map(Sample::failed).sum(),
         }

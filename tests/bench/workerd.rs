@@ -77,7 +77,13 @@ impl Worker {
         let status = Command::new(environment::esbuild())
             .current_dir(environment::root())
             .arg(format!("tests/bench/peers/{name}.mjs"))
-            .args(["--bundle", "--format=esm", "--minify", "--conditions=workerd,worker", "--log-level=warning"])
+            .args([
+                "--bundle",
+                "--format=esm",
+                "--minify",
+                "--conditions=workerd,worker",
+                "--log-level=warning",
+            ])
             .arg(format!("--outfile={}", bundle.display()))
             .status();
         assert!(status.is_ok_and(|status| status.success()), "{name} cannot be bundled");
@@ -93,7 +99,11 @@ impl Worker {
         let mut listed = String::new();
         for module in modules {
             let name = module.file_name().unwrap().to_string_lossy().into_owned();
-            let kind = if module.extension().is_some_and(|extension| extension == "wasm") { "wasm" } else { "esModule" };
+            let kind = if module.extension().is_some_and(|extension| extension == "wasm") {
+                "wasm"
+            } else {
+                "esModule"
+            };
             fs::copy(&module, folder.path().join(&name)).unwrap();
             writeln!(listed, r#"    (name = "{name}", {kind} = embed "{name}"),"#).unwrap();
         }
@@ -145,7 +155,10 @@ fn modules(folder: &Path) -> Vec<PathBuf> {
     let mut modules: Vec<PathBuf> = fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "js" || extension == "mjs" || extension == "wasm"))
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "js" || extension == "mjs" || extension == "wasm")
+        })
         .collect();
     modules.sort_by_key(|path| path.extension().is_some_and(|extension| extension == "wasm"));
     modules

@@ -119,7 +119,8 @@ impl Load {
     async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, String> {
         let stream = TcpStream::connect(self.target).await.map_err(|error| error.to_string())?;
         stream.set_nodelay(true).map_err(|error| error.to_string())?;
-        let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
+        let (sender, connection) =
+            handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
         tokio::spawn(connection);
         Ok(sender)
     }
@@ -166,10 +167,8 @@ impl Load {
 
 fn prepare(line: &str, host: &str) -> hyper::Request<Full<Bytes>> {
     let prepared: Prepared = serde_json::from_str(line).expect("a prepared request");
-    let mut request = hyper::Request::builder()
-        .method(prepared.method.as_str())
-        .uri(&prepared.path)
-        .header(HOST, host);
+    let mut request =
+        hyper::Request::builder().method(prepared.method.as_str()).uri(&prepared.path).header(HOST, host);
     for (name, value) in &prepared.headers {
         request = request.header(name, value);
     }

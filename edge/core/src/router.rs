@@ -14,8 +14,8 @@ use crate::knowledge::Source as _;
 use crate::node::Node;
 use crate::usage::Reporting as _;
 use crate::{
-    cors, documents, gateway, headers, health, instance_card, introspect, metrics, organization_issuer, proxy,
-    push, request_id, status_list, verify,
+    cors, documents, gateway, headers, health, instance_card, introspect, metrics, organization_issuer,
+    proxy, push, request_id, status_list, verify,
 };
 
 /// The path every request of a protected API causes a request to.

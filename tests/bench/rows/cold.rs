@@ -39,8 +39,20 @@ pub async fn cold(bench: &mut Bench) {
         verdicts.push(loaded.elapsed().as_secs_f64() * 1_000.0);
     }
     let goal = Goal::AtMost(50.0);
-    bench.report.add(Row::new("cold", "edge, loaded, to the first verdict", "ms", Spread::of(verdicts), goal));
-    bench.report.add(Row::new("cold", "workerd and edge, to be loaded", "ms", Spread::of(starts), Goal::None));
+    bench.report.add(Row::new(
+        "cold",
+        "edge, loaded, to the first verdict",
+        "ms",
+        Spread::of(verdicts),
+        goal,
+    ));
+    bench.report.add(Row::new(
+        "cold",
+        "workerd and edge, to be loaded",
+        "ms",
+        Spread::of(starts),
+        Goal::None,
+    ));
 
     let mut control_plane = ControlPlane::start();
     let again = (0..trials).map(|_| {

@@ -33,7 +33,8 @@ impl Scene {
 /// The process that all of a cluster's others come from.
 async fn postgres_id(url: &str) -> u32 {
     let mut connection = PgConnection::connect(url).await.unwrap();
-    let backend: i32 = sqlx::query_scalar("select pg_backend_pid()").fetch_one(&mut connection).await.unwrap();
+    let backend: i32 =
+        sqlx::query_scalar("select pg_backend_pid()").fetch_one(&mut connection).await.unwrap();
     machine::parent(u32::try_from(backend).unwrap()).unwrap()
 }
 
@@ -74,7 +75,13 @@ pub async fn issue(bench: &mut Bench) {
         |_| load::run(&scene.server, &ours, shape),
         |_| load::run(&provider.server(), &theirs, shape),
     );
-    let row = Row::new("issue", "200 a second to either", "× p99", pairs.ratio(|sample| sample.p99_ms), Goal::AtMost(1.0));
+    let row = Row::new(
+        "issue",
+        "200 a second to either",
+        "× p99",
+        pairs.ratio(|sample| sample.p99_ms),
+        Goal::AtMost(1.0),
+    );
     bench.report.add(row.ours(Figures::of(&pairs.ours)).peer(Figures::of(&pairs.peer)));
 }
 
@@ -83,9 +90,8 @@ pub async fn everyone(bench: &mut Bench) {
     let scene = Scene::set().await;
     let seconds = if bench.effort.is_quick { 4.0 } else { 20.0 };
     let admin = scene.tenant.admin.token(&scene.tenant.api).await;
-    let register = (0..3_000).map(|_| {
-        Request::json("/api/v1/agents", &agentidp_tests::tenants::new_agent()).with_token(&admin)
-    });
+    let register = (0..3_000)
+        .map(|_| Request::json("/api/v1/agents", &agentidp_tests::tenants::new_agent()).with_token(&admin));
     let register = bench.prepare(register);
     let mut tokens = Vec::new();
     for _ in 0..100 {
@@ -105,13 +111,17 @@ pub async fn everyone(bench: &mut Bench) {
         ("token, 1 000 users", tokens, at(1_000, 1_000.0), 100.0),
         ("rotate, 50 users", rotate, at(50, 50.0), 200.0),
     ];
-    let running: Vec<_> = kinds
-        .iter()
-        .map(|(_, requests, shape, _)| load::start(&scene.server, requests, *shape))
-        .collect();
+    let running: Vec<_> =
+        kinds.iter().map(|(_, requests, shape, _)| load::start(&scene.server, requests, *shape)).collect();
     for ((name, _, _, goal), running) in kinds.iter().zip(running) {
         let sample = running.finish();
-        let row = Row::new("everyone", *name, "ms p99, all at once", Spread::of([sample.p99_ms]), Goal::AtMost(*goal));
+        let row = Row::new(
+            "everyone",
+            *name,
+            "ms p99, all at once",
+            Spread::of([sample.p99_ms]),
+            Goal::AtMost(*goal),
+        );
         bench.report.add(row.ours(Figures::without_cpu(&sample)));
     }
 }

@@ -105,14 +105,25 @@ pub async fn verify_seen(bench: &mut Bench) {
         |_| run(&scene.edge.server(), &live, shape),
         |_| run(&scene.peer.server(), &floor, shape),
     );
-    bench.report.add(Row::compared("edge-floor", "our trivial route, a trivial JS worker", &floors, Goal::None));
+    bench.report.add(Row::compared(
+        "edge-floor",
+        "our trivial route, a trivial JS worker",
+        &floors,
+        Goal::None,
+    ));
     let verdict = alternate(
         rounds,
         |_| run(&scene.edge.server(), &seen[0], shape),
         |_| run(&scene.edge.server(), &live, shape),
     );
     let value = verdict.ratio(|sample| sample.cpu_ms_in_all());
-    let row = Row::new("edge-floor", "/verify (seen) by our trivial route", "× CPU per request", value, Goal::AtMost(1.25));
+    let row = Row::new(
+        "edge-floor",
+        "/verify (seen) by our trivial route",
+        "× CPU per request",
+        value,
+        Goal::AtMost(1.25),
+    );
     bench.report.add(row.ours(Figures::of(&verdict.ours)).peer(Figures::of(&verdict.peer)));
 }
 
@@ -122,7 +133,9 @@ pub async fn introspect(bench: &mut Bench) {
     let (scene, provider) = (Scene::set(0).await, Provider::start());
     let caller = scene.ground.tokens(Algorithm::ES256, 1, "tokens:read").remove(0);
     let tokens = scene.ground.tokens(Algorithm::ES256, TOKENS, "agents:read");
-    let ours = tokens.iter().map(|token| Request::form("/oauth2/introspect", format!("token={token}")).with_token(&caller));
+    let ours = tokens
+        .iter()
+        .map(|token| Request::form("/oauth2/introspect", format!("token={token}")).with_token(&caller));
     let (ours, theirs) = (bench.prepare(ours), bench.prepare(provider.introspections(TOKENS).await));
     let shape = Shape::during(CONNECTIONS, bench.effort.seconds);
     let pairs = alternate(

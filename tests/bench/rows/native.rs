@@ -47,7 +47,9 @@ pub fn native_limit(bench: &mut Bench) {
     for algorithm in ALGORITHMS {
         let token = ground.tokens(algorithm, 1, "agents:read").remove(0);
         let judged = |authentic: Result<Authentic, Refusal>| {
-            authentic.and_then(|authentic| authentic.judge(&keys, &exceptions, now, &expected).map(drop)).is_ok()
+            authentic
+                .and_then(|authentic| authentic.judge(&keys, &exceptions, now, &expected).map(drop))
+                .is_ok()
         };
         let unverified = parse(&token, &keys).unwrap();
         let (message, signature) = (unverified.signing_input().to_vec(), unverified.signature().to_vec());
@@ -60,7 +62,9 @@ pub fn native_limit(bench: &mut Bench) {
         let rounds = (0..bench.effort.rounds * 3).map(|_| {
             let pure = time(|| judged(parse(black_box(&token), &keys).and_then(Unverified::check_signature)));
             let through = time(|| {
-                judged(parse(black_box(&token), &keys).and_then(|unverified| check_by_aws_lc(&key, unverified)))
+                judged(
+                    parse(black_box(&token), &keys).and_then(|unverified| check_by_aws_lc(&key, unverified)),
+                )
             });
             let bare = time(|| key.verify_sig(black_box(&message), &signature).is_ok());
             (pure, through, bare)
@@ -102,6 +106,8 @@ pub async fn spin_verify(bench: &mut Bench) {
         let value = pairs.ratio(crate::load::Sample::cpu_ms_in_all);
         let shape = format!("{}, unseen, 10 connections", algorithm.as_str());
         let row = Row::new("spin-verify", shape, "× CPU of a native process", value, Goal::AtMost(4.0));
-        bench.report.add(row.ours(crate::report::Figures::of(&pairs.ours)).peer(crate::report::Figures::of(&pairs.peer)));
+        bench.report.add(
+            row.ours(crate::report::Figures::of(&pairs.ours)).peer(crate::report::Figures::of(&pairs.peer)),
+        );
     }
 }
