@@ -124,10 +124,6 @@ impl Sample {
     pub fn per_cpu_second(&self) -> f64 {
         1_000.0 / self.cpu_ms_in_all()
     }
-
-    pub fn failed(&self) -> usize {
-        self.failures.values().sum()
-    }
 }
 
 /// A load process that runs.

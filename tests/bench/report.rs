@@ -48,7 +48,9 @@ pub struct Figures {
     cpu_seconds_per_1000: BTreeMap<&'static str, f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     peak_memory_mib: Option<u64>,
-    failed: usize,
+    /// How many, by what happened instead of the answer that was due.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    failures: BTreeMap<String, usize>,
 }
 
 impl Figures {
@@ -57,6 +59,10 @@ impl Figures {
         let names = samples.first().map(|sample| sample.cpu_ms.keys().copied().collect::<Vec<_>>());
         let cpu =
             |name| Spread::of(samples.iter().filter_map(|sample| sample.cpu_ms.get(name).copied())).median;
+        let mut failures = BTreeMap::new();
+        for (what, count) in samples.iter().flat_map(|sample| &sample.failures) {
+            *failures.entry(what.clone()).or_default() += count;
+        }
         Self {
             per_second: median(|sample| sample.per_second),
             p50_ms: median(|sample| sample.p50_ms),
@@ -67,7 +73,7 @@ impl Figures {
                 .map(|name| (name, cpu(name)))
                 .collect(),
             peak_memory_mib: None,
-            failed: samples.iter().map(Sample::failed).sum(),
+            failures,
         }
     }
 
@@ -92,8 +98,8 @@ impl Figures {
         if let Some(mib) = self.peak_memory_mib {
             let _ = write!(text, ", {mib} MiB");
         }
-        if self.failed > 0 {
-            let _ = write!(text, ", {} FAILED", self.failed);
+        for (what, count) in &self.failures {
+            let _ = write!(text, ", {count} FAILED ({what})");
         }
         text
     }
@@ -135,13 +141,13 @@ impl Row {
     }
 
     pub fn ours(mut self, figures: Figures) -> Self {
-        self.ok &= figures.failed == 0;
+        self.ok &= figures.failures.is_empty();
         self.ours = Some(figures);
         self
     }
 
     pub fn peer(mut self, figures: Figures) -> Self {
-        self.ok &= figures.failed == 0;
+        self.ok &= figures.failures.is_empty();
         self.peer = Some(figures);
         self
     }

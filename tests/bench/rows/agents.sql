@@ -1,6 +1,6 @@
 -- Agents of one organization, each with a credential that nobody knows the secret of: copies of one that was registered.
 insert into agents
-select (jsonb_populate_record(one, jsonb_build_object(
+select (jsonb_populate_record(null::agents, to_jsonb(one) || jsonb_build_object(
   'id', md5('agent' || number)::uuid,
   'email', number || '@scale.example'
 ))).*
@@ -10,7 +10,7 @@ from (
 ) as one, generate_series($from, $to - 1) as number;
 
 insert into credentials
-select (jsonb_populate_record(one, jsonb_build_object(
+select (jsonb_populate_record(null::credentials, to_jsonb(one) || jsonb_build_object(
   'id', md5('credential' || number)::uuid,
   'agent_id', md5('agent' || number)::uuid,
   'secret_hmac', '\x' || encode(sha256(('secret' || number)::bytea), 'hex')

@@ -89,5 +89,5 @@ async fn add_agents(connection: &mut PgConnection, organization: &str, numbers: 
         .replace("$from", &numbers.start.to_string())
         .replace("$to", &numbers.end.to_string());
     sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *connection).await.unwrap();
-    sqlx::raw_sql("vacuum analyze agents; vacuum analyze credentials").execute(connection).await.unwrap();
+    sqlx::raw_sql("vacuum analyze agents, credentials").execute(connection).await.unwrap();
 }
