@@ -6,9 +6,8 @@ use std::path::PathBuf;
 pub use agentidp_tests::environment::*;
 
 fn required(variable: &str) -> PathBuf {
-    env::var_os(variable)
-        .map(PathBuf::from)
-        .unwrap_or_else(|| panic!("{variable} is not set: run this with `cargo xtask bench`"))
+    let missing = || panic!("{variable} is not set: run this with `cargo xtask bench`");
+    env::var_os(variable).map_or_else(missing, PathBuf::from)
 }
 
 /// `AGENTIDP_LOAD`: the load process.

@@ -35,6 +35,7 @@ use crate::rows::{Bench, Effort};
 enum Name {
     EdgeVerifyNew,
     EdgeVerifySeen,
+    EdgeFloor,
     EdgeIntrospect,
     Issue,
     SpinVerify,
@@ -110,6 +111,7 @@ async fn measure(name: Name, bench: &mut Bench) {
     match name {
         Name::EdgeVerifyNew => rows::edge::verify_new(bench).await,
         Name::EdgeVerifySeen => rows::edge::verify_seen(bench).await,
+        Name::EdgeFloor => rows::edge::floor(bench).await,
         Name::EdgeIntrospect => rows::edge::introspect(bench).await,
         Name::Issue => rows::control_plane::issue(bench).await,
         Name::SpinVerify => rows::native::spin_verify(bench).await,

@@ -19,8 +19,10 @@ const END: &str = "<!-- end of what was measured -->\n";
 enum Name {
     /// Verification of tokens that the edge has not seen.
     EdgeVerifyNew,
-    /// Verification of tokens that it has, and what a verdict adds to answering at all.
+    /// Verification of tokens that it has.
     EdgeVerifySeen,
+    /// What a verdict adds to answering at all.
+    EdgeFloor,
     /// Introspection at the edge.
     EdgeIntrospect,
     /// Tokens by client credentials.

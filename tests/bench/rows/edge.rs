@@ -9,7 +9,7 @@ use agentidp_tests::process::free_port;
 use super::Bench;
 use crate::compare::{Pairs, alternate};
 use crate::ground::{ALGORITHMS, Ground};
-use crate::load::{Request, Shape, run};
+use crate::load::{Request, Sample, Shape, run};
 use crate::provider::Provider;
 use crate::report::{Figures, Goal, Row};
 use crate::workerd::Worker;
@@ -46,7 +46,7 @@ impl Scene {
     }
 }
 
-fn verify(token: &String) -> Request {
+fn verify(token: &str) -> Request {
     Request::get("/verify").with_token(token)
 }
 
@@ -71,18 +71,16 @@ pub async fn verify_new(bench: &mut Bench) {
 fn unseen(bench: &Bench, scene: &Scene, algorithm: Algorithm, rounds: usize, connections: usize) -> Pairs {
     let files: Vec<PathBuf> = (0..=rounds)
         .map(|_| scene.ground.tokens(algorithm, bench.effort.requests, "agents:read"))
-        .map(|tokens| bench.prepare(tokens.iter().map(verify)))
+        .map(|tokens| bench.prepare(tokens.iter().map(|token| verify(token))))
         .collect();
     scene.alternate(rounds, &files, Shape::once(connections))
 }
 
-/// The same tokens again and again; and what a verdict adds to answering at all.
+/// The same tokens again and again.
 pub async fn verify_seen(bench: &mut Bench) {
     let scene = Scene::set(0).await;
     let tokens = scene.ground.tokens(Algorithm::ES256, SEEN_TOKENS, "agents:read");
-    let seen = [bench.prepare(tokens.iter().map(verify))];
-    let live = bench.prepare([Request::get("/health/live")]);
-    let floor = bench.prepare([Request::get("/floor")]);
+    let seen = [bench.prepare(tokens.iter().map(|token| verify(token)))];
     let (rounds, seconds) = (bench.effort.rounds, bench.effort.seconds);
 
     let pairs = scene.alternate(rounds, &seen, Shape::during(CONNECTIONS, seconds));
@@ -98,8 +96,16 @@ pub async fn verify_seen(bench: &mut Bench) {
             bench.report.add(Row::compared("edge-verify-seen", shape, &pairs, Goal::None));
         }
     }
+}
 
-    let shape = Shape::during(CONNECTIONS, seconds);
+/// What a verdict adds to answering at all, and what answering costs.
+pub async fn floor(bench: &mut Bench) {
+    let scene = Scene::set(0).await;
+    let tokens = scene.ground.tokens(Algorithm::ES256, SEEN_TOKENS, "agents:read");
+    let seen = bench.prepare(tokens.iter().map(|token| verify(token)));
+    let live = bench.prepare([Request::get("/health/live")]);
+    let floor = bench.prepare([Request::get("/floor")]);
+    let (rounds, shape) = (bench.effort.rounds, Shape::during(CONNECTIONS, bench.effort.seconds));
     let floors = alternate(
         rounds,
         |_| run(&scene.edge.server(), &live, shape),
@@ -113,10 +119,10 @@ pub async fn verify_seen(bench: &mut Bench) {
     ));
     let verdict = alternate(
         rounds,
-        |_| run(&scene.edge.server(), &seen[0], shape),
+        |_| run(&scene.edge.server(), &seen, shape),
         |_| run(&scene.edge.server(), &live, shape),
     );
-    let value = verdict.ratio(|sample| sample.cpu_ms_in_all());
+    let value = verdict.ratio(Sample::cpu_ms_in_all);
     let row = Row::new(
         "edge-floor",
         "/verify (seen) by our trivial route",

@@ -44,7 +44,9 @@ async fn verify(bench: &mut Bench) {
     }
     let names = counts.iter().map(|count| format!("/verify, {count} revoked"));
     let rows = compared_with_the_first(names, &samples);
-    rows.into_iter().for_each(|row| bench.report.add(row));
+    for row in rows {
+        bench.report.add(row);
+    }
 }
 
 /// Tokens by how many agents there are.
@@ -67,7 +69,9 @@ async fn issue(bench: &mut Bench) {
     }
     let names = counts.iter().map(|count| format!("/oauth2/token, {count} agents"));
     let rows = compared_with_the_first(names, &samples);
-    rows.into_iter().for_each(|row| bench.report.add(row));
+    for row in rows {
+        bench.report.add(row);
+    }
 }
 
 fn compared_with_the_first(names: impl Iterator<Item = String>, samples: &[Vec<Sample>]) -> Vec<Row> {
