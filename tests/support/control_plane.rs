@@ -104,6 +104,11 @@ impl ControlPlane {
         format!("http://127.0.0.1:{}", self.port)
     }
 
+    /// Of its process.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     pub fn metrics_url(&self) -> String {
         format!("http://127.0.0.1:{}/metrics", self.metrics_port)
     }

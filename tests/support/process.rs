@@ -106,6 +106,10 @@ impl Process {
             .unwrap_or_else(|| panic!("{} did not announce `{member}`: {}", self.name, self.ready))
     }
 
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub fn is_running(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
     }

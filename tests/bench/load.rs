@@ -1,0 +1,189 @@
+//! Sending prepared requests from a process of their own, and what those who answered spent meanwhile.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufWriter, Write as _};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::machine;
+
+/// A request as `agentidp-load` reads it.
+#[derive(Debug, Clone)]
+pub struct Request {
+    pub method: &'static str,
+    pub path: String,
+    pub headers: Vec<(&'static str, String)>,
+    pub body: String,
+}
+
+impl Request {
+    pub fn get(path: impl Into<String>) -> Self {
+        Self { method: "GET", path: path.into(), headers: Vec::new(), body: String::new() }
+    }
+
+    pub fn form(path: impl Into<String>, body: String) -> Self {
+        let headers = vec![("content-type", "application/x-www-form-urlencoded".to_owned())];
+        Self { method: "POST", path: path.into(), headers, body }
+    }
+
+    pub fn json(path: impl Into<String>, body: &Value) -> Self {
+        let headers = vec![("content-type", "application/json".to_owned())];
+        Self { method: "POST", path: path.into(), headers, body: body.to_string() }
+    }
+
+    pub fn with_token(mut self, token: &str) -> Self {
+        self.headers.push(("authorization", format!("Bearer {token}")));
+        self
+    }
+}
+
+/// Writes requests where the load process finds them.
+pub fn prepare(file: PathBuf, requests: impl IntoIterator<Item = Request>) -> PathBuf {
+    let mut writer = BufWriter::new(File::create(&file).unwrap());
+    for request in requests {
+        let Request { method, path, headers, body } = request;
+        let line = json!({"method": method, "path": path, "headers": headers, "body": body});
+        writeln!(writer, "{line}").unwrap();
+    }
+    writer.flush().unwrap();
+    file
+}
+
+/// Who answers.
+#[derive(Debug, Clone)]
+pub struct Server {
+    pub target: SocketAddr,
+    /// Everything whose time it costs to answer, by name, with the ids of their first processes.
+    pub processes: Vec<(&'static str, u32)>,
+}
+
+/// How much of it at once, and for how long.
+#[derive(Debug, Clone, Copy)]
+pub struct Shape {
+    pub connections: usize,
+    pub expect: u16,
+    /// Otherwise each request is sent once.
+    pub seconds: Option<f64>,
+    /// So many a second; as many as are answered, unless said.
+    pub rate: Option<f64>,
+}
+
+impl Shape {
+    pub const fn once(connections: usize) -> Self {
+        Self { connections, expect: 200, seconds: None, rate: None }
+    }
+
+    pub const fn during(connections: usize, seconds: f64) -> Self {
+        Self { connections, expect: 200, seconds: Some(seconds), rate: None }
+    }
+
+    pub const fn at_rate(mut self, per_second: f64) -> Self {
+        self.rate = Some(per_second);
+        self
+    }
+
+    pub const fn expecting(mut self, status: u16) -> Self {
+        self.expect = status;
+        self
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Sent {
+    requests: usize,
+    failures: BTreeMap<String, usize>,
+    seconds: f64,
+    p50_micros: Option<f64>,
+    p99_micros: Option<f64>,
+}
+
+/// How one run went.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Sample {
+    pub requests: f64,
+    pub failures: BTreeMap<String, usize>,
+    pub per_second: f64,
+    pub p50_ms: f64,
+    pub p99_ms: f64,
+    /// Milliseconds of CPU that each process spent on one request.
+    pub cpu_ms: BTreeMap<&'static str, f64>,
+}
+
+impl Sample {
+    pub fn cpu_ms_in_all(&self) -> f64 {
+        self.cpu_ms.values().sum()
+    }
+
+    pub fn per_cpu_second(&self) -> f64 {
+        1_000.0 / self.cpu_ms_in_all()
+    }
+}
+
+/// A load process that runs.
+#[derive(Debug)]
+pub struct Running {
+    child: std::process::Child,
+    before: Vec<(&'static str, u32, f64)>,
+}
+
+pub fn start(server: &Server, requests: &Path, shape: Shape) -> Running {
+    let mut command = Command::new(crate::environment::load());
+    command.args(["--target", &server.target.to_string(), "--requests"]).arg(requests).args([
+        "--connections",
+        &shape.connections.to_string(),
+        "--expect",
+        &shape.expect.to_string(),
+    ]);
+    if let Some(seconds) = shape.seconds {
+        command.args(["--seconds", &seconds.to_string()]);
+    }
+    if let Some(rate) = shape.rate {
+        command.args(["--rate", &rate.to_string()]);
+    }
+    let before =
+        server.processes.iter().map(|(name, pid)| (*name, *pid, machine::cpu_seconds(*pid))).collect();
+    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("the load process starts");
+    Running { child, before }
+}
+
+impl Running {
+    /// Ends a load that was only to be there.
+    pub fn stop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    pub fn finish(self) -> Sample {
+        let output = self.child.wait_with_output().unwrap();
+        assert!(output.status.success(), "the load process failed");
+        let sent: Sent = serde_json::from_slice(&output.stdout).expect("a line of JSON");
+        #[expect(clippy::cast_precision_loss, clippy::as_conversions, reason = "a few million at most")]
+        let requests = sent.requests as f64;
+        let cpu_ms = self
+            .before
+            .into_iter()
+            .map(|(name, pid, before)| (name, (machine::cpu_seconds(pid) - before) * 1_000.0 / requests))
+            .collect();
+        let milliseconds = |micros: Option<f64>| micros.unwrap_or(f64::NAN) / 1_000.0;
+        Sample {
+            requests,
+            per_second: requests / sent.seconds,
+            p50_ms: milliseconds(sent.p50_micros),
+            p99_ms: milliseconds(sent.p99_micros),
+            failures: sent.failures,
+            cpu_ms,
+        }
+    }
+}
+
+/// Sends and waits.
+pub fn run(server: &Server, requests: &Path, shape: Shape) -> Sample {
+    start(server, requests, shape).finish()
+}

@@ -1,0 +1,79 @@
+//! What processes cost, and what machine it is, as Linux tells in /proc.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+/// The unit of times in /proc/PID/stat, fixed for user space on every architecture (`USER_HZ`).
+const TICKS_PER_SECOND: f64 = 100.0;
+
+/// The parent, and the ticks of CPU it and its ended children have had.
+fn stat(pid: u32) -> Option<(u32, u64)> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name, in parentheses, may hold anything.
+    let fields: Vec<&str> = text.rsplit_once(") ")?.1.split(' ').collect();
+    let number = |index: usize| fields.get(index)?.parse::<u64>().ok();
+    let ticks = (11..=14).filter_map(number).sum();
+    Some((fields.get(1)?.parse().ok()?, ticks))
+}
+
+/// A process and all below it.
+fn family(root: u32) -> Vec<u32> {
+    let parents: BTreeMap<u32, u32> = fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter_map(|pid| Some((pid, stat(pid)?.0)))
+        .collect();
+    let mut found = vec![root];
+    let mut next = 0;
+    while let Some(&parent) = found.get(next) {
+        found.extend(parents.iter().filter(|(_, of)| **of == parent).map(|(pid, _)| *pid));
+        next += 1;
+    }
+    found
+}
+
+pub fn parent(pid: u32) -> Option<u32> {
+    stat(pid).map(|(parent, _)| parent)
+}
+
+/// CPU seconds of a process and all below it since they began.
+pub fn cpu_seconds(root: u32) -> f64 {
+    let ticks: u64 = family(root).into_iter().filter_map(|pid| Some(stat(pid)?.1)).sum();
+    #[expect(clippy::cast_precision_loss, clippy::as_conversions, reason = "a few million at most")]
+    let ticks = ticks as f64;
+    ticks / TICKS_PER_SECOND
+}
+
+/// The most memory a process and those below it have had resident, each at its own worst moment, in MiB.
+pub fn peak_memory_mib(root: u32) -> u64 {
+    family(root).into_iter().filter_map(|pid| status(pid, "VmHWM")).sum::<u64>() / 1_024
+}
+
+fn status(pid: u32, member: &str) -> Option<u64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix(member)?.strip_prefix(':'))?;
+    line.trim().trim_end_matches(" kB").parse().ok()
+}
+
+/// What a reader needs to judge figures by.
+pub fn facts() -> BTreeMap<&'static str, String> {
+    let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
+    let cpu = read("/proc/cpuinfo");
+    let model = cpu.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    let memory = read("/proc/meminfo");
+    let mib = memory
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:")?.trim().trim_end_matches(" kB").parse::<u64>().ok());
+    BTreeMap::from([
+        ("cores", std::thread::available_parallelism().map_or(0, usize::from).to_string()),
+        ("processor", model.map_or("unknown", |(_, model)| model).to_owned()),
+        ("memory", format!("{} MiB", mib.unwrap_or_default() / 1_024)),
+        ("kernel", read("/proc/sys/kernel/osrelease").trim().to_owned()),
+        ("load before", read("/proc/loadavg").split(' ').take(3).collect::<Vec<_>>().join(" ")),
+    ])
+}
+
+pub fn is_supported() -> bool {
+    Path::new("/proc/self/stat").exists()
+}

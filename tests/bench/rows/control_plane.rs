@@ -1,0 +1,127 @@
+//! The control plane on a PostgreSQL that syncs, with its audit log: tokens, registrations, rotations.
+
+use agentidp_tests::{Agent, ControlPlane, Tenant};
+use serde_json::json;
+use sqlx::{Connection as _, PgConnection};
+
+use super::Bench;
+use crate::compare::{Spread, alternate};
+use crate::load::{self, Request, Server, Shape};
+use crate::machine;
+use crate::provider::Provider;
+use crate::report::{Figures, Goal, Row};
+
+/// A control plane with one organization.
+pub struct Scene {
+    pub control_plane: ControlPlane,
+    pub tenant: Tenant,
+    pub server: Server,
+}
+
+impl Scene {
+    pub async fn set() -> Self {
+        let quiet = vec![("AGENTIDP_LOG", "warn".to_owned())];
+        let control_plane = ControlPlane::start_with(quiet);
+        let tenant = control_plane.platform().await.create_organization().await;
+        let postgres = postgres_id(control_plane.database.url()).await;
+        let target = control_plane.url().trim_start_matches("http://").parse().unwrap();
+        let processes = vec![("agentidp", control_plane.id()), ("postgres", postgres)];
+        Self { control_plane, tenant, server: Server { target, processes } }
+    }
+}
+
+/// The process that all of a cluster's others come from.
+async fn postgres_id(url: &str) -> u32 {
+    let mut connection = PgConnection::connect(url).await.unwrap();
+    let backend: i32 =
+        sqlx::query_scalar("select pg_backend_pid()").fetch_one(&mut connection).await.unwrap();
+    machine::parent(u32::try_from(backend).unwrap()).unwrap()
+}
+
+pub fn token_request(agent: &Agent) -> Request {
+    let (id, secret) = (&agent.id, &agent.secret);
+    Request::form(
+        "/oauth2/token",
+        format!("grant_type=client_credentials&client_id={id}&client_secret={secret}&scope=agents:read"),
+    )
+}
+
+/// Tokens by client credentials, each with its event in the log before it is given out.
+pub async fn issue(bench: &mut Bench) {
+    const AGENTS: usize = 20;
+    let (scene, provider) = (Scene::set().await, Provider::start());
+    let mut requests = Vec::new();
+    for _ in 0..AGENTS {
+        requests.push(token_request(&scene.tenant.create_agent(&["agents:read"]).await));
+    }
+    let (ours, theirs) = (bench.prepare(requests), bench.prepare([provider.token_request()]));
+    let (rounds, seconds) = (bench.effort.rounds, bench.effort.seconds);
+    let shapes: &[usize] = if bench.effort.is_quick { &[32] } else { &[1, 32, 100] };
+    for &connections in shapes {
+        let shape = Shape::during(connections, seconds);
+        let rounds = if connections == 32 { rounds } else { 3 };
+        let pairs = alternate(
+            rounds,
+            |_| load::run(&scene.server, &ours, shape),
+            |_| load::run(&provider.server(), &theirs, shape),
+        );
+        let goal = if connections == 32 { Goal::AtLeast(5.0) } else { Goal::None };
+        bench.report.add(Row::compared("issue", format!("ES256, {connections} connections"), &pairs, goal));
+    }
+    // A load that both can bear.
+    let shape = Shape::during(32, seconds * 2.0).at_rate(200.0);
+    let pairs = alternate(
+        rounds.min(5),
+        |_| load::run(&scene.server, &ours, shape),
+        |_| load::run(&provider.server(), &theirs, shape),
+    );
+    let row = Row::new(
+        "issue",
+        "200 a second to either",
+        "× p99",
+        pairs.ratio(|sample| sample.p99_ms),
+        Goal::AtMost(1.0),
+    );
+    bench.report.add(row.ours(Figures::of(&pairs.ours)).peer(Figures::of(&pairs.peer)));
+}
+
+/// Everyone at once: a hundred register, a thousand ask for tokens, fifty rotate, each once a second.
+pub async fn everyone(bench: &mut Bench) {
+    let scene = Scene::set().await;
+    let seconds = if bench.effort.is_quick { 4.0 } else { 20.0 };
+    let admin = scene.tenant.admin.token(&scene.tenant.api).await;
+    let register = (0..3_000)
+        .map(|_| Request::json("/api/v1/agents", &agentidp_tests::tenants::new_agent()).with_token(&admin));
+    let register = bench.prepare(register);
+    let mut tokens = Vec::new();
+    for _ in 0..100 {
+        tokens.push(token_request(&scene.tenant.create_agent(&["agents:read"]).await));
+    }
+    let tokens = bench.prepare(tokens);
+    let mut rotate = Vec::new();
+    for _ in 0..50 {
+        let agent = scene.tenant.create_agent(&["agents:read"]).await;
+        let path = format!("/api/v1/agents/{}/credentials/rotate", agent.id);
+        rotate.push(Request::json(path, &json!({})).with_token(&admin));
+    }
+    let rotate = bench.prepare(rotate);
+    let at = |connections, per_second| Shape::during(connections, seconds).at_rate(per_second);
+    let kinds = [
+        ("register, 100 users", register, at(100, 100.0).expecting(201), 200.0),
+        ("token, 1 000 users", tokens, at(1_000, 1_000.0), 100.0),
+        ("rotate, 50 users", rotate, at(50, 50.0), 200.0),
+    ];
+    let running: Vec<_> =
+        kinds.iter().map(|(_, requests, shape, _)| load::start(&scene.server, requests, *shape)).collect();
+    for ((name, _, _, goal), running) in kinds.iter().zip(running) {
+        let sample = running.finish();
+        let row = Row::new(
+            "everyone",
+            *name,
+            "ms p99, all at once",
+            Spread::of([sample.p99_ms]),
+            Goal::AtMost(*goal),
+        );
+        bench.report.add(row.ours(Figures::without_cpu(&sample)));
+    }
+}

@@ -1,0 +1,50 @@
+//! The benchmarks, by what they measure.
+
+pub mod cold;
+pub mod control_plane;
+pub mod edge;
+pub mod native;
+pub mod revocation;
+pub mod scale;
+
+use std::path::PathBuf;
+
+use agentidp_tests::process::Folder;
+
+use crate::load::{Request, prepare};
+use crate::report::Report;
+
+/// How thoroughly.
+#[derive(Debug, Clone, Copy)]
+pub struct Effort {
+    pub rounds: usize,
+    /// Of requests that are sent once, in each round.
+    pub requests: usize,
+    /// Of requests that are sent over and over, in each round.
+    pub seconds: f64,
+    pub is_quick: bool,
+}
+
+impl Effort {
+    pub const FULL: Self = Self { rounds: 7, requests: 6_000, seconds: 2.0, is_quick: false };
+    pub const QUICK: Self = Self { rounds: 3, requests: 2_000, seconds: 0.7, is_quick: true };
+}
+
+/// What a benchmark is given.
+#[derive(Debug)]
+pub struct Bench {
+    pub effort: Effort,
+    pub report: Report,
+    folder: Folder,
+}
+
+impl Bench {
+    pub fn new(effort: Effort) -> Self {
+        Self { effort, report: Report::default(), folder: Folder::new() }
+    }
+
+    /// A file of requests for the load process.
+    pub fn prepare(&self, requests: impl IntoIterator<Item = Request>) -> PathBuf {
+        prepare(self.folder.path().join(agentidp_tests::unique()), requests)
+    }
+}

@@ -1,0 +1,113 @@
+//! Verification natively, beside the bare signature check of aws-lc-rs; and the same on Spin beside a native process.
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use agentidp_shared::exceptions::Exceptions;
+use agentidp_shared::hashing::SeededHasher;
+use agentidp_shared::jwk::{Algorithm, KeySet};
+use agentidp_shared::scopes::ScopeSet;
+use agentidp_shared::verify::{Authentic, Expectation, Refusal, Unverified, parse};
+use agentidp_tests::now;
+use agentidp_tests::process::free_port;
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, VerificationAlgorithm,
+};
+
+use super::Bench;
+use crate::compare::Spread;
+use crate::ground::{ALGORITHMS, Ground};
+use crate::report::{Goal, Row};
+
+/// What the control plane checks signatures with, through the same port as the edge does.
+fn check_by_aws_lc(key: &ParsedPublicKey, unverified: Unverified<'_>) -> Result<Authentic, Refusal> {
+    let valid = key.verify_sig(unverified.signing_input(), unverified.signature()).is_ok();
+    unverified.attest(valid)
+}
+
+/// Nanoseconds of one call.
+fn time(mut call: impl FnMut() -> bool) -> f64 {
+    const FOR: Duration = Duration::from_millis(40);
+    let (mut calls, started) = (0_u32, Instant::now());
+    while started.elapsed() < FOR {
+        assert!(black_box(call()));
+        calls += 1;
+    }
+    started.elapsed().as_secs_f64() * 1e9 / f64::from(calls)
+}
+
+pub fn native_limit(bench: &mut Bench) {
+    let ground = Ground::new(format!("http://127.0.0.1:{}", free_port()));
+    let keys = KeySet::from_jwks(&ground.jwks()).unwrap();
+    let exceptions = Exceptions::new(SeededHasher::new([3; 16]));
+    let expected =
+        Expectation { issuer: ground.issuer(), audience: ground.issuer(), scopes: &ScopeSet::empty() };
+    let now = u64::try_from(now()).unwrap();
+    for algorithm in ALGORITHMS {
+        let token = ground.tokens(algorithm, 1, "agents:read").remove(0);
+        let judged = |authentic: Result<Authentic, Refusal>| {
+            authentic
+                .and_then(|authentic| authentic.judge(&keys, &exceptions, now, &expected).map(drop))
+                .is_ok()
+        };
+        let unverified = parse(&token, &keys).unwrap();
+        let (message, signature) = (unverified.signing_input().to_vec(), unverified.signature().to_vec());
+        let rules: &'static dyn VerificationAlgorithm = match algorithm {
+            Algorithm::ES256 => &ECDSA_P256_SHA256_FIXED,
+            Algorithm::EdDSA => &ED25519,
+            Algorithm::RS256 => &RSA_PKCS1_2048_8192_SHA256,
+        };
+        let key = ParsedPublicKey::new(rules, ground.public_key(algorithm)).unwrap();
+        let rounds = (0..bench.effort.rounds * 3).map(|_| {
+            let pure = time(|| judged(parse(black_box(&token), &keys).and_then(Unverified::check_signature)));
+            let through = time(|| {
+                judged(
+                    parse(black_box(&token), &keys).and_then(|unverified| check_by_aws_lc(&key, unverified)),
+                )
+            });
+            let bare = time(|| key.verify_sig(black_box(&message), &signature).is_ok());
+            (pure, through, bare)
+        });
+        let rounds: Vec<_> = rounds.collect();
+        let of = |figure: fn(&(f64, f64, f64)) -> f64| Spread::of(rounds.iter().map(figure));
+        let name = algorithm.as_str();
+        let bare = of(|(_, _, bare)| bare / 1_000.0).median;
+        let shape = format!("{name}, signature by aws-lc ({bare:.0} µs)");
+        let value = of(|(_, through, bare)| through / bare);
+        bench.report.add(Row::new("native-limit", shape, "× bare signature check", value, Goal::AtMost(1.5)));
+        let value = of(|(pure, _, bare)| pure / bare);
+        let shape = format!("{name}, pure Rust");
+        bench.report.add(Row::new("native-limit", shape, "× bare signature check", value, Goal::None));
+    }
+}
+
+/// `/verify` of an edge on Spin by the same verification in a native process.
+pub async fn spin_verify(bench: &mut Bench) {
+    use crate::compare::alternate;
+    use crate::load::{Request, Shape, run};
+    let ground = Arc::new(Ground::new(format!("http://127.0.0.1:{}", free_port())));
+    let origin = ground.serve(0).await;
+    let spin = crate::spin::Edge::start(&ground, origin).await;
+    let native = crate::native::Server::start(&ground);
+    let rounds = bench.effort.rounds.min(5);
+    for algorithm in [Algorithm::EdDSA, Algorithm::ES256] {
+        let count = bench.effort.requests / 3;
+        let files: Vec<_> = (0..=rounds)
+            .map(|_| ground.tokens(algorithm, count, "agents:read"))
+            .map(|tokens| bench.prepare(tokens.iter().map(|token| Request::get("/verify").with_token(token))))
+            .collect();
+        let shape = Shape::once(10);
+        let pairs = alternate(
+            rounds,
+            |round| run(&spin.server(), &files[round], shape),
+            |round| run(&native.server(), &files[round], shape),
+        );
+        let value = pairs.ratio(crate::load::Sample::cpu_ms_in_all);
+        let shape = format!("{}, unseen, 10 connections", algorithm.as_str());
+        let row = Row::new("spin-verify", shape, "× CPU of a native process", value, Goal::AtMost(4.0));
+        bench.report.add(
+            row.ours(crate::report::Figures::of(&pairs.ours)).peer(crate::report::Figures::of(&pairs.peer)),
+        );
+    }
+}

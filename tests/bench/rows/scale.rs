@@ -1,0 +1,97 @@
+//! Whether it stays as it is when there is more of everything.
+
+use std::sync::Arc;
+
+use agentidp_shared::jwk::Algorithm;
+use agentidp_tests::process::free_port;
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+
+use super::Bench;
+use super::control_plane::{self, token_request};
+use crate::compare::Spread;
+use crate::ground::Ground;
+use crate::load::{Request, Sample, Shape, run};
+use crate::report::{Figures, Goal, Row};
+use crate::workerd::Worker;
+
+/// By how much a figure may differ from the one with the least of everything, up or down.
+const FLAT: f64 = 1.2;
+
+pub async fn scale(bench: &mut Bench) {
+    verify(bench).await;
+    issue(bench).await;
+}
+
+/// Verification by how many tokens are revoked. All edges run at once and are asked in turn.
+async fn verify(bench: &mut Bench) {
+    let counts: &[u32] = if bench.effort.is_quick { &[0, 10_000] } else { &[0, 10_000, 1_000_000] };
+    let mut edges = Vec::new();
+    for &count in counts {
+        let ground = Arc::new(Ground::new(format!("http://127.0.0.1:{}", free_port())));
+        let edge = Worker::edge(&ground, ground.serve(count).await).await;
+        edges.push((ground, edge));
+    }
+    let mut samples: Vec<Vec<Sample>> = vec![Vec::new(); counts.len()];
+    for round in 0..=bench.effort.rounds {
+        for ((ground, edge), samples) in edges.iter().zip(&mut samples) {
+            let tokens = ground.tokens(Algorithm::EdDSA, bench.effort.requests / 2, "agents:read");
+            let file = bench.prepare(tokens.iter().map(|token| Request::get("/verify").with_token(token)));
+            let sample = run(&edge.server(), &file, Shape::once(10));
+            if round > 0 {
+                samples.push(sample);
+            }
+        }
+    }
+    let names = counts.iter().map(|count| format!("/verify, {count} revoked"));
+    let rows = compared_with_the_first(names, &samples);
+    for row in rows {
+        bench.report.add(row);
+    }
+}
+
+/// Tokens by how many agents there are.
+async fn issue(bench: &mut Bench) {
+    let scene = control_plane::Scene::set().await;
+    let counts: &[u32] = if bench.effort.is_quick { &[1_000, 10_000] } else { &[1_000, 100_000, 1_000_000] };
+    let mut requests = Vec::new();
+    for _ in 0..20 {
+        requests.push(token_request(&scene.tenant.create_agent(&["agents:read"]).await));
+    }
+    let file = bench.prepare(requests);
+    let mut connection = PgConnection::connect(scene.control_plane.database.url()).await.unwrap();
+    let (mut samples, mut present) = (Vec::new(), 0);
+    for &count in counts {
+        add_agents(&mut connection, &scene.tenant.organization_id, present..count).await;
+        present = count;
+        let shape = Shape::during(32, bench.effort.seconds);
+        let _ = run(&scene.server, &file, shape);
+        samples.push((0..bench.effort.rounds).map(|_| run(&scene.server, &file, shape)).collect());
+    }
+    let names = counts.iter().map(|count| format!("/oauth2/token, {count} agents"));
+    let rows = compared_with_the_first(names, &samples);
+    for row in rows {
+        bench.report.add(row);
+    }
+}
+
+fn compared_with_the_first(names: impl Iterator<Item = String>, samples: &[Vec<Sample>]) -> Vec<Row> {
+    let cpu = |samples: &[Sample]| Spread::of(samples.iter().map(Sample::cpu_ms_in_all));
+    let least = cpu(&samples[0]).median;
+    let rows = names.zip(samples).enumerate().map(|(index, (name, samples))| {
+        let Spread { median, low, high } = cpu(samples);
+        let value = Spread { median: median / least, low: low / least, high: high / least };
+        let goal = if index == 0 { Goal::None } else { Goal::AtMost(FLAT) };
+        Row::new("scale", name, "× CPU of the least", value, goal).ours(Figures::of(samples))
+    });
+    rows.collect()
+}
+
+/// Agents with a credential each, as registration leaves them, but without its answers and its events.
+async fn add_agents(connection: &mut PgConnection, organization: &str, numbers: std::ops::Range<u32>) {
+    let sql = include_str!("agents.sql")
+        .replace("$organization", organization)
+        .replace("$from", &numbers.start.to_string())
+        .replace("$to", &numbers.end.to_string());
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *connection).await.unwrap();
+    sqlx::raw_sql("vacuum analyze agents, credentials").execute(connection).await.unwrap();
+}

@@ -1,0 +1,218 @@
+//! The load process of the benchmarks: sends prepared HTTP/1.1 requests over a number of kept connections, one at a time on each,
+//! and prints one line of JSON about how it went. It is a process of its own so that what it costs is not counted as the server's.
+//!
+//! ```text
+//! agentidp-load --target 127.0.0.1:8787 --requests FILE --connections 10 --expect 200 [--seconds 5] [--rate 1000]
+//! ```
+//!
+//! `FILE` has one request a line: `{"method", "path", "headers": [[name, value]], "body"}`. Without `--seconds` each is sent once;
+//! with it they are sent over and over, in order, until the time is over. With `--rate` each has its moment, so many a second, and its
+//! time counts from then, even if no connection was free.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a program for the benchmarks, which stops when something is wrong and watches the real clock"
+)]
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use clap::Parser;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Bytes;
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper::header::HOST;
+use hyper_util::rt::TokioIo;
+use serde::Deserialize;
+use serde_json::json;
+use tokio::net::TcpStream;
+use tokio::task::{JoinSet, LocalSet};
+
+#[derive(Debug, Parser)]
+struct Arguments {
+    #[arg(long)]
+    target: SocketAddr,
+    #[arg(long)]
+    requests: PathBuf,
+    #[arg(long, default_value_t = 10)]
+    connections: usize,
+    /// The status of a good answer.
+    #[arg(long, default_value_t = 200)]
+    expect: u16,
+    #[arg(long)]
+    seconds: Option<f64>,
+    #[arg(long)]
+    rate: Option<f64>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Prepared {
+    method: String,
+    path: String,
+    headers: Vec<(String, String)>,
+    #[serde(default)]
+    body: String,
+}
+
+/// What all connections share.
+struct Load {
+    target: SocketAddr,
+    requests: Vec<hyper::Request<Full<Bytes>>>,
+    next: AtomicUsize,
+    began: Instant,
+    until: Option<Instant>,
+    rate: Option<f64>,
+    expect: u16,
+}
+
+#[derive(Debug, Default)]
+struct Outcome {
+    micros: Vec<u64>,
+    /// By what happened instead.
+    failures: BTreeMap<String, usize>,
+}
+
+impl Load {
+    fn read(arguments: &Arguments) -> Self {
+        let text = std::fs::read_to_string(&arguments.requests).expect("the file of requests is readable");
+        let host = arguments.target.to_string();
+        let requests = text.lines().map(|line| prepare(line, &host)).collect();
+        let began = Instant::now();
+        Self {
+            target: arguments.target,
+            requests,
+            next: AtomicUsize::new(0),
+            began,
+            until: arguments.seconds.map(|seconds| began + Duration::from_secs_f64(seconds)),
+            rate: arguments.rate,
+            expect: arguments.expect,
+        }
+    }
+
+    /// The next request, and when it was due.
+    async fn take(&self) -> Option<(hyper::Request<Full<Bytes>>, Instant)> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let mut due = Instant::now();
+        if let Some(rate) = self.rate {
+            #[expect(clippy::cast_precision_loss, clippy::as_conversions, reason = "a few million at most")]
+            let after = number as f64 / rate;
+            due = self.began + Duration::from_secs_f64(after);
+        }
+        let index = match self.until {
+            None => number,
+            Some(until) if due < until => number.checked_rem(self.requests.len())?,
+            Some(_) => return None,
+        };
+        let request = self.requests.get(index)?.clone();
+        tokio::time::sleep_until(due.into()).await;
+        Some((request, due))
+    }
+
+    async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, String> {
+        let stream = TcpStream::connect(self.target).await.map_err(|error| error.to_string())?;
+        stream.set_nodelay(true).map_err(|error| error.to_string())?;
+        let (sender, connection) =
+            handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
+        tokio::spawn(connection);
+        Ok(sender)
+    }
+
+    /// One connection, opened again when it breaks, until nothing is left to send.
+    async fn send(&self) -> Outcome {
+        let mut outcome = Outcome::default();
+        let mut connection = None;
+        while let Some((request, due)) = self.take().await {
+            let answered = match connection.take() {
+                Some(connection) => self.ask(connection, request).await,
+                None => match self.connect().await {
+                    Ok(connection) => self.ask(connection, request).await,
+                    Err(error) => Err(error),
+                },
+            };
+            match answered {
+                Ok((status, kept)) => {
+                    connection = Some(kept);
+                    if status == self.expect {
+                        outcome.micros.push(due.elapsed().as_micros().try_into().unwrap_or(u64::MAX));
+                    } else {
+                        *outcome.failures.entry(status.to_string()).or_default() += 1;
+                    }
+                }
+                Err(error) => *outcome.failures.entry(error).or_default() += 1,
+            }
+        }
+        outcome
+    }
+
+    async fn ask(
+        &self,
+        mut connection: SendRequest<Full<Bytes>>,
+        request: hyper::Request<Full<Bytes>>,
+    ) -> Result<(u16, SendRequest<Full<Bytes>>), String> {
+        connection.ready().await.map_err(|error| error.to_string())?;
+        let answer = connection.send_request(request).await.map_err(|error| error.to_string())?;
+        let status = answer.status().as_u16();
+        answer.into_body().collect().await.map_err(|error| error.to_string())?;
+        Ok((status, connection))
+    }
+}
+
+fn prepare(line: &str, host: &str) -> hyper::Request<Full<Bytes>> {
+    let prepared: Prepared = serde_json::from_str(line).expect("a prepared request");
+    let mut request =
+        hyper::Request::builder().method(prepared.method.as_str()).uri(&prepared.path).header(HOST, host);
+    for (name, value) in &prepared.headers {
+        request = request.header(name, value);
+    }
+    request.body(Full::new(Bytes::from(prepared.body))).expect("a well-formed request")
+}
+
+fn percentile(sorted: &[u64], per_mille: usize) -> Option<u64> {
+    sorted.get((sorted.len().saturating_sub(1)) * per_mille / 1_000).copied()
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() {
+    let arguments = Arguments::parse();
+    let load = Rc::new(Load::read(&arguments));
+    let started = Instant::now();
+    let local = LocalSet::new();
+    let outcomes = local
+        .run_until(async {
+            let mut connections = JoinSet::new();
+            for _ in 0..arguments.connections {
+                let load = Rc::clone(&load);
+                connections.spawn_local(async move { load.send().await });
+            }
+            connections.join_all().await
+        })
+        .await;
+    let seconds = started.elapsed().as_secs_f64();
+    let mut all = Outcome::default();
+    for outcome in outcomes {
+        all.micros.extend(outcome.micros);
+        for (what, count) in outcome.failures {
+            *all.failures.entry(what).or_default() += count;
+        }
+    }
+    all.micros.sort_unstable();
+    println!(
+        "{}",
+        json!({
+            "requests": all.micros.len(),
+            "failures": all.failures,
+            "seconds": seconds,
+            "p50Micros": percentile(&all.micros, 500),
+            "p99Micros": percentile(&all.micros, 990),
+            "maxMicros": all.micros.last(),
+        })
+    );
+}
