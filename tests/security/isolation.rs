@@ -57,9 +57,9 @@ fn case(operation: &str) -> Option<Case> {
         | "get_oasf_record"
         | "get_allowed_resources"
         | "set_allowed_resources"
-        | "get_agent_badge" => Case::ById,
+        | "get_agent_badge"
         // Public, but of those that have chosen an issuer only.
-        "get_organization_openid_configuration"
+        | "get_organization_openid_configuration"
         | "get_organization_openid_configuration_alias"
         | "get_organization_authorization_server_metadata" => Case::ById,
         "list_agents" | "list_organizations" | "list_audit_events" | "list_audit_logs" => Case::List,

@@ -77,8 +77,8 @@ pub fn question(operation: &Operation, things: &Things) -> Question {
         other => body_of(other).and_then(json),
     };
     match operation.id.as_str() {
-        "prove_audit_inclusion" => path.push_str(&format!("?eventId={}", things.event)),
-        "get_agent_info" => path.push_str(&format!("?sub={0}&agentId={0}", things.agent)),
+        "prove_audit_inclusion" => path += &["?eventId=", &things.event].concat(),
+        "get_agent_info" => path += &["?sub=", &things.agent, "&agentId=", &things.agent].concat(),
         "prove_audit_consistency" => path.push_str("?from=1"),
         "get_edge_changes" => path.push_str("?after=0&wait=0"),
         "list_agents" | "list_organizations" | "list_audit_events" | "list_audit_logs" => {
