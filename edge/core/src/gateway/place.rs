@@ -4,9 +4,10 @@ use http::Uri;
 use serde::Deserialize;
 
 /// What the edge and its control plane answer themselves.
-const OWN_PATHS: [&str; 10] = [
+const OWN_PATHS: [&str; 11] = [
     "/verify",
     "/oauth2",
+    "/organizations",
     "/api/v1",
     "/agents",
     "/agent-info",
