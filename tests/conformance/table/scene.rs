@@ -211,6 +211,8 @@ impl Key {
         let jwk = Jwk { kid: Some(KID.to_owned()), ..Jwk::ed25519(key.verifying_key().as_bytes()) };
         let published = Api::new(&control_plane.url()).get("/.well-known/jwks.json").await.expect(200).json();
         let mut jwks: JwkSet = serde_json::from_value(published).unwrap();
+        // The keys of documents are published beside those of tokens, and are no keys of tokens.
+        jwks.keys.retain(|key| key.alg.as_deref() == Some("ES256"));
         jwks.keys.push(jwk.clone());
         let mut database = control_plane.database.connect().await;
         sqlx::query(
