@@ -205,7 +205,8 @@ impl<'a> Scene<'a> {
         let about = |things| Question { edge: edge.clone(), ..question(operation, things) };
         let (asked, about_nobody) = ((&things, about(&things)), (&nobodys, about(&nobodys)));
         if row.kind == Kind::Prove {
-            eventually("the event is sealed", Duration::from_mins(1), async || {
+            // A proof is against a signed head, and one is signed every minute.
+            eventually("a signed head has the event", Duration::from_mins(3), async || {
                 asked.1.ask(&own_api).await.is(200).then_some(())
             })
             .await;
