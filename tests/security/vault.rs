@@ -197,7 +197,7 @@ async fn servers_that_start_at_once_make_one_key() {
     // Only to have a database with a schema and nothing else.
     let mut control_plane = ControlPlane::start();
     control_plane.stop();
-    sqlx::raw_sql("set session_replication_role = replica; delete from keystore; delete from credentials; delete from signing_keys; delete from agent_did_keys; delete from audit_checkpoints")
+    sqlx::raw_sql("set session_replication_role = replica; delete from keystore; delete from credentials; delete from signing_keys; delete from agent_did_keys; delete from document_keys; delete from audit_checkpoints")
         .execute(&mut control_plane.database.connect().await)
         .await
         .unwrap();

@@ -122,18 +122,12 @@ impl Bao {
     /// The newest version of a secret in KV, and its number.
     pub async fn read(&self, path: &str) -> (Value, u64) {
         let answer = self.done("GET", &format!("secret/data/{path}"), &Value::Null).await;
-        for field in
-            answer["data"]["data"].as_object().into_iter().flatten().filter_map(|(_, field)| field.as_str())
-        {
-            secrets::register("vault-field", field);
-        }
+        register_fields(&answer["data"]["data"]);
         (answer["data"]["data"].clone(), answer["data"]["metadata"]["version"].as_u64().unwrap())
     }
 
     pub async fn write(&self, path: &str, fields: &Value) {
-        for field in fields.as_object().into_iter().flatten().filter_map(|(_, field)| field.as_str()) {
-            secrets::register("vault-field", field);
-        }
+        register_fields(fields);
         self.done("POST", &format!("secret/data/{path}"), &json!({"data": fields})).await;
     }
 
@@ -150,4 +144,13 @@ fn launch(folder: &Folder) -> Process {
     let mut command = Command::new(environment::bao());
     command.arg("server").arg("-config").arg(folder.path().join("bao.hcl"));
     Process::start_silent("OpenBao", command, folder.path().join("bao.log"))
+}
+
+/// Notes what a secret holds. The `id` of a key names it, in commands and their output.
+fn register_fields(fields: &Value) {
+    for (_, field) in fields.as_object().into_iter().flatten().filter(|(name, _)| *name != "id") {
+        if let Some(field) = field.as_str() {
+            secrets::register("vault-field", field);
+        }
+    }
 }
