@@ -1,5 +1,4 @@
-//! The pieces of a feed, for measuring an edge that follows it (tests/load). Without arguments: what a million revoked tokens do to
-//! the time of one verification.
+//! The pieces of a feed, for measuring an edge that follows it (tests/load).
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -7,22 +6,18 @@
     reason = "a program for people, which stops when something is wrong"
 )]
 
-use std::hint::black_box;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use agentidp_shared::claims::Claims;
 use agentidp_shared::compact::compact;
 use agentidp_shared::discovery::IssuerConfig;
 use agentidp_shared::feed::{self, BATCH_LIFETIME_MS, Batch, Change};
 use agentidp_shared::freshness::FreshnessLimits;
-use agentidp_shared::hashing::SeededHasher;
 use agentidp_shared::ids::TokenId;
-use agentidp_shared::jwk::{Jwk, JwkSet, KeySet};
+use agentidp_shared::jwk::{Jwk, JwkSet};
 use agentidp_shared::rate_limit::{RateLimit, RateLimits};
 use agentidp_shared::scopes::ScopeSet;
-use agentidp_shared::state::State;
 use agentidp_shared::strict::encode_base64url;
-use agentidp_shared::verify::{Authentic, Expectation, Unverified, parse};
 use ed25519_dalek::{Signer as _, SigningKey};
 use serde_json::json;
 use uuid::Uuid;
@@ -43,7 +38,6 @@ fn main() {
             println!("{}", snapshot(&key, issuer, count.parse().unwrap(), limit.parse().ok(), now));
         }
         ["nothing-new", sequence] => println!("{}", nothing_new(&key, sequence.parse().unwrap(), now)),
-        [] => measure(&key, now),
         _ => println!(
             "feed [keys | token ISSUER | snapshot ISSUER COUNT [LIMIT OF A CLIENT] | nothing-new SEQUENCE]"
         ),
@@ -56,48 +50,6 @@ fn now() -> u64 {
 
 fn jwk(key: &SigningKey) -> Jwk {
     Jwk { kid: Some("key".into()), ..Jwk::ed25519(key.verifying_key().as_bytes()) }
-}
-
-/// Natively: how the time of one verification depends on how much is revoked.
-fn measure(key: &SigningKey, now: u64) {
-    const ISSUER: &str = "https://id.example";
-    let keys = KeySet::from_jwks(&JwkSet { keys: vec![jwk(key)] }).unwrap();
-    println!("  revoked   snapshot MiB   taken ms   remembered token ns   new token µs (EdDSA)");
-    for count in [0, 10_000, 100_000, 1_000_000] {
-        let snapshot = snapshot(key, ISSUER, count, None, now);
-        let started = Instant::now();
-        let batch = feed::open(&snapshot, &keys).unwrap();
-        let state = State::from_snapshot(batch, now * 1_000, SeededHasher::new([3; 16])).unwrap();
-        let taken = started.elapsed();
-        assert_eq!(u32::try_from(state.exceptions.len()).unwrap(), count);
-        let token = token(key, ISSUER, now);
-        let expected = Expectation { issuer: ISSUER, audience: ISSUER, scopes: &ScopeSet::empty() };
-        let judge =
-            |authentic: &Authentic| authentic.judge(&state.keys, &state.exceptions, now, &expected).is_ok();
-        let authentic = parse(&token, &state.keys).and_then(Unverified::check_signature).unwrap();
-        let remembered = time(|| judge(black_box(&authentic)));
-        let new = time(|| {
-            judge(&parse(black_box(&token), &state.keys).and_then(Unverified::check_signature).unwrap())
-        });
-        println!(
-            "{count:>9}   {:>12}   {:>8}   {remembered:>19}   {:>20}",
-            snapshot.len() >> 20,
-            taken.as_millis(),
-            new / 1_000
-        );
-    }
-}
-
-/// Nanoseconds of one call.
-fn time(mut call: impl FnMut() -> bool) -> u128 {
-    let (mut calls, started) = (0_u32, Instant::now());
-    while started.elapsed().as_millis() < 300 {
-        for _ in 0..100 {
-            assert!(black_box(call()));
-        }
-        calls += 100;
-    }
-    started.elapsed().as_nanos() / u128::from(calls)
 }
 
 fn snapshot(key: &SigningKey, issuer: &str, count: u32, client: Option<RateLimit>, now: u64) -> String {

@@ -165,8 +165,8 @@ pub(crate) struct Header {
     pub kid: String,
 }
 
-/// Reads a JOSE header: an `alg` that `algorithm` knows, `kid` and a `typ` that `accepts`, and nothing else. A header may only *name* a key we already
-/// hold, so `jwk`, `jku`, `x5c`, `x5u`, `crit`, `b64` and everything else are refused rather than ignored.
+/// Reads a JOSE header: an `alg` that `algorithm` knows, `kid` and a `typ` that `accepts`, and nothing else. A header may only
+/// *name* a key we already hold, so `jwk`, `jku`, `x5c`, `x5u`, `crit`, `b64` and everything else are refused rather than ignored.
 pub(crate) fn read_header(
     header: &[u8],
     accepts: impl FnOnce(Option<&str>) -> bool,

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 
 const KEY = "the-key-of-an-edge-that-is-only-measured";
-export const NAME = "measured";
+const NAME = "measured";
 
 const options = Object.fromEntries(
   ["feed", "edge", "spin-host", "component", "cache"].map((name) => [name, { type: "string" }]),
@@ -47,7 +47,7 @@ export async function startOrigin(snapshot, sequence) {
   return { url: `http://127.0.0.1:${server.address().port}`, stop };
 }
 
-export function writeKey(folder) {
+function writeKey(folder) {
   const file = join(folder, "key");
   writeFileSync(file, KEY);
   return file;

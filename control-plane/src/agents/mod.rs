@@ -22,6 +22,7 @@ pub use revocation::{documents_changed, revoke_tokens};
 pub use routes::routes;
 
 use agentidp_shared::ids::AgentId;
+use axum::http::StatusCode;
 
 use crate::infra::db::TenantTx;
 use crate::infra::http::error::ApiError;
@@ -39,6 +40,10 @@ pub async fn lock(tx: &mut TenantTx, agent: AgentId) -> Result<Option<AgentStatu
 /// An error unless the transaction's organization has this agent.
 pub async fn require(tx: &mut TenantTx, agent: AgentId) -> Result<(), ApiError> {
     if store::exists(tx, agent).await? { Ok(()) } else { Err(not_found()) }
+}
+
+pub(crate) fn gone() -> ApiError {
+    ApiError::new(StatusCode::GONE, "AGENT_DECOMMISSIONED", "the agent was decommissioned")
 }
 
 pub(crate) fn not_found() -> ApiError {

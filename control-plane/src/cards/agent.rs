@@ -2,7 +2,7 @@
 
 use agentidp_shared::ids::AgentId;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::HeaderMap;
 use axum::response::Response;
 
 use super::instance::signer;
@@ -118,9 +118,7 @@ async fn visible(
     let found = store::subject_any_tenant(&mut tx, &app.config.issuer, agent).await?;
     tx.commit().await?;
     match found {
-        Some(subject) if subject.is_decommissioned => {
-            Err(ApiError::new(StatusCode::GONE, "AGENT_DECOMMISSIONED", "the agent was decommissioned"))
-        }
+        Some(subject) if subject.is_decommissioned => Err(agents::gone()),
         Some(subject) if subject.is_shown => Ok((subject, document::CACHE_CONTROL)),
         found => {
             // Asked in either case: what a token is worth must not tell whether there is such an agent.

@@ -35,9 +35,10 @@ async fn find_did(
     now: OffsetDateTime,
 ) -> Result<Option<DidState>, sqlx::Error> {
     let row = sqlx::query!(
-        r#"select did_public_jwk, did_key_number, did_rotated_at, created_at, decommissioned_at,
+        r#"select organization_id, did_public_jwk, did_key_number, did_rotated_at, created_at, decommissioned_at,
              status = 'decommissioned' as "is_decommissioned!",
-             (select max(valid_until) from retired_did_keys where agent_id = agents.id and valid_until <= $2) as last_left_at
+             (select max(valid_until) from retired_did_keys retired
+                where retired.organization_id = agents.organization_id and agent_id = agents.id and valid_until <= $2) as last_left_at
            from agents where id = $1 and ($3::uuid is null or organization_id = $3)"#,
         agent.as_uuid(),
         now,
@@ -48,9 +49,10 @@ async fn find_did(
     let Some(row) = row else { return Ok(None) };
     let retired = sqlx::query!(
         "select number, public_jwk, valid_until from retired_did_keys
-         where agent_id = $1 and valid_until > $2 order by number desc",
+         where organization_id = $3 and agent_id = $1 and valid_until > $2 order by number desc",
         agent.as_uuid(),
-        now
+        now,
+        row.organization_id
     )
     .fetch_all(tx)
     .await?;

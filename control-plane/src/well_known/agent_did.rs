@@ -3,10 +3,11 @@
 use agentidp_shared::did::MEDIA_TYPE;
 use agentidp_shared::ids::AgentId;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::HeaderMap;
 use axum::response::Response;
 
 use super::document;
+use crate::agents;
 use crate::app::App;
 use crate::did;
 use crate::infra::http::error::{ApiError, ErrorBody};
@@ -29,10 +30,9 @@ pub(super) async fn get_agent_did(
     let mut tx = app.db.system().await?;
     let found = did::did_any_tenant(&mut tx, agent, app.now()).await?;
     tx.commit().await?;
-    let found =
-        found.ok_or_else(|| ApiError::not_found("AGENT_NOT_FOUND", "there is no agent with this id"))?;
+    let found = found.ok_or_else(agents::not_found)?;
     if found.is_decommissioned {
-        return Err(ApiError::new(StatusCode::GONE, "AGENT_DECOMMISSIONED", "the agent was decommissioned"));
+        return Err(agents::gone());
     }
     document::answer(&headers, MEDIA_TYPE, &found.document(&app.config.issuer))
 }

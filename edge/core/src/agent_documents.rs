@@ -11,10 +11,10 @@ use serde_json::{Map, Value};
 
 use crate::errors::Problem;
 use crate::host::Host;
-use crate::kept::{Fetch, Kept};
+use crate::kept::{self, Fetch, Kept};
 use crate::knowledge::Source as _;
 use crate::node::Node;
-use crate::{documents, etag, limits, origin};
+use crate::{documents, etag, limits};
 
 /// How long a copy answers without the control plane, in milliseconds.
 const FRESH_FOR_MS: u64 = 60_000;
@@ -22,7 +22,6 @@ const FRESH_FOR_MS: u64 = 60_000;
 /// agent stays in the feed, so that no copy outlives what says it is dead.
 const KEPT_FOR_SECONDS: u64 = 600;
 const MAX_DOCUMENT_BYTES: usize = 64 * 1024;
-const TIME_LIMIT_MS: u64 = 5_000;
 
 /// What there is to read of an agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -179,17 +178,13 @@ async fn fetch<H: Host>(
     document: AgentDocument,
     agent: AgentId,
 ) -> Result<String, Fetch> {
-    let asked =
-        origin::get(node, host, request, request_id, &document.path(agent)).map_err(Fetch::Refused)?;
-    let (answer, body) = host.fetch_origin(asked, TIME_LIMIT_MS).await?.into_parts();
-    match answer.status {
-        StatusCode::OK => {}
-        StatusCode::NOT_FOUND => return Err(Fetch::Refused(no_such_agent())),
-        StatusCode::GONE => return Err(Fetch::Refused(decommissioned())),
-        _ => return Err(Fetch::Failed),
-    }
-    let body = host.read_body(body, MAX_DOCUMENT_BYTES).await.map_err(|_| Fetch::Failed)?;
-    let text = String::from_utf8(body).map_err(|_| Fetch::Failed)?;
+    let refused = |status| match status {
+        StatusCode::NOT_FOUND => Some(no_such_agent()),
+        StatusCode::GONE => Some(decommissioned()),
+        _ => None,
+    };
+    let path = document.path(agent);
+    let text = kept::fetch(node, host, request, request_id, &path, MAX_DOCUMENT_BYTES, refused).await?;
     let own = node.knowledge.with(|state| did::agent_did(&state.issuer.issuer, agent));
     own.filter(|own| document.is_about(&text, own)).map(|_| text).ok_or(Fetch::Failed)
 }

@@ -2,22 +2,21 @@
 
 use agentidp_shared::did;
 use agentidp_shared::strict::parse_json_object;
-use http::{HeaderValue, Response, StatusCode, request};
+use http::{HeaderValue, Response, request};
 use serde_json::Value;
 
 use crate::agent_documents::card_tag;
 use crate::errors::Problem;
 use crate::host::Host;
-use crate::kept::{Fetch, Kept};
+use crate::kept::{self, Fetch, Kept};
 use crate::node::Node;
-use crate::{documents, limits, origin};
+use crate::{documents, limits};
 
 pub const PATH: &str = "/.well-known/agent-card.json";
 /// How long a copy answers without the control plane, in milliseconds.
 const FRESH_FOR_MS: u64 = 60_000;
 const KEPT_FOR_SECONDS: u64 = 600;
 const MAX_CARD_BYTES: usize = 64 * 1024;
-const TIME_LIMIT_MS: u64 = 5_000;
 
 pub async fn get_instance_card<H: Host>(
     node: &Node,
@@ -32,16 +31,11 @@ pub async fn get_instance_card<H: Host>(
     });
     let (own, keys) = known.ok_or_else(Problem::no_state)?;
     let fetched = async {
-        let asked = origin::get(node, host, request, request_id, PATH).map_err(Fetch::Refused)?;
-        let (answer, body) = host.fetch_origin(asked, TIME_LIMIT_MS).await?.into_parts();
-        if answer.status != StatusCode::OK {
-            return Err(Fetch::Failed);
-        }
-        let body = host.read_body(body, MAX_CARD_BYTES).await.map_err(|_| Fetch::Failed)?;
-        let card = parse_json_object(&body).map(Value::from).map_err(|_| Fetch::Failed)?;
+        let text = kept::fetch(node, host, request, request_id, PATH, MAX_CARD_BYTES, |_| None).await?;
+        let card = parse_json_object(text.as_bytes()).map(Value::from).map_err(|_| Fetch::Failed)?;
         let is_own =
             card.pointer("/capabilities/extensions/0/params/did").and_then(Value::as_str) == Some(&own);
-        String::from_utf8(body).ok().filter(|_| is_own).ok_or(Fetch::Failed)
+        if is_own { Ok(text) } else { Err(Fetch::Failed) }
     };
     let kept = Kept {
         key: "instance-card".to_owned(),

@@ -1,10 +1,16 @@
 //! Documents of which there are too many for a node to know: from the control plane, through the shared store.
 
 use agentidp_shared::strict::parse_json_object;
+use http::{HeaderValue, StatusCode, request};
 use serde_json::{Value, json};
 
 use crate::errors::Problem;
 use crate::host::{Host, OriginError};
+use crate::node::Node;
+use crate::origin;
+
+/// How long the control plane is waited for, in milliseconds.
+const TIME_LIMIT_MS: u64 = 5_000;
 
 /// Where one is kept, and for how long.
 #[derive(Debug)]
@@ -32,6 +38,26 @@ impl From<OriginError> for Fetch {
     fn from(_: OriginError) -> Self {
         Self::Failed
     }
+}
+
+/// What the control plane has at `path`: text of at most `limit` bytes. `refused` is what a status other than 200 means, if it means
+/// that there is no such document.
+pub async fn fetch<H: Host>(
+    node: &Node,
+    host: &H,
+    request: &request::Parts,
+    request_id: &HeaderValue,
+    path: &str,
+    limit: usize,
+    refused: impl FnOnce(StatusCode) -> Option<Problem>,
+) -> Result<String, Fetch> {
+    let asked = origin::get(node, host, request, request_id, path).map_err(Fetch::Refused)?;
+    let (answer, body) = host.fetch_origin(asked, TIME_LIMIT_MS).await?.into_parts();
+    if answer.status != StatusCode::OK {
+        return Err(refused(answer.status).map_or(Fetch::Failed, Fetch::Refused));
+    }
+    let body = host.read_body(body, limit).await.map_err(|_| Fetch::Failed)?;
+    String::from_utf8(body).map_err(|_| Fetch::Failed)
 }
 
 impl Kept {

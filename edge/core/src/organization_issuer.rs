@@ -12,17 +12,16 @@ use serde_json::Value;
 
 use crate::errors::Problem;
 use crate::host::Host;
-use crate::kept::{Fetch, Kept};
+use crate::kept::{self, Fetch, Kept};
 use crate::knowledge::Source as _;
 use crate::node::Node;
-use crate::{documents, etag, limits, origin};
+use crate::{documents, etag, limits};
 
 /// How long it is taken for granted that an organization has an issuer, in milliseconds.
 const FRESH_FOR_MS: u64 = 60_000;
 /// And while the control plane is away, in seconds. Less than an exception about a deleted organization stays in the feed.
 const KEPT_FOR_SECONDS: u64 = 600;
 const MAX_DOCUMENT_BYTES: usize = 64 * 1024;
-const TIME_LIMIT_MS: u64 = 5_000;
 
 pub async fn get_organization_metadata<H: Host>(
     node: &Node,
@@ -71,16 +70,10 @@ async fn fetch<H: Host>(
     organization: OrganizationId,
 ) -> Result<String, Fetch> {
     let path = format!("{}{organization}/.well-known/openid-configuration", issuer::ORGANIZATIONS_PATH);
-    let asked = origin::get(node, host, request, request_id, &path).map_err(Fetch::Refused)?;
-    let (answer, body) = host.fetch_origin(asked, TIME_LIMIT_MS).await?.into_parts();
-    match answer.status {
-        StatusCode::OK => {}
-        StatusCode::NOT_FOUND => return Err(Fetch::Refused(no_such_issuer())),
-        _ => return Err(Fetch::Failed),
-    }
-    let body = host.read_body(body, MAX_DOCUMENT_BYTES).await.map_err(|_| Fetch::Failed)?;
+    let refused = |status| (status == StatusCode::NOT_FOUND).then(no_such_issuer);
+    let text = kept::fetch(node, host, request, request_id, &path, MAX_DOCUMENT_BYTES, refused).await?;
     let own = node.knowledge.with(|state| issuer::of_organization(&state.issuer.issuer, organization));
-    let claimed = parse_json_object(&body).ok();
+    let claimed = parse_json_object(text.as_bytes()).ok();
     let claimed = claimed.as_ref().and_then(|document| document.get("issuer")).and_then(Value::as_str);
     own.filter(|own| claimed == Some(own)).ok_or(Fetch::Failed)
 }

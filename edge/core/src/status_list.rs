@@ -9,9 +9,9 @@ use serde_json::Value;
 
 use crate::errors::Problem;
 use crate::host::Host;
-use crate::kept::{Fetch, Kept};
+use crate::kept::{self, Fetch, Kept};
 use crate::node::Node;
-use crate::{documents, etag, limits, origin};
+use crate::{documents, etag, limits};
 
 const MEDIA_TYPE: &str = "application/statuslist+jwt";
 /// The list's own `ttl`.
@@ -21,7 +21,6 @@ const FRESH_FOR_MS: u64 = 5_000;
 /// As long as a list lives.
 const KEPT_FOR_SECONDS: u64 = 600;
 const MAX_LIST_BYTES: usize = 256 * 1024;
-const TIME_LIMIT_MS: u64 = 5_000;
 
 /// The list at `path`, as it is written there.
 pub fn unverified_list_at(path: &str) -> Option<&str> {
@@ -42,15 +41,9 @@ pub async fn get_status_list<H: Host>(
     let uri = format!("{}{path}", node.config.issuer());
     let is_good = |token: &str| is_list(token, &uri, host.now_ms() / 1_000);
     let fetched = async {
-        let asked = origin::get(node, host, request, request_id, &path).map_err(Fetch::Refused)?;
-        let (answer, body) = host.fetch_origin(asked, TIME_LIMIT_MS).await?.into_parts();
-        match answer.status {
-            StatusCode::OK => {}
-            StatusCode::NOT_FOUND => return Err(Fetch::Refused(no_such_list())),
-            _ => return Err(Fetch::Failed),
-        }
-        let body = host.read_body(body, MAX_LIST_BYTES).await.map_err(|_| Fetch::Failed)?;
-        String::from_utf8(body).ok().filter(|token| is_good(token)).ok_or(Fetch::Failed)
+        let refused = |status| (status == StatusCode::NOT_FOUND).then(no_such_list);
+        let token = kept::fetch(node, host, request, request_id, &path, MAX_LIST_BYTES, refused).await?;
+        if is_good(&token) { Ok(token) } else { Err(Fetch::Failed) }
     };
     let kept = Kept {
         key: format!("status-list/{list}"),
