@@ -9,8 +9,11 @@ use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use agentidp_shared::ids::OrganizationId;
+use sqlx::pool::MaybePoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection as _, PgConnection, PgPool, Postgres, Transaction};
+use sqlx::{
+    AssertSqlSafe, ConnectOptions, Connection as _, PgConnection, PgPool, Postgres, SqlSafeStr as _, Transaction,
+};
 use uuid::Uuid;
 
 use super::config::Database;
@@ -140,8 +143,13 @@ impl Db {
 
     /// Begins, and says who acts, in one trip. No text of anybody else is in the statement.
     async fn begin(&self, statement: String) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
-        let _waiting = Waiting::new();
-        self.pool.begin_with(AssertSqlSafe(statement)).await
+        let connection = {
+            let _waiting = Waiting::new();
+            MaybePoolConnection::from(self.pool.acquire().await?)
+        };
+        // Once it is sent it is waited for, whoever gives up: a connection that went back in between would still act for somebody.
+        let begin = Transaction::begin(connection, Some(AssertSqlSafe(statement).into_sql_str()));
+        tokio::spawn(begin).await.map_err(|_| sqlx::Error::WorkerCrashed)?
     }
 
     /// Begins a transaction that sees and changes only `organization`'s rows.
