@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use agentidp_tests::process::{Folder, Process};
-use agentidp_tests::{Stack, environment};
+use agentidp_tests::{Stack, Tenant, environment};
 use serde_json::json;
 
 /// What the clients' agent may ask for.
@@ -23,15 +23,27 @@ async fn run_against(
     variables: &[(&str, String)],
 ) {
     let platform = stack.platform().await;
-    let agent = platform.create_agent(scopes).await;
+    run_as(&platform, &stack.url(), program, script, scopes, variables).await;
+}
+
+/// As an agent of this organization, which knows this issuer.
+async fn run_as(
+    organization: &Tenant,
+    issuer: &str,
+    program: PathBuf,
+    script: &str,
+    scopes: &[&str],
+    variables: &[(&str, String)],
+) {
+    let agent = organization.create_agent(scopes).await;
     let script = clients().join(script);
     let mut command = Command::new(program);
     command
         .arg(&script)
-        .env("ISSUER", stack.url())
+        .env("ISSUER", issuer)
         .env("CLIENT_ID", &agent.id)
         .env("CLIENT_SECRET", &agent.secret)
-        .env("ORGANIZATION_ID", &platform.organization_id)
+        .env("ORGANIZATION_ID", &organization.organization_id)
         .env("NO_PROXY", "127.0.0.1")
         .envs(variables.iter().map(|(name, value)| (name, value)))
         .current_dir(environment::root());
@@ -47,6 +59,19 @@ fn clients() -> PathBuf {
 #[tokio::test]
 async fn openid_client_discovers_and_gets_introspects_and_revokes_a_token() {
     run(environment::node(), "openid-client.mjs").await;
+}
+
+#[tokio::test]
+async fn openid_client_discovers_an_organizations_own_issuer_and_does_the_same_there() {
+    let stack = Stack::start().await;
+    let organization = stack.platform().await.create_organization().await;
+    let path = format!("/api/v1/organizations/{}", organization.organization_id);
+    for algorithm in ["EdDSA", "RS256"] {
+        let choice = json!({ "issuerKind": "organization", "signingAlgorithm": algorithm });
+        organization.api.patch(&path, &choice).await.expect(200);
+        let issuer = format!("{}/organizations/{}", stack.url(), organization.organization_id);
+        run_as(&organization, &issuer, environment::node(), "openid-client.mjs", &SCOPES, &[]).await;
+    }
 }
 
 #[tokio::test]

@@ -50,7 +50,8 @@ pub(super) async fn find(tx: &mut TenantTx, event: EventId) -> Result<Option<Aud
         Row,
         r#"select events.event_id, events.occurred_at, events.organization_id, agent_id, action, outcome, ip_address, user_agent,
              metadata, sequence as "sequence?", hash as "hash?", previous_hash as "previous_hash?"
-           from audit_events events left join audit_seals seals on seals.event_id = events.event_id
+           from audit_events events left join audit_seals seals on seals.organization_id = events.organization_id
+             and seals.occurred_at = events.occurred_at and seals.event_id = events.event_id
            where events.organization_id = $1 and events.event_id = $2"#,
         tx.organization_id().as_uuid(),
         event.as_uuid()
@@ -67,7 +68,8 @@ pub(super) async fn list(tx: &mut TenantTx, filter: &AuditFilter) -> Result<Vec<
         Row,
         r#"select events.event_id, events.occurred_at, events.organization_id, agent_id, action, outcome, ip_address, user_agent,
              metadata, sequence as "sequence?", hash as "hash?", previous_hash as "previous_hash?"
-           from audit_events events left join audit_seals seals on seals.event_id = events.event_id
+           from audit_events events left join audit_seals seals on seals.organization_id = events.organization_id
+             and seals.occurred_at = events.occurred_at and seals.event_id = events.event_id
            where events.organization_id = $1 and ($2::uuid is null or agent_id = $2) and ($3::text is null or action = $3)
              and ($4::text is null or outcome = $4) and ($5::timestamptz is null or events.occurred_at >= $5)
              and ($6::timestamptz is null or events.occurred_at <= $6)
