@@ -42,7 +42,7 @@ function verify(request, url, env, context) {
   const authorization = headers.get("authorization");
   const id = headers.get("x-request-id");
   const text = method + url + (authorization ?? "") + (id ?? "");
-  const given = guarded(() => answer(text, method.length, url.length, length(authorization), length(id), -1, -1, undefined, env, context));
+  const given = guarded(answer, text, method.length, url.length, length(authorization), length(id), -1, -1, undefined, env, context);
   if (typeof given === "string") return told(given);
   if (given === undefined) return inFull(request, env, context);
   return Array.isArray(given) ? afterSignature(given) : given;
@@ -69,9 +69,8 @@ async function introspect(request, url, env, context) {
     return new Response(null, { status: 400 });
   }
   const text = method + url + authorization + (id ?? "") + (type ?? "") + (address ?? "");
-  const given = guarded(() =>
-    answer(text, method.length, url.length, authorization.length, length(id), length(type), length(address), body, env, context),
-  );
+  const lengths = [method.length, url.length, authorization.length, length(id), length(type), length(address)];
+  const given = guarded(answer, text, ...lengths, body, env, context);
   if (typeof given === "string") return told(given);
   if (given === undefined) return inFull(new Request(url, { method, headers, body, cf: request.cf }), env, context);
   return Array.isArray(given) ? afterSignature(given) : given;
@@ -89,16 +88,16 @@ async function afterSignature(given) {
     }
     // The numbers of another instance are of other requests.
     if (instance.criticalError || instance.instanceId !== instanceId) throw new Error("the instance has failed meanwhile");
-    given = guarded(() => resume(number, valid));
+    given = guarded(resume, number, valid);
   }
   if (given === undefined) throw new Error("the request is gone");
   return typeof given === "string" ? told(given) : given;
 }
 
 // As worker-build does it: an instance that has trapped is replaced before the next request.
-function guarded(call) {
+function guarded(call, ...given) {
   try {
-    return call();
+    return call(...given);
   } catch (error) {
     if (error instanceof WebAssembly.RuntimeError) {
       console.error("Critical", error);
@@ -112,11 +111,18 @@ function length(text) {
   return text === null ? -1 : text.length;
 }
 
-// The status, name and value of each header, the body: a line each.
+// The lists of headers that answers have had so far. There are few: what an answer is about decides them.
+const lists = new Map();
+
+// The status, the names of the headers, the value of each, the body: a line each.
 function told(text) {
   const lines = text.split("\n");
-  const last = lines.length - 1;
+  let names = lists.get(lines[1]);
+  if (names === undefined) {
+    names = lines[1] === "" ? [] : lines[1].split(" ");
+    if (lists.size < 256) lists.set(lines[1], names);
+  }
   const headers = {};
-  for (let line = 1; line < last; line += 2) headers[lines[line]] = lines[line + 1];
-  return new Response(lines[last] || null, { status: Number(lines[0]), headers });
+  for (let at = 0; at < names.length; at += 1) headers[names[at]] = lines[at + 2];
+  return new Response(lines[names.length + 2] || null, { status: Number(lines[0]), headers });
 }

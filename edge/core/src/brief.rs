@@ -17,6 +17,9 @@ pub const HEADERS: [HeaderName; 3] = [AUTHORIZATION, request_id::HEADER, CONTENT
 /// Method, URL, those headers, and the address the request came from.
 pub const PARTS: usize = 6;
 
+/// Room for the status and the headers of most answers, in bytes.
+const LINES: usize = 768;
+
 /// A request of `parts`, one behind the other in `text`; by their lengths in bytes, of which a negative one is that of something that
 /// is not there. `None` if they are not ASCII, or no request.
 ///
@@ -64,7 +67,7 @@ pub fn is_enough<B>(node: &Node, request: &Request<B>) -> bool {
             || (is_introspection(path) && matches!(presented(request.headers()), Ok(Presented::Bearer(_)))))
 }
 
-/// The answer as lines: the status, name and value of each header in turn, the body. `None` if it cannot be told so, for example
+/// The answer as lines: the status, the names of the headers, the value of each, the body. `None` if it cannot be told so, for example
 /// because two headers have the same name.
 pub fn answer(head: &Response<()>, body: &[u8]) -> Option<String> {
     let headers: &HeaderMap = head.headers();
@@ -74,11 +77,18 @@ pub fn answer(head: &Response<()>, body: &[u8]) -> Option<String> {
     if !has_type || body.contains('\n') || headers.keys_len() != headers.len() {
         return None;
     }
-    let mut lines = String::with_capacity(640 + body.len());
+    let mut lines = String::with_capacity(LINES + body.len());
     lines.push_str(head.status().as_str());
-    for (name, value) in headers {
-        lines.push('\n');
+    let mut separator = '\n';
+    for name in headers.keys() {
+        lines.push(separator);
         lines.push_str(name.as_str());
+        separator = ' ';
+    }
+    if headers.is_empty() {
+        lines.push('\n');
+    }
+    for value in headers.values() {
         lines.push('\n');
         // Has no line break, whatever else it holds (RFC 9110 §5.5).
         lines.push_str(&String::from_utf8_lossy(value.as_bytes()));
@@ -212,9 +222,9 @@ mod tests {
         let empty = (request_id::HEADER, "");
         assert_eq!(
             answer(&head(&[json.clone(), empty]), b"{}").as_deref(),
-            Some("401\ncontent-type\napplication/json\nx-request-id\n\n{}")
+            Some("401\ncontent-type x-request-id\napplication/json\n\n{}")
         );
-        assert_eq!(answer(&head(&[]), b"").as_deref(), Some("401\n"));
+        assert_eq!(answer(&head(&[]), b"").as_deref(), Some("401\n\n"));
         assert_eq!(answer(&head(&[]), b"{}"), None, "no type");
         assert_eq!(answer(&head(&[json.clone()]), b"{\n}"), None, "two lines");
         assert_eq!(answer(&head(&[json.clone()]), b"\xff"), None, "no text");
