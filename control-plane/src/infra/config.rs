@@ -53,6 +53,15 @@ pub struct Database {
     pub kept_connections: u32,
 }
 
+/// Where old months of the audit log go.
+#[derive(Debug, Clone)]
+pub struct AuditArchive {
+    /// So long after its end a month is moved; `None` is never.
+    pub after: Option<time::Duration>,
+    /// Of PostgreSQL; where the database is, unless it is named.
+    pub tablespace: Option<String>,
+}
+
 /// An edge that may read the feed.
 #[derive(Debug, Clone)]
 pub struct EdgeKey {
@@ -90,6 +99,7 @@ pub struct Config {
     pub request_timeout: Duration,
     /// Of checks of the audit log, which read as much as there is.
     pub audit_verify_timeout: Duration,
+    pub audit_archive: AuditArchive,
     pub max_concurrency: usize,
     pub jobs: Jobs,
     pub checkpoints: Checkpoints,
@@ -168,6 +178,10 @@ impl Config {
             audit_verify_timeout: Duration::from_secs(
                 reader.number("AGENTIDP_AUDIT_VERIFY_TIMEOUT_SECONDS", 300, 15, 3_600).into(),
             ),
+            audit_archive: AuditArchive {
+                after: reader.days_or_never("AGENTIDP_AUDIT_ARCHIVE_DAYS", 90),
+                tablespace: reader.text("AGENTIDP_AUDIT_ARCHIVE_TABLESPACE"),
+            },
             max_concurrency: usize::try_from(reader.number("AGENTIDP_MAX_CONCURRENCY", 1_024, 1, 100_000))
                 .unwrap_or(1_024),
         };
@@ -303,6 +317,7 @@ mod tests {
             ("AGENTIDP_CREDENTIAL_EXPIRY_DAYS", "14,0"),
             ("AGENTIDP_SECRET_MAX_AGE_DAYS", "3651"),
             ("AGENTIDP_MAX_CREDENTIALS_PER_AGENT", "0"),
+            ("AGENTIDP_AUDIT_ARCHIVE_DAYS", "3651"),
         ] {
             values.insert(name.to_owned(), value.to_owned());
         }

@@ -11,19 +11,17 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use super::form::Form;
+use super::issued::Issued;
 use super::oauth_error::{OAuthError, OAuthErrorBody};
 use super::store::Client;
 use super::{client_auth, model, store};
 use crate::app::App;
-use crate::audit::{self, Action, NewEvent};
+use crate::audit::{Action, NewEvent};
 use crate::infra::clock::unix_seconds;
 use crate::infra::http::client_info::ClientInfo;
 use crate::infra::http::error::ApiError;
 use crate::keys::Choice;
 use crate::{oidc, organizations, status_lists};
-
-/// Slots one organization's usage counter is spread over.
-const USAGE_SLOTS: u8 = 16;
 
 /// A token request.
 #[derive(Debug, ToSchema)]
@@ -115,15 +113,16 @@ pub(super) async fn issue_token(
     };
     let access_token = sign(&app, target.signing, &claims)?;
     let id_token = oidc::id_token(&app, target.signing, &claims, &access_token, form.get("nonce")).await?;
-    record(&app, &client, &claims, &client_info).await?;
-    for scope in claims.scopes.iter() {
+    let scopes = claims.scopes.clone();
+    record(&app, &client, claims, &client_info).await?;
+    for scope in scopes.iter() {
         metrics::counter!("agentidp_tokens_issued_total", "scope" => scope.to_string()).increment(1);
     }
     let response = TokenResponse {
         access_token,
         token_type: "Bearer",
         expires_in: app.config.token_ttl_seconds,
-        scope: claims.scopes.to_string(),
+        scope: scopes.to_string(),
         id_token,
     };
     Ok(([(header::CACHE_CONTROL, "no-store"), (header::PRAGMA, "no-cache")], Json(response)))
@@ -195,12 +194,9 @@ fn sign(app: &App, choice: Choice, claims: &Claims) -> Result<String, OAuthError
 async fn record(
     app: &App,
     client: &Client,
-    claims: &Claims,
+    claims: Claims,
     client_info: &ClientInfo,
 ) -> Result<(), OAuthError> {
-    let mut slot = [0];
-    app.rng.fill(&mut slot);
-    let [slot] = slot;
     let metadata = json!({
         "actorId": client.agent_id,
         "jti": claims.jti,
@@ -213,10 +209,6 @@ async fn record(
         .agent(claims.sub)
         .client(client_info)
         .metadata(metadata);
-    let mut tx = app.db.tenant(claims.organization_id).await?;
-    audit::record(&mut tx, app, event).await?;
-    let day = app.now().date();
-    store::count_usage(&mut tx, claims.organization_id, day, "tokens", i16::from(slot % USAGE_SLOTS)).await?;
-    status_lists::record(&mut tx, claims).await?;
-    Ok(tx.commit().await?)
+    app.tokens.issued.ask(|| app.clone(), Issued { claims, event }).await??;
+    Ok(())
 }

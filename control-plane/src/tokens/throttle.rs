@@ -4,6 +4,7 @@
 //! would hand out a way to stop every agent. What grows with the failures is the wait told to whoever fails again. An
 //! address that keeps failing is refused before its secrets are looked at.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use agentidp_shared::ids::AgentId;
@@ -53,25 +54,31 @@ impl Identity {
         self.agent_id
     }
 
+    /// What failures of its address are counted under.
+    pub fn address_key(&self) -> Option<&str> {
+        self.address_key.as_deref()
+    }
+
     /// What the audit log shows: an id as it is, and nothing of text that may be a misplaced secret.
     pub fn shown_client_id(&self) -> String {
         self.agent_id.map_or_else(|| "not an agent id".to_owned(), |agent| agent.to_string())
     }
 }
 
-/// Seconds the caller's address has to wait, if it does.
-pub(super) async fn address_must_wait(
+/// The addresses that have to wait, by their keys, with the seconds.
+pub(super) async fn addresses_that_wait(
     tx: &mut PgConnection,
-    identity: &Identity,
+    keys: &[&str],
     now: OffsetDateTime,
-) -> Result<Option<u64>, sqlx::Error> {
-    let Some(address) = &identity.address_key else { return Ok(None) };
-    let blocked_until =
-        sqlx::query_scalar!("select blocked_until from login_throttle where key = $1", address)
-            .fetch_optional(tx)
-            .await?
-            .flatten();
-    Ok(blocked_until.and_then(|until| seconds_left(until, now)))
+) -> Result<HashMap<String, u64>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"select key, blocked_until as "blocked_until!" from login_throttle where key = any($1) and blocked_until > $2"#,
+        keys as &[&str],
+        now
+    )
+    .fetch_all(tx)
+    .await?;
+    Ok(rows.into_iter().filter_map(|row| Some((row.key, seconds_left(row.blocked_until, now)?))).collect())
 }
 
 /// Counts a failure; returns the seconds its client has to wait, if it is one too many.
