@@ -12,7 +12,8 @@ use agentidp_shared::ids::OrganizationId;
 use sqlx::pool::MaybePoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{
-    AssertSqlSafe, ConnectOptions, Connection as _, PgConnection, PgPool, Postgres, SqlSafeStr as _, Transaction,
+    AssertSqlSafe, ConnectOptions, Connection as _, PgConnection, PgPool, Postgres, SqlSafeStr as _,
+    Transaction,
 };
 use uuid::Uuid;
 

@@ -47,13 +47,20 @@ thread_local! {
     static NUMBER: Cell<u32> = const { Cell::new(0) };
 }
 
+/// What came of a check.
+#[derive(Debug)]
+enum Checked {
+    Done(bool),
+    /// The platform could not.
+    Failed,
+}
+
 /// The signatures of one request, one after the other.
 #[derive(Debug, Default)]
 pub struct Signatures {
     /// What JavaScript is to wait for.
     asked: RefCell<Option<Promise>>,
-    /// What came of it; `Some(None)` if the platform could not check.
-    checked: Cell<Option<Option<bool>>>,
+    checked: Cell<Option<Checked>>,
     /// The request waits by itself from now on.
     is_left_alone: Cell<bool>,
 }
@@ -70,7 +77,11 @@ impl Signatures {
             return None;
         }
         self.asked.replace(Some(crypto::begin_check(key, message, signature)?));
-        Some(poll_fn(move |_| self.checked.take().map_or(Poll::Pending, Poll::Ready)))
+        Some(poll_fn(move |_| match self.checked.take() {
+            Some(Checked::Done(valid)) => Poll::Ready(Some(valid)),
+            Some(Checked::Failed) => Poll::Ready(None),
+            None => Poll::Pending,
+        }))
     }
 }
 
@@ -119,7 +130,7 @@ pub fn resume(number: u32, valid: Option<bool>) -> JsValue {
         waiting.remove(place)
     });
     let Some(Waiting { answering, host, signatures, .. }) = waiting else { return JsValue::UNDEFINED };
-    signatures.checked.set(Some(valid));
+    signatures.checked.set(Some(valid.map_or(Checked::Failed, Checked::Done)));
     go_on(answering, host, signatures)
 }
 
