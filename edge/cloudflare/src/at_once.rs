@@ -48,7 +48,7 @@ thread_local! {
 }
 
 /// What came of a check.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 enum Checked {
     Done(bool),
     /// The platform could not.
