@@ -6,6 +6,7 @@
 use std::hash::BuildHasher;
 
 use siphasher::sip::SipHasher13;
+use siphasher::sip128::SipHasher24;
 
 /// SipHash-1-3 keyed with 128 bits from the host.
 #[derive(Clone, Copy)]
@@ -16,6 +17,13 @@ pub struct SeededHasher {
 impl SeededHasher {
     pub const fn new(key: [u8; 16]) -> Self {
         Self { key }
+    }
+
+    /// SipHash-2-4 of 128 bits, under a key of its own: a tag by which bytes are known again. Without the key nobody finds others
+    /// that have it.
+    pub fn tag(&self, bytes: &[u8]) -> [u8; 16] {
+        let (one, other) = (self.hash_one("one half of the key of tags"), self.hash_one("the other"));
+        SipHasher24::new_with_keys(one, other).hash(bytes).as_bytes()
     }
 }
 

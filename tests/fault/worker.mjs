@@ -75,6 +75,6 @@ export default {
       Object.assign(faults, await request.json());
       return new Response(null, { status: 204 });
     }
-    return new Edge(context, faulty(env)).fetch(request);
+    return Edge.fetch(request, faulty(env), context);
   },
 };

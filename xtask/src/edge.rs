@@ -106,10 +106,30 @@ pub fn build(profile: Profile) -> Result<Build> {
                 Profile::Fast => command.args(["--dev", "--no-opt"]),
             };
             run::run(&mut command).context("the edge worker does not build")?;
+            put_entry_before(&bin.join("esbuild"), profile)?;
             fingerprint::remember(&stamp, &state)
         })?;
     }
     measure(&paths::edge_build())
+}
+
+/// Makes one module of edge/cloudflare/entry.mjs and what worker-build wrote, in the place of the latter.
+fn put_entry_before(esbuild: &Path, profile: Profile) -> Result<()> {
+    let mut command = run::program(esbuild);
+    command.current_dir(paths::edge_build()).args([
+        "../entry.mjs",
+        "--bundle",
+        "--format=esm",
+        "--external:./index_bg.wasm",
+        "--external:cloudflare:*",
+        "--log-level=warning",
+        "--outfile=index.js",
+        "--allow-overwrite",
+    ]);
+    if profile == Profile::Release {
+        command.arg("--minify");
+    }
+    run::run(&mut command).context("the worker's entry cannot be bundled")
 }
 
 fn inputs() -> Vec<PathBuf> {

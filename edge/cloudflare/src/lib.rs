@@ -2,6 +2,7 @@
 //! `WebCrypto`. Anything that could be decided differently elsewhere is not decided here.
 #![cfg(target_family = "wasm")]
 
+mod at_once;
 mod body;
 mod convert;
 mod crypto;
@@ -43,7 +44,7 @@ async fn answer(request: &web_sys::Request, env: Env, context: Context) -> Respo
     let Some(node) = node else {
         return misconfigured(request.uri().path()).map(Body::Bytes);
     };
-    let host = Rc::new(Workers::for_request(env, context, region));
+    let host = Rc::new(Workers::for_request(env, context, region, None));
     handle(&node, &host, request).await
 }
 

@@ -20,8 +20,9 @@ use http::{Request, Response};
 use wasm_bindgen::JsCast as _;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortController, RequestCache, RequestInit, RequestRedirect, WorkerGlobalScope};
-use worker::{Context, Date, Delay, Env, SqlStorage, console_error, console_log, console_warn};
+use worker::{Context, Delay, Env, SqlStorage, console_error, console_log, console_warn};
 
+use crate::at_once::Signatures;
 use crate::body::Body;
 use crate::region::Region;
 use crate::{convert, crypto, hub, limiter};
@@ -38,13 +39,19 @@ pub struct Workers {
 
 #[derive(Debug)]
 enum Role {
-    Node { context: Context, region: Region },
+    Node { context: Context, region: Region, signatures: Option<Rc<Signatures>> },
     Hub { storage: SqlStorage },
 }
 
 impl Workers {
-    pub fn for_request(env: Env, context: Context, region: Region) -> Self {
-        Self { env, role: Role::Node { context, region } }
+    /// `signatures` if the request is [answered at once](crate::at_once).
+    pub fn for_request(
+        env: Env,
+        context: Context,
+        region: Region,
+        signatures: Option<Rc<Signatures>>,
+    ) -> Self {
+        Self { env, role: Role::Node { context, region, signatures } }
     }
 
     pub fn for_hub(env: Env, storage: SqlStorage) -> Self {
@@ -71,7 +78,15 @@ impl Platform for Workers {
     type Body = Body;
 
     fn now_ms(&self) -> u64 {
-        Date::now().as_millis()
+        let now = js_sys::Date::now();
+        #[expect(
+            clippy::as_conversions,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "whole milliseconds since 1970; what is no such number becomes the nearest"
+        )]
+        let now_ms = now as u64;
+        now_ms
     }
 
     fn fill_random(&self, bytes: &mut [u8]) {
@@ -171,7 +186,17 @@ impl Host for Workers {
         message: &[u8],
         signature: &[u8],
     ) -> impl Future<Output = bool> {
-        crypto::check_signature(key, message, signature)
+        let signatures = match &self.role {
+            Role::Node { signatures, .. } => signatures.clone(),
+            Role::Hub { .. } => None,
+        };
+        async move {
+            let asked = signatures.and_then(|signatures| signatures.ask(key, message, signature));
+            match asked {
+                Some(answer) => answer.await.unwrap_or_else(|| key.verify(message, signature)),
+                None => crypto::check_signature(key, message, signature).await,
+            }
+        }
     }
 
     fn upgrade(

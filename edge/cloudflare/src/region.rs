@@ -30,6 +30,11 @@ pub fn of(request: &web_sys::Request) -> Region {
     OWN.with(|own| *own.get_or_init(|| ask(request)))
 }
 
+/// The same, once it is known.
+pub fn known() -> Option<Region> {
+    OWN.with(|own| own.get().copied())
+}
+
 fn ask(request: &web_sys::Request) -> Region {
     let cf = Reflect::get(request, &"cf".into());
     let continent = cf.and_then(|cf| Reflect::get(&cf, &"continent".into())).ok();

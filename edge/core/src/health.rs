@@ -9,6 +9,8 @@ use crate::host::Host;
 use crate::methods;
 use crate::node::Node;
 
+pub const LIVE_PATH: &str = "/health/live";
+
 /// Whether the process answers at all: restart it if not.
 pub fn get_liveness(request: &request::Parts) -> Result<Response<Vec<u8>>, Problem> {
     methods::only_read(&request.method)?;

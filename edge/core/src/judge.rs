@@ -18,7 +18,6 @@ use crate::host::Host;
 use crate::knowledge::Source as _;
 use crate::node::Node;
 use crate::usage;
-use crate::verified::Fingerprint;
 
 /// What a token must be good for.
 #[derive(Debug, Clone, Copy)]
@@ -144,7 +143,7 @@ async fn examine<H: Host>(
     audience: Audience<'_>,
     scopes: &ScopeSet,
 ) -> (Option<Rc<Authentic>>, Result<Accepted, Rejected>) {
-    let fingerprint = Fingerprint::of(unverified_token);
+    let fingerprint = node.knowledge.verified.borrow().fingerprint(unverified_token);
     let remembered = node.knowledge.verified.borrow_mut().get(fingerprint);
     let was_remembered = remembered.is_some();
     let authentic = match remembered {

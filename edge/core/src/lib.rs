@@ -6,6 +6,7 @@
 
 mod agent_documents;
 mod authorization;
+pub mod brief;
 pub mod config;
 mod cors;
 mod documents;

@@ -30,7 +30,17 @@ pub fn is_verify_path(path: &str) -> bool {
 
 /// Whether a request is one of those, and not one to the same path of an API behind the gateway.
 pub fn is_verify(node: &Node, uri: &Uri) -> bool {
-    is_verify_path(uri.path()) && matches!(gateway::find(node.config.upstreams(), uri), Ok(None))
+    is_verify_path(uri.path()) && is_own(node, uri)
+}
+
+/// Whether a request is not for an API behind the gateway.
+pub fn is_own(node: &Node, uri: &Uri) -> bool {
+    matches!(gateway::find(node.config.upstreams(), uri), Ok(None))
+}
+
+/// RFC 7662, and the same under the management API.
+pub fn is_introspection(path: &str) -> bool {
+    matches!(path, "/oauth2/introspect" | "/api/v1/token/introspect")
 }
 
 /// Answers a request. Its URI is absolute.
@@ -64,7 +74,7 @@ async fn route<H: Host>(
         return Ok(gateway::serve(node, host, found, request, request_id).await);
     }
     let path = request.uri().path();
-    if path == "/health/live" {
+    if path == health::LIVE_PATH {
         return health::get_liveness(&request.into_parts().0).map(Routed::Own);
     }
     if path == "/edge/v1/push" {
@@ -91,14 +101,11 @@ async fn route<H: Host>(
         let (parts, _) = request.into_parts();
         return verify::verify_token(node, host, &parts).await.map(Routed::Own);
     }
-    match path {
-        "/health/ready" => {
-            return health::get_readiness(node, host, &request.into_parts().0).map(Routed::Own);
-        }
-        "/oauth2/introspect" | "/api/v1/token/introspect" => {
-            return introspect::introspect_token(node, host, request, request_id).await.map(Routed::Own);
-        }
-        _ => {}
+    if path == "/health/ready" {
+        return health::get_readiness(node, host, &request.into_parts().0).map(Routed::Own);
+    }
+    if is_introspection(path) {
+        return introspect::introspect_token(node, host, request, request_id).await.map(Routed::Own);
     }
     if let Some(kind) = Kind::at(path) {
         let (parts, _) = request.into_parts();

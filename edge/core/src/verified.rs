@@ -5,20 +5,14 @@ use std::rc::Rc;
 
 use agentidp_shared::hashing::{SeededHasher, SeededMap};
 use agentidp_shared::verify::Authentic;
-use sha2::{Digest, Sha256};
 
 /// Most tokens remembered: about a kilobyte each.
 pub const CAPACITY: usize = 8_192;
 
-/// SHA-256 of a whole token. Never its `kid` or claims: those an attacker may copy under another signature.
+/// Of a whole token, by a key that only this node has. Never of its `kid` or claims: those an attacker may copy under another
+/// signature.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Fingerprint([u8; 32]);
-
-impl Fingerprint {
-    pub fn of(token: &str) -> Self {
-        Self(Sha256::digest(token.as_bytes()).into())
-    }
-}
+pub struct Fingerprint([u8; 16]);
 
 /// Two generations: what is used moves to the young one; when that is full, it becomes the old one and the old one goes.
 #[derive(Debug)]
@@ -36,6 +30,10 @@ impl std::fmt::Debug for Fingerprint {
 impl VerifiedTokens {
     pub fn new(hasher: SeededHasher) -> Self {
         Self { young: SeededMap::with_hasher(hasher), old: SeededMap::with_hasher(hasher) }
+    }
+
+    pub fn fingerprint(&self, token: &str) -> Fingerprint {
+        Fingerprint(self.old.hasher().tag(token.as_bytes()))
     }
 
     pub fn get(&mut self, token: Fingerprint) -> Option<Rc<Authentic>> {
@@ -67,14 +65,26 @@ mod tests {
     #[test]
     fn cache_exhaustion_attack_the_number_of_remembered_tokens_is_bounded() {
         let mut tokens = VerifiedTokens::new(SeededHasher::new([1; 16]));
-        let (token, in_use) = (Rc::new(authentic()), Fingerprint::of("in use"));
+        let (token, in_use) = (Rc::new(authentic()), tokens.fingerprint("in use"));
         tokens.insert(in_use, Rc::clone(&token));
         for number in 0..3 * CAPACITY {
-            tokens.insert(Fingerprint::of(&number.to_string()), Rc::clone(&token));
+            let fingerprint = tokens.fingerprint(&number.to_string());
+            tokens.insert(fingerprint, Rc::clone(&token));
             assert!(tokens.len() <= CAPACITY);
             // What is used stays.
             assert!(tokens.get(in_use).is_some());
         }
-        assert!(tokens.get(Fingerprint::of("0")).is_none());
+        let first = tokens.fingerprint("0");
+        assert!(tokens.get(first).is_none());
+    }
+
+    #[test]
+    fn fingerprint_collision_attack_what_one_node_calls_alike_says_nothing_of_another() {
+        let fingerprint =
+            |seed: u8, token: &str| VerifiedTokens::new(SeededHasher::new([seed; 16])).fingerprint(token);
+        assert!(fingerprint(1, "a.b.c") == fingerprint(1, "a.b.c"));
+        for (seed, token) in [(2, "a.b.c"), (1, "a.b.d"), (1, "a.b."), (1, "a.b.c "), (1, "")] {
+            assert!(fingerprint(1, "a.b.c") != fingerprint(seed, token), "{seed} {token:?}");
+        }
     }
 }

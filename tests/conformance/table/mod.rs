@@ -14,25 +14,24 @@ use futures_util::{StreamExt as _, stream};
 
 use crate::differences;
 use answer::Answer;
-use case::Case;
+use case::{Case, Request};
 use scene::Scene;
 
 /// Cases asked about at once.
 const AT_ONCE: usize = 16;
 
 impl Scene {
-    async fn ask(&self, host: Host, case: &Case) -> Option<Answer> {
+    async fn ask(&self, host: Host, request: &Request) -> Option<Answer> {
         let (_, edge) = self.edges().into_iter().find(|(at, _)| *at == host).unwrap();
         let base = edge.url();
-        let method = &case.request.method;
-        let is_whole = |answer: &[u8]| Answer::read(answer, method).is_some();
-        Answer::read(&raw::ask(&base, &case.request.bytes(&base), is_whole).await, method)
+        let is_whole = |answer: &[u8]| Answer::read(answer, &request.method).is_some();
+        Answer::read(&raw::ask(&base, &request.bytes(&base), is_whole).await, &request.method)
     }
 }
 
 /// What is wrong with the answers to a case, and whether they differ.
 async fn judge(scene: &Scene, case: &Case) -> (Vec<String>, bool) {
-    let asked = (scene.ask(Host::Cloudflare, case), scene.ask(Host::Spin, case));
+    let asked = (scene.ask(Host::Cloudflare, &case.request), scene.ask(Host::Spin, &case.request));
     let (on_cloudflare, on_spin) = futures_util::join!(asked.0, asked.1);
     let (Some(on_cloudflare), Some(on_spin)) = (on_cloudflare, on_spin) else {
         return (vec!["no answer".to_owned()], false);
@@ -41,6 +40,12 @@ async fn judge(scene: &Scene, case: &Case) -> (Vec<String>, bool) {
     for (host, answer) in [(Host::Cloudflare, &on_cloudflare), (Host::Spin, &on_spin)] {
         if let Some(fault) = case.fault(host, answer) {
             faults.push(format!("on {host:?}, {fault}: {answer:?}"));
+        }
+    }
+    if let Some(request) = case.request.the_long_way() {
+        let answer = scene.ask(Host::Cloudflare, &request).await.map(Answer::comparable);
+        if answer.as_ref() != Some(&on_cloudflare.clone().comparable()) {
+            faults.push(format!("the long way it is {answer:?}, at once {on_cloudflare:?}"));
         }
     }
     let listed = differences::of_answers().iter().any(|(name, _)| *name == case.name);
