@@ -8,6 +8,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod attack;
 mod bad_input;
 mod bad_requests;
 mod bench;

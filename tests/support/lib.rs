@@ -14,6 +14,7 @@
 )]
 
 pub mod api;
+pub mod attack;
 pub mod bao;
 pub mod client_key;
 pub mod control_plane;
