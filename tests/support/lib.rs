@@ -32,6 +32,7 @@ pub mod secrets;
 pub mod shape;
 pub mod stack;
 pub mod tenants;
+pub mod tls;
 
 pub use api::{Answer, Api};
 pub use bao::Bao;
@@ -40,6 +41,7 @@ pub use control_plane::ControlPlane;
 pub use edge::Edge;
 pub use stack::Stack;
 pub use tenants::{Agent, Tenant};
+pub use tls::TlsServer;
 
 use std::time::{Duration, Instant};
 
