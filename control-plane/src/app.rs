@@ -14,10 +14,11 @@ use crate::infra::config::{Config, Environment};
 use crate::infra::db::{Db, DbError};
 use crate::infra::keystore::{self, Keystore};
 use crate::infra::rng::{Rng, new_id};
+use crate::infra::outbound::{NoClient, Outbound};
 use crate::infra::{http, jobs};
 use crate::{
     agents, audit, cards, compliance, credentials, did, edge_feed, health, housekeeping, keys, oidc, openapi,
-    organizations, policy, status_lists, tokens, well_known,
+    organizations, outside_issuers, policy, status_lists, tokens, trust_policies, well_known,
 };
 
 /// Everything a handler may need. Cheap to clone.
@@ -38,6 +39,7 @@ pub struct AppInner {
     pub status_lists: status_lists::StatusLists,
     pub compliance: compliance::Compliance,
     pub audit: audit::AuditLog,
+    pub outside_issuers: outside_issuers::OutsideIssuers,
     pub started_at: OffsetDateTime,
     /// Cancelled when the process should end; background work watches it.
     pub shutdown: CancellationToken,
@@ -64,6 +66,8 @@ pub enum StartError {
     Policy(#[from] policy::LoadError),
     #[error("the signing keys cannot be used")]
     Keys(#[from] keys::KeyError),
+    #[error(transparent)]
+    Outbound(#[from] NoClient),
     #[error("the edge feed cannot be signed")]
     Feed(#[from] edge_feed::FeedKeyError),
 }
@@ -90,6 +94,7 @@ impl App {
             document_keys: keys::DocumentKeys::default(),
             status_lists: status_lists::StatusLists::default(),
             compliance: compliance::Compliance::default(),
+            outside_issuers: outside_issuers::OutsideIssuers::new(Outbound::new(&config.outbound)?),
             audit: audit::AuditLog::new(config.database.max_connections),
             started_at: clock.now(),
             shutdown: CancellationToken::new(),
@@ -166,6 +171,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(did::routes())
         .merge(cards::routes())
         .merge(oidc::routes())
+        .merge(trust_policies::routes())
         .merge(status_lists::routes())
         .merge(edge_feed::routes())
         .merge(health::routes())

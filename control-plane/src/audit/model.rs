@@ -50,6 +50,11 @@ actions! {
     KeyRotated = "key.rotated",
     KeyRevoked = "key.revoked",
     DidKeyRotated = "did.key_rotated",
+    TrustPolicyCreated = "oidc.trust_policy_created",
+    TrustPolicyDeleted = "oidc.trust_policy_deleted",
+    TrustPolicyPinned = "oidc.trust_policy_pinned",
+    OidcTokenExchanged = "oidc.token_exchanged",
+    OidcTokenRefused = "oidc.token_refused",
     JobRetried = "job.retried",
     KeystoreReencrypted = "keystore.reencrypted",
 }

@@ -165,7 +165,7 @@ pub(super) async fn authenticate(
     let attempt = Attempt::of(unverified);
     let identity = throttle::Identity::new(&attempt.client_id, client_info.ip);
     let mut tx = app.db.system().await?;
-    if let Some(seconds) = throttle::address_must_wait(&mut tx, &identity, app.now()).await? {
+    if let Some(seconds) = throttle::address_must_wait(&mut tx, client_info.ip, app.now()).await? {
         return Err(OAuthError::SlowDown(seconds));
     }
     let (method, proven) = attempt.prove(&mut tx, app, client_info).await?;

@@ -17,6 +17,7 @@ use super::{client_auth, model, store};
 use crate::app::App;
 use crate::audit::{self, Action, NewEvent};
 use crate::infra::clock::unix_seconds;
+use crate::infra::db::TenantTx;
 use crate::infra::http::client_info::ClientInfo;
 use crate::infra::http::error::ApiError;
 use crate::keys::Choice;
@@ -52,7 +53,7 @@ pub(super) struct TokenRequest {
 
 /// An access token (RFC 6749 §5.1).
 #[derive(Debug, serde::Serialize, ToSchema)]
-pub(super) struct TokenResponse {
+pub struct TokenResponse {
     access_token: String,
     #[schema(examples("Bearer"))]
     token_type: &'static str,
@@ -63,6 +64,19 @@ pub(super) struct TokenResponse {
     /// Who the agent is, for the client (OpenID Connect Core 1.0 §2); if `openid` is among the scopes.
     #[serde(skip_serializing_if = "Option::is_none")]
     id_token: Option<String>,
+}
+
+impl TokenResponse {
+    /// With a token of these claims, and no ID token.
+    pub(super) fn of(app: &App, access_token: String, claims: &Claims) -> Self {
+        Self {
+            access_token,
+            token_type: "Bearer",
+            expires_in: app.config.token_ttl_seconds,
+            scope: claims.scopes.to_string(),
+            id_token: None,
+        }
+    }
 }
 
 /// Get an access token
@@ -119,13 +133,7 @@ pub(super) async fn issue_token(
     for scope in claims.scopes.iter() {
         metrics::counter!("agentidp_tokens_issued_total", "scope" => scope.to_string()).increment(1);
     }
-    let response = TokenResponse {
-        access_token,
-        token_type: "Bearer",
-        expires_in: app.config.token_ttl_seconds,
-        scope: claims.scopes.to_string(),
-        id_token,
-    };
+    let response = TokenResponse { id_token, ..TokenResponse::of(&app, access_token, &claims) };
     Ok(([(header::CACHE_CONTROL, "no-store"), (header::PRAGMA, "no-cache")], Json(response)))
 }
 
@@ -183,12 +191,12 @@ async fn check_allowed(app: &App, target: &Client, audience: &str) -> Result<(),
     if allowed { Ok(()) } else { Err(refused()) }
 }
 
-fn sign(app: &App, choice: Choice, claims: &Claims) -> Result<String, OAuthError> {
+pub(super) fn sign(app: &App, choice: Choice, claims: &Claims) -> Result<String, ApiError> {
     let keys = app.signers.current();
     let signer = keys
         .signer_for(choice)
         .ok_or_else(|| ApiError::internal(anyhow::anyhow!("no active signing key")))?;
-    Ok(signer.sign_jwt("at+jwt", claims).map_err(ApiError::internal)?)
+    signer.sign_jwt("at+jwt", claims).map_err(ApiError::internal)
 }
 
 /// The audit event and the count, durable before the token is answered.
@@ -198,9 +206,6 @@ async fn record(
     claims: &Claims,
     client_info: &ClientInfo,
 ) -> Result<(), OAuthError> {
-    let mut slot = [0];
-    app.rng.fill(&mut slot);
-    let [slot] = slot;
     let metadata = json!({
         "actorId": client.agent_id,
         "jti": claims.jti,
@@ -215,8 +220,16 @@ async fn record(
         .metadata(metadata);
     let mut tx = app.db.tenant(claims.organization_id).await?;
     audit::record(&mut tx, app, event).await?;
-    let day = app.now().date();
-    store::count_usage(&mut tx, claims.organization_id, day, "tokens", i16::from(slot % USAGE_SLOTS)).await?;
+    count(&mut tx, app, claims).await?;
     status_lists::record(&mut tx, claims).await?;
     Ok(tx.commit().await?)
+}
+
+/// Counts a token for its organization.
+pub(super) async fn count(tx: &mut TenantTx, app: &App, claims: &Claims) -> Result<(), sqlx::Error> {
+    let mut slot = [0];
+    app.rng.fill(&mut slot);
+    let [slot] = slot;
+    let day = app.now().date();
+    store::count_usage(tx, claims.organization_id, day, "tokens", i16::from(slot % USAGE_SLOTS)).await
 }

@@ -44,7 +44,7 @@ impl Identity {
         };
         Self {
             client_key,
-            address_key: address.map(|address| format!("address:{}", subscriber(address))),
+            address_key: address.map(address_key),
             agent_id,
         }
     }
@@ -59,19 +59,33 @@ impl Identity {
     }
 }
 
-/// Seconds the caller's address has to wait, if it does.
-pub(super) async fn address_must_wait(
+fn address_key(address: IpAddr) -> String {
+    format!("address:{}", subscriber(address))
+}
+
+/// Seconds an address has to wait before it may fail again, if it does.
+pub async fn address_must_wait(
     tx: &mut PgConnection,
-    identity: &Identity,
+    address: Option<IpAddr>,
     now: OffsetDateTime,
 ) -> Result<Option<u64>, sqlx::Error> {
-    let Some(address) = &identity.address_key else { return Ok(None) };
+    let Some(address) = address.map(address_key) else { return Ok(None) };
     let blocked_until =
         sqlx::query_scalar!("select blocked_until from login_throttle where key = $1", address)
             .fetch_optional(tx)
             .await?
             .flatten();
     Ok(blocked_until.and_then(|until| seconds_left(until, now)))
+}
+
+/// Counts a failure of whoever names no client; returns the seconds its address has to wait, if it is one too many.
+pub async fn count_failure(
+    tx: &mut PgConnection,
+    address: Option<IpAddr>,
+    now: OffsetDateTime,
+) -> Result<Option<u64>, sqlx::Error> {
+    let Some(address) = address.map(address_key) else { return Ok(None) };
+    count(tx, &address, ADDRESS_ALLOWANCE, now).await
 }
 
 /// Counts a failure; returns the seconds its client has to wait, if it is one too many.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::str::FromStr;
 
-use agentidp_shared::ids::{AgentId, CredentialId, EventId, OrganizationId, StatusListId};
+use agentidp_shared::ids::{AgentId, CredentialId, EventId, OrganizationId, StatusListId, TrustPolicyId};
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 
@@ -33,6 +33,10 @@ impl PathId for StatusListId {
 
 impl PathId for EventId {
     const PARAMETER: &'static str = "eventId";
+}
+
+impl PathId for TrustPolicyId {
+    const PARAMETER: &'static str = "policyId";
 }
 
 /// An id from the path; only the canonical spelling of a UUID is one.
