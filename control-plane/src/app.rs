@@ -13,8 +13,8 @@ use crate::infra::clock::Clock;
 use crate::infra::config::{Config, Environment};
 use crate::infra::db::{Db, DbError};
 use crate::infra::keystore::{self, Keystore};
-use crate::infra::rng::{Rng, new_id};
 use crate::infra::outbound::{NoClient, Outbound};
+use crate::infra::rng::{Rng, new_id};
 use crate::infra::{http, jobs};
 use crate::{
     agents, audit, cards, compliance, credentials, did, edge_feed, health, housekeeping, keys, oidc, openapi,

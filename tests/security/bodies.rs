@@ -41,6 +41,12 @@ impl Scene {
             "change_member" => json!({"role": "member"}),
             "rotate_agent_did_key" => json!({"overlapSeconds": 60}),
             "set_allowed_resources" => json!({"allowedResources": ["https://api.example.com"]}),
+            "create_trust_policy" => json!({
+                "provider": "github", "repository": "octo-org/octo-repo", "repositoryId": "74", "repositoryOwnerId": "65",
+                "branch": "main", "environment": "production", "events": ["push"],
+                "jobWorkflowRef": "octo-org/octo-repo/.github/workflows/deploy.yml@refs/heads/main",
+            }),
+            "exchange_oidc_token" => json!({"provider": "github", "token": "not.a.token"}),
             other => panic!("no example body for {other}: add one here"),
         }
     }
@@ -62,6 +68,7 @@ impl Scene {
             .replace("{agentId}", &self.agent.id)
             .replace("{credentialId}", &self.agent.credential_id)
             .replace("{organizationId}", &self.tenant.organization_id)
+            .replace("{policyId}", "0198c5a4-0000-7000-8000-00000000dead")
             .replace("{eventId}", "0198c5a4-0000-7000-8000-00000000dead")
     }
 }

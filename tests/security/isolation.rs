@@ -58,11 +58,12 @@ fn case(operation: &str) -> Option<Case> {
         | "get_allowed_resources"
         | "set_allowed_resources"
         | "get_agent_badge"
+        | "delete_trust_policy"
         // Public, but of those that have chosen an issuer only.
         | "get_organization_openid_configuration"
         | "get_organization_openid_configuration_alias"
         | "get_organization_authorization_server_metadata" => Case::ById,
-        "list_agents" | "list_organizations" | "list_audit_events" | "list_audit_logs" => Case::List,
+        "list_agents" | "list_organizations" | "list_audit_events" | "list_audit_logs" | "list_trust_policies" => Case::List,
         "create_agent"
         | "create_organization"
         | "issue_token"
@@ -80,7 +81,10 @@ fn case(operation: &str) -> Option<Case> {
         | "prove_audit_consistency"
         | "list_signing_keys"
         | "rotate_signing_key"
-        | "revoke_signing_key" => Case::Special,
+        | "revoke_signing_key"
+        // In the matrix, and in `attack::trust_policies`.
+        | "create_trust_policy"
+        | "exchange_oidc_token" => Case::Special,
         "authorize"
         | "get_openid_configuration"
         | "get_authorization_server_metadata"
@@ -123,7 +127,14 @@ async fn another_organizations_things_are_answered_like_nobodys() {
         }
         let (victims, nobodys) = (Ids::victims(&scene), Ids::nobodys());
         let (there, nowhere) = (victims.path(&operation), nobodys.path(&operation));
-        let ids = [&*victims.agent, &victims.credential, &victims.organization, &victims.event, NOBODY];
+        let ids = [
+            &*victims.agent,
+            &victims.credential,
+            &victims.organization,
+            &victims.event,
+            &victims.policy,
+            NOBODY,
+        ];
         for outsider in [&scene.outsider.api, &scene.outsider_agent.log_in(&scene.outsider.api).await] {
             let (one, other) =
                 (call(outsider, &operation, &there).await, call(outsider, &operation, &nowhere).await);

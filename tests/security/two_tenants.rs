@@ -15,6 +15,7 @@ pub struct Scene {
     pub victim_agent: Agent,
     pub victim_token: String,
     pub victim_event: String,
+    pub victim_policy: String,
     pub outsider: Tenant,
     pub outsider_agent: Agent,
     /// Text that is in the victim's data only.
@@ -39,6 +40,9 @@ impl Scene {
         let outsider_agent = outsider.create_agent(&["agents:read", "agents:write"]).await;
         let events = victim.api.get("/api/v1/audit").await.expect(200).json();
         let victim_event = events["data"][0]["eventId"].as_str().unwrap().to_owned();
+        let policy = json!({"provider": "github", "repository": format!("octo-org/{mark}"), "agentId": victim_agent.id});
+        let victim_policy =
+            victim.api.post("/api/v1/oidc/trust-policies", &policy).await.expect(201).text("policyId");
         let marks = vec![
             mark,
             victim.slug.clone(),
@@ -51,6 +55,7 @@ impl Scene {
             victim_agent.credential_id.clone(),
             victim_agent.secret.clone(),
             victim_event.clone(),
+            victim_policy.clone(),
         ];
         Self {
             control_plane,
@@ -58,6 +63,7 @@ impl Scene {
             victim_agent,
             victim_token,
             victim_event,
+            victim_policy,
             outsider,
             outsider_agent,
             marks,
@@ -106,6 +112,7 @@ impl Ids {
                 "credentialId" => &self.credential,
                 "organizationId" => &self.organization,
                 "eventId" => &self.event,
+                "policyId" => &self.policy,
                 other => panic!("no id for `{other}` of {}", operation.id),
             };
             path = path.replace(&format!("{{{name}}}"), id);
@@ -119,12 +126,13 @@ pub struct Ids {
     pub credential: String,
     pub organization: String,
     pub event: String,
+    pub policy: String,
 }
 
 impl Ids {
     pub fn nobodys() -> Self {
         let id = || NOBODY.to_owned();
-        Self { agent: id(), credential: id(), organization: id(), event: id() }
+        Self { agent: id(), credential: id(), organization: id(), event: id(), policy: id() }
     }
 
     pub fn victims(scene: &Scene) -> Self {
@@ -133,6 +141,7 @@ impl Ids {
             credential: scene.victim_agent.credential_id.clone(),
             organization: scene.victim.organization_id.clone(),
             event: scene.victim_event.clone(),
+            policy: scene.victim_policy.clone(),
         }
     }
 }

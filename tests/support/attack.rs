@@ -106,13 +106,13 @@ impl Section {
             format!("{}…", text.chars().take(width - 1).collect::<String>())
         };
         println!("\n{}", self.name);
-        println!("  {:<66} {:<34} {:<42} valid twin", "attack", "expected", "observed");
+        println!("  {:<66} {:<34} {:<80} valid twin", "attack", "expected", "observed");
         for row in &self.rows {
             println!(
                 "  {} {} {} {}",
                 shown(&row.name, 66),
                 shown(&format!("refused: {}", row.expected), 34),
-                shown(&row.observed.to_string(), 42),
+                shown(&row.observed.to_string(), 80),
                 shown(&row.twin.to_string(), 42).trim_end()
             );
         }

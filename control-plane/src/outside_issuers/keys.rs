@@ -79,18 +79,17 @@ mod tests {
     const X: &str = "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU";
     const Y: &str = "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0";
 
-    fn read(keys: Value) -> Result<Vec<(String, Algorithm)>, InvalidKeySet> {
-        let set = json!({ "keys": keys });
+    fn read(keys: impl Into<Value>) -> Result<Vec<(String, Algorithm)>, InvalidKeySet> {
+        let set = json!({ "keys": keys.into() });
         let keys = usable_keys(set.as_object().unwrap())?;
-        let named = keys.to_jwks().keys.into_iter().map(|jwk| {
-            (jwk.kid.unwrap(), jwk.alg.unwrap().parse().unwrap())
-        });
+        let named =
+            keys.to_jwks().keys.into_iter().map(|jwk| (jwk.kid.unwrap(), jwk.alg.unwrap().parse().unwrap()));
         Ok(named.collect())
     }
 
-    fn key(kid: &str, more: Value) -> Value {
+    fn key(kid: &str, more: impl Into<Value>) -> Value {
         let mut key = json!({"kty": "EC", "crv": "P-256", "x": X, "y": Y, "kid": kid});
-        key.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        key.as_object_mut().unwrap().extend(more.into().as_object().unwrap().clone());
         key
     }
 
@@ -106,7 +105,10 @@ mod tests {
             json!({"kid": "f"}),
         ];
         let mut keys = others.to_vec();
-        keys.extend([key("1", json!({})), key("2", json!({"alg": "ES256", "use": "jwt-svid", "x5t": "x", "x5c": ["y"]}))]);
+        keys.extend([
+            key("1", json!({})),
+            key("2", json!({"alg": "ES256", "use": "jwt-svid", "x5t": "x", "x5c": ["y"]})),
+        ]);
         let kids = read(json!(keys)).unwrap();
         assert_eq!(kids, [("1".to_owned(), Algorithm::ES256), ("2".to_owned(), Algorithm::ES256)]);
         assert_eq!(read(json!(others)), Err(InvalidKeySet::None));
@@ -114,13 +116,19 @@ mod tests {
 
     #[test]
     fn substituted_key_attack_sets_that_say_two_things_are_refused_whole() {
-        assert_eq!(read(json!([key("1", json!({})), key("1", json!({}))])), Err(InvalidKeySet::DuplicateKeyId));
+        assert_eq!(
+            read(json!([key("1", json!({})), key("1", json!({}))])),
+            Err(InvalidKeySet::DuplicateKeyId)
+        );
         // Also if one of the two is of no use to us: another reader may take it.
         assert_eq!(
             read(json!([key("1", json!({"use": "enc"})), key("1", json!({}))])),
             Err(InvalidKeySet::DuplicateKeyId)
         );
-        assert_eq!(read(json!([key("1", json!({})), key("2", json!({"d": "AA"}))])), Err(InvalidKeySet::Private));
+        assert_eq!(
+            read(json!([key("1", json!({})), key("2", json!({"d": "AA"}))])),
+            Err(InvalidKeySet::Private)
+        );
         assert_eq!(read(json!([{"kty": "oct", "k": "AAAA", "kid": "1"}])), Err(InvalidKeySet::Private));
         assert_eq!(read(json!(vec![key("1", json!({})); 101])), Err(InvalidKeySet::Shape));
         assert_eq!(read(json!(["key"])), Err(InvalidKeySet::Shape));

@@ -95,8 +95,10 @@ impl OutsideIssuers {
             return entry.clone();
         }
         if known.len() >= MAX_ISSUERS {
-            let asked_at = |entry: &tokio::sync::Mutex<Known>| entry.try_lock().map(|known| known.asked_at).ok();
-            let oldest = known.iter().filter_map(|(issuer, entry)| Some((asked_at(entry)?, issuer.clone()))).min();
+            let asked_at =
+                |entry: &tokio::sync::Mutex<Known>| entry.try_lock().map(|known| known.asked_at).ok();
+            let oldest =
+                known.iter().filter_map(|(issuer, entry)| Some((asked_at(entry)?, issuer.clone()))).min();
             if let Some((_, issuer)) = oldest {
                 known.remove(&issuer);
             }
@@ -108,7 +110,8 @@ impl OutsideIssuers {
         let document = self.door.get_json(&format!("{issuer}{DISCOVERY}")).await?;
         let text = |name: &str| document.get(name).and_then(Value::as_str);
         // The issuer that was asked, byte for byte (§4.3): or one could answer in the name of another.
-        let jwks_uri = text("jwks_uri").filter(|_| text("issuer") == Some(issuer)).ok_or(IssuerError::Discovery)?;
+        let jwks_uri =
+            text("jwks_uri").filter(|_| text("issuer") == Some(issuer)).ok_or(IssuerError::Discovery)?;
         let set = self.door.get_json(jwks_uri).await?;
         Ok(keys::usable_keys(&set)?)
     }

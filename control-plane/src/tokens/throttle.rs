@@ -42,11 +42,7 @@ impl Identity {
         } else {
             format!("client:sha256:{}", encode_base64url(digest(&SHA256, folded.as_bytes()).as_ref()))
         };
-        Self {
-            client_key,
-            address_key: address.map(address_key),
-            agent_id,
-        }
+        Self { client_key, address_key: address.map(address_key), agent_id }
     }
 
     pub fn agent_id(&self) -> Option<AgentId> {

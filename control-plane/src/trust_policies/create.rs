@@ -23,7 +23,7 @@ use crate::policy::Caller;
 use crate::{agents, credentials};
 
 /// Most policies of one organization.
-const MAX_POLICIES: i64 = 200;
+const MAX_POLICIES: i64 = 1_000;
 /// Whose issuer can only be trusted by the rules for it.
 const GITHUB_HOST: &str = "token.actions.githubusercontent.com";
 

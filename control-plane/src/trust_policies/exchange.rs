@@ -224,7 +224,8 @@ async fn grant(
     }
     let is_first = pinned != policy.pinned;
     store::note_use(tx, policy.id, &pinned, now).await?;
-    let details = json!({ "policyId": policy.id, "provider": policy.provider, "workload": logged(&accepted.claims) });
+    let details =
+        json!({ "policyId": policy.id, "provider": policy.provider, "workload": logged(&accepted.claims) });
     if is_first {
         let event = NewEvent::new(policy.organization, Action::TrustPolicyPinned)
             .agent(policy.agent)
@@ -259,7 +260,8 @@ async fn refuse(
             "reason": reason.to_string(),
             "workload": logged(&claims),
         });
-        let event = NewEvent::new(organization, Action::OidcTokenRefused).client(client).metadata(metadata).failure();
+        let event =
+            NewEvent::new(organization, Action::OidcTokenRefused).client(client).metadata(metadata).failure();
         audit::record(&mut tx, app, event).await?;
         tx.commit().await?;
     }
@@ -286,9 +288,14 @@ fn count(provider: Provider, outcome: &'static str) {
 
 fn not_accepted() -> ApiError {
     ApiError::new(StatusCode::UNAUTHORIZED, "OIDC_TOKEN_NOT_ACCEPTED", "the token is not accepted")
+        .header(header::WWW_AUTHENTICATE, r#"Bearer realm="agentidp""#.to_owned())
 }
 
 fn slow_down(seconds: u64) -> ApiError {
-    ApiError::new(StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED", "too many tokens that were not accepted; wait")
-        .header(header::RETRY_AFTER, seconds.to_string())
+    ApiError::new(
+        StatusCode::TOO_MANY_REQUESTS,
+        "RATE_LIMITED",
+        "too many tokens that were not accepted; wait",
+    )
+    .header(header::RETRY_AFTER, seconds.to_string())
 }

@@ -24,25 +24,34 @@ impl FromFields for NewPolicy {
             input.optional_parsed("agentId", "an agent's id: a UUID in its canonical form");
         let Some(provider) = provider else {
             // Not to be called unknown: which of them belong here is not known.
-            for name in ["repository", "repositoryId", "repositoryOwnerId", "branch", "ref", "environment", "events",
-                "jobWorkflowRef", "issuer", "subject", "claims"] {
+            for name in [
+                "repository",
+                "repositoryId",
+                "repositoryOwnerId",
+                "branch",
+                "ref",
+                "environment",
+                "events",
+                "jobWorkflowRef",
+                "issuer",
+                "subject",
+                "claims",
+            ] {
                 input.skip(name);
             }
             return None;
         };
-        let (issuer, rule, pinned) = match provider {
-            Provider::Github => {
-                let (rule, pinned) = github(input)?;
-                (None, Rule::Github(rule), pinned)
-            }
-            _ => {
-                let issuer = if provider == Provider::Gitlab {
-                    input.optional_string("issuer", 1..=MAX_URI_LENGTH).or_else(|| Some(GITLAB.to_owned()))
-                } else {
-                    input.required_string("issuer", 1..=MAX_URI_LENGTH)
-                };
-                (issuer, Rule::Claims(claims(input, provider)?), Pinned::new())
-            }
+        let (issuer, rule, pinned) = if provider == Provider::Github {
+            let (rule, pinned) = github(input)?;
+            (None, Rule::Github(rule), pinned)
+        } else {
+            let issuer = if provider == Provider::Gitlab {
+                // One that is malformed was noted, and nothing comes of the request.
+                input.optional_string("issuer", 1..=MAX_URI_LENGTH).or_else(|| Some(GITLAB.to_owned()))
+            } else {
+                input.required_string("issuer", 1..=MAX_URI_LENGTH)
+            };
+            (issuer, Rule::Claims(claims(input, provider)?), Pinned::new())
         };
         Some(Self { provider, issuer, rule, pinned, agent })
     }
@@ -54,7 +63,9 @@ fn github(input: &mut Fields) -> Option<(GithubRule, Pinned)> {
         input.error("repository", "must be owner/name, in full and as GitHub writes it");
     }
     let mut pinned = Pinned::new();
-    for (field, pointer) in [("repositoryId", "/repository_id"), ("repositoryOwnerId", "/repository_owner_id")] {
+    for (field, pointer) in
+        [("repositoryId", "/repository_id"), ("repositoryOwnerId", "/repository_owner_id")]
+    {
         let Some(id) = input.optional_string(field, 1..=20) else { continue };
         if !is_id(&id) {
             input.error(field, "must be the id that GitHub gave, in digits");
@@ -85,7 +96,8 @@ fn github(input: &mut Fields) -> Option<(GithubRule, Pinned)> {
     }
     let job_workflow_ref = exact(input, "jobWorkflowRef", MAX_TEXT);
     let is_workflow = |text: &str| {
-        text.split_once('@').is_some_and(|(file, r#ref)| file.contains("/.github/workflows/") && is_ref(r#ref))
+        text.split_once('@')
+            .is_some_and(|(file, r#ref)| file.contains("/.github/workflows/") && is_ref(r#ref))
     };
     if job_workflow_ref.as_deref().is_some_and(|text| !is_workflow(text)) {
         let reason = "must be like owner/name/.github/workflows/file.yml@refs/heads/main";
@@ -113,7 +125,9 @@ fn claims(input: &mut Fields, provider: Provider) -> Option<ClaimsRule> {
         Provider::Kubernetes => {
             let name = |part: &str| {
                 !part.is_empty()
-                    && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.'))
+                    && part
+                        .bytes()
+                        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.'))
             };
             let parts: Vec<&str> = subject.split(':').collect();
             matches!(parts.as_slice(), ["system", "serviceaccount", namespace, account] if name(namespace) && name(account))

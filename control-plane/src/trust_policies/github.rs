@@ -52,6 +52,10 @@ pub(super) fn is_repository(text: &str) -> bool {
 pub(super) fn is_ref(text: &str) -> bool {
     let name = text.strip_prefix("refs/heads/").or_else(|| text.strip_prefix("refs/tags/"));
     let is_bad = |c: char| c.is_control() || " ~^:?*[\\".contains(c);
+    #[expect(
+        clippy::case_sensitive_file_extension_comparisons,
+        reason = "no file: Git refuses this ending alone"
+    )]
     let is_component = |part: &str| !part.is_empty() && !part.starts_with('.') && !part.ends_with(".lock");
     name.is_some_and(|name| {
         name.len() <= 255
@@ -66,7 +70,7 @@ pub(super) fn is_ref(text: &str) -> bool {
 /// Whether a job of GitHub Actions with these claims is one that the rule is about.
 pub(super) fn admit(rule: &GithubRule, claims: &Map<String, Value>) -> Result<(), Mismatch> {
     require(claims, "repository", &rule.repository)?;
-    let (owner, name) = rule.repository.split_once('/').unwrap_or_default();
+    let (owner, short) = rule.repository.split_once('/').unwrap_or_default();
     require(claims, "repository_owner", owner)?;
     let (owner_id, id) = (digits(claims, "repository_owner_id")?, digits(claims, "repository_id")?);
 
@@ -90,11 +94,11 @@ pub(super) fn admit(rule: &GithubRule, claims: &Map<String, Value>) -> Result<()
         return Err(Mismatch::Event);
     }
 
-    let r#ref = text(claims, "ref")?;
-    if rule.r#ref.as_deref().is_some_and(|expected| expected != r#ref) || !is_ref(r#ref) {
+    let name = text(claims, "ref")?;
+    if rule.r#ref.as_deref().is_some_and(|expected| expected != name) || !is_ref(name) {
         return Err(Mismatch::Differs("ref".to_owned()));
     }
-    let kind = if r#ref.starts_with("refs/heads/") { "branch" } else { "tag" };
+    let kind = if name.starts_with("refs/heads/") { "branch" } else { "tag" };
     if claims.contains_key("ref_type") {
         require(claims, "ref_type", kind)?;
     }
@@ -113,10 +117,11 @@ pub(super) fn admit(rule: &GithubRule, claims: &Map<String, Value>) -> Result<()
     // and may leave out what it is about.
     let of = match environment {
         Some(environment) => format!("environment:{}", environment.replace(':', "%3A")),
-        None => format!("ref:{}", r#ref),
+        None => format!("ref:{name}"),
     };
     let subject = text(claims, "sub")?;
-    let forms = [format!("repo:{}:{of}", rule.repository), format!("repo:{owner}@{owner_id}/{name}@{id}:{of}")];
+    let forms =
+        [format!("repo:{}:{of}", rule.repository), format!("repo:{owner}@{owner_id}/{short}@{id}:{of}")];
     if forms.iter().any(|form| form == subject) { Ok(()) } else { Err(Mismatch::Subject) }
 }
 

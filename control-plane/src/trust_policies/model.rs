@@ -166,9 +166,10 @@ impl Policy {
     pub fn shown(self, instance: &str) -> TrustPolicy {
         let (github, claims) = match self.rule {
             Rule::Github(rule) => {
-                let events = rule.events.clone().or_else(|| {
-                    Some(super::github::DEFAULT_EVENTS.map(ToOwned::to_owned).to_vec())
-                });
+                let events = rule
+                    .events
+                    .clone()
+                    .or_else(|| Some(super::github::DEFAULT_EVENTS.map(ToOwned::to_owned).to_vec()));
                 (Some(GithubRule { events, ..rule }), None)
             }
             Rule::Claims(rule) => (None, Some(rule)),

@@ -49,3 +49,4 @@ mod table_matrix;
 mod tenancy;
 mod throttle;
 mod tokens;
+mod trust_policies;

@@ -28,7 +28,10 @@ const RIGHTS_OF_APP: &[(&str, &str)] = &[
     ("retired_did_keys", "select, insert, update, delete"),
     ("revoked_tokens", "select, insert"),
     ("status_list_entries", "select, insert"),
+    ("trust_policies", "select, insert, update, delete"),
     ("usage_counters", "select, insert, update"),
+    // Digests of tokens, of the instance: it may add one, and sees none.
+    ("used_outside_tokens", "insert"),
 ];
 
 /// Tables with something of a tenant in them: its id, or a reference that leads to an organization.

@@ -41,6 +41,9 @@ impl Scene {
             let job = NewJob::new(&NoticeExpiring {}).of(tenant.uuid().into());
             jobs::enqueue(&mut tx, &instance.app, job).await.unwrap();
             tx.commit().await.unwrap();
+            let policy =
+                json!({"provider": "github", "repository": "octo-org/octo-repo", "agentId": agent.id});
+            tenant.api.post("/api/v1/oidc/trust-policies", &policy).await.expect(201);
             let issued_at = unix_millis(instance.now());
             let tally = Tally {
                 organization_id: tenant.organization_id.parse().unwrap(),

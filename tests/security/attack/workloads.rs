@@ -37,7 +37,8 @@ async fn others(scene: &Scene, section: &mut Section) {
         "environment": "production", "pipeline_source": "push", "ref": "main", "ref_type": "branch",
     });
     let kubernetes = json!({"subject": "system:serviceaccount:agents:deployer"});
-    let account = |uid: &str, name: &str| json!({"namespace": "agents", "serviceaccount": {"name": name, "uid": uid}});
+    let account =
+        |uid: &str, name: &str| json!({"namespace": "agents", "serviceaccount": {"name": name, "uid": uid}});
     let kubernetes_claims = json!({
         "sub": "system:serviceaccount:agents:deployer", "kubernetes.io": account("3b7b6f2e-aaaa", "deployer"),
     });
@@ -46,49 +47,78 @@ async fn others(scene: &Scene, section: &mut Section) {
     let oidc = json!({"subject": "workload-7", "claims": {"team": "payments"}});
     let oidc_claims = json!({"sub": "workload-7", "team": "payments"});
     for (provider, policy, good, attacks) in [
-        ("gitlab", gitlab, gitlab_claims, vec![
-            ("another branch", json!({"sub": "project_path:group/app:ref_type:branch:ref:evil"})),
-            ("a tag", json!({"sub": "project_path:group/app:ref_type:tag:ref:main"})),
-            ("another project", json!({"sub": "project_path:group/other:ref_type:branch:ref:main"})),
-            ("a project in another case", json!({"sub": "project_path:Group/app:ref_type:branch:ref:main"})),
-            ("a project below it", json!({"sub": "project_path:group/app/x:ref_type:branch:ref:main"})),
-            ("a project made anew", json!({"project_id": "23"})),
-            ("a group made anew", json!({"namespace_id": "73"})),
-            ("no project id", json!({"project_id": null})),
-            ("a project id as a number", json!({"project_id": 22})),
-            ("another environment", json!({"environment": "staging"})),
-            ("no environment", json!({"environment": null})),
-            ("a merge request", json!({"pipeline_source": "merge_request_event"})),
-            ("an external pull request", json!({"pipeline_source": "external_pull_request_event"})),
-            ("no jti", json!({"jti": null})),
-        ]),
-        ("kubernetes", kubernetes, kubernetes_claims, vec![
-            ("another account", json!({"sub": "system:serviceaccount:agents:admin"})),
-            ("another namespace", json!({"sub": "system:serviceaccount:kube-system:deployer"})),
-            ("a user", json!({"sub": "system:admin"})),
-            ("a longer name", json!({"sub": "system:serviceaccount:agents:deployer2"})),
-            ("an account made anew under the name", json!({"kubernetes.io": account("99999999-bbbb", "deployer")})),
-            ("an account without uid", json!({"kubernetes.io": {"namespace": "agents"}})),
-            ("an account as text", json!({"kubernetes.io": "deployer"})),
-            ("an account in a list", json!({"kubernetes.io": [account("3b7b6f2e-aaaa", "deployer")]})),
-        ]),
-        ("spiffe", spiffe, spiffe_claims, vec![
-            ("another path", json!({"sub": "spiffe://example.org/ns/agents/sa/admin"})),
-            ("a path below it", json!({"sub": "spiffe://example.org/ns/agents/sa/deployer/x"})),
-            ("another trust domain", json!({"sub": "spiffe://evil.example/ns/agents/sa/deployer"})),
-            ("a trust domain in another case", json!({"sub": "spiffe://EXAMPLE.org/ns/agents/sa/deployer"})),
-            ("another scheme", json!({"sub": "https://example.org/ns/agents/sa/deployer"})),
-            ("a slash after it", json!({"sub": "spiffe://example.org/ns/agents/sa/deployer/"})),
-            ("a way up", json!({"sub": "spiffe://example.org/ns/agents/sa/x/../deployer"})),
-        ]),
-        ("oidc", oidc, oidc_claims, vec![
-            ("another subject", json!({"sub": "workload-8"})),
-            ("another team", json!({"team": "Payments"})),
-            ("several teams", json!({"team": ["payments"]})),
-            ("no team", json!({"team": null})),
-            ("several audiences", json!({"aud": [scene.audience(), "https://evil.example"]})),
-            ("another issuer", json!({"iss": scene.github.url()})),
-        ]),
+        (
+            "gitlab",
+            gitlab,
+            gitlab_claims,
+            vec![
+                ("another branch", json!({"sub": "project_path:group/app:ref_type:branch:ref:evil"})),
+                ("a tag", json!({"sub": "project_path:group/app:ref_type:tag:ref:main"})),
+                ("another project", json!({"sub": "project_path:group/other:ref_type:branch:ref:main"})),
+                (
+                    "a project in another case",
+                    json!({"sub": "project_path:Group/app:ref_type:branch:ref:main"}),
+                ),
+                ("a project below it", json!({"sub": "project_path:group/app/x:ref_type:branch:ref:main"})),
+                ("a project made anew", json!({"project_id": "23"})),
+                ("a group made anew", json!({"namespace_id": "73"})),
+                ("no project id", json!({"project_id": null})),
+                ("a project id as a number", json!({"project_id": 22})),
+                ("another environment", json!({"environment": "staging"})),
+                ("no environment", json!({"environment": null})),
+                ("a merge request", json!({"pipeline_source": "merge_request_event"})),
+                ("an external pull request", json!({"pipeline_source": "external_pull_request_event"})),
+                ("no jti", json!({"jti": null})),
+            ],
+        ),
+        (
+            "kubernetes",
+            kubernetes,
+            kubernetes_claims,
+            vec![
+                ("another account", json!({"sub": "system:serviceaccount:agents:admin"})),
+                ("another namespace", json!({"sub": "system:serviceaccount:kube-system:deployer"})),
+                ("a user", json!({"sub": "system:admin"})),
+                ("a longer name", json!({"sub": "system:serviceaccount:agents:deployer2"})),
+                (
+                    "an account made anew under the name",
+                    json!({"kubernetes.io": account("99999999-bbbb", "deployer")}),
+                ),
+                ("an account without uid", json!({"kubernetes.io": {"namespace": "agents"}})),
+                ("an account as text", json!({"kubernetes.io": "deployer"})),
+                ("an account in a list", json!({"kubernetes.io": [account("3b7b6f2e-aaaa", "deployer")]})),
+            ],
+        ),
+        (
+            "spiffe",
+            spiffe,
+            spiffe_claims,
+            vec![
+                ("another path", json!({"sub": "spiffe://example.org/ns/agents/sa/admin"})),
+                ("a path below it", json!({"sub": "spiffe://example.org/ns/agents/sa/deployer/x"})),
+                ("another trust domain", json!({"sub": "spiffe://evil.example/ns/agents/sa/deployer"})),
+                (
+                    "a trust domain in another case",
+                    json!({"sub": "spiffe://EXAMPLE.org/ns/agents/sa/deployer"}),
+                ),
+                ("another scheme", json!({"sub": "https://example.org/ns/agents/sa/deployer"})),
+                ("a slash after it", json!({"sub": "spiffe://example.org/ns/agents/sa/deployer/"})),
+                ("a way up", json!({"sub": "spiffe://example.org/ns/agents/sa/x/../deployer"})),
+            ],
+        ),
+        (
+            "oidc",
+            oidc,
+            oidc_claims,
+            vec![
+                ("another subject", json!({"sub": "workload-8"})),
+                ("another team", json!({"team": "Payments"})),
+                ("several teams", json!({"team": ["payments"]})),
+                ("no team", json!({"team": null})),
+                ("several audiences", json!({"aud": [scene.audience(), "https://evil.example"]})),
+                ("another issuer", json!({"iss": scene.github.url()})),
+            ],
+        ),
     ] {
         let mut body = json!({"provider": provider, "issuer": url, "agentId": scene.agent.id});
         merge(&mut body, &policy);
@@ -99,7 +129,8 @@ async fn others(scene: &Scene, section: &mut Section) {
                 claims["nonce"] = json!(unique());
             }
             merge(&mut claims, more);
-            let body = json!({"provider": provider, "token": scene.other.sign(&claims), "agentId": scene.agent.id});
+            let body =
+                json!({"provider": provider, "token": scene.other.sign(&claims), "agentId": scene.agent.id});
             (Outcome::of(&scene.exchange_as(&body).await), body)
         };
         for (name, attack) in attacks {
@@ -119,7 +150,8 @@ async fn others(scene: &Scene, section: &mut Section) {
 async fn policies(scene: &Scene, section: &mut Section) {
     let other = scene.other.url();
     let github = || json!({"provider": "github", "repository": format!("octo-org/{}", unique()), "branch": "main", "agentId": scene.agent.id});
-    let oidc = || json!({"provider": "oidc", "issuer": other, "subject": unique(), "agentId": scene.agent.id});
+    let oidc =
+        || json!({"provider": "oidc", "issuer": other, "subject": unique(), "agentId": scene.agent.id});
     let kubernetes = || json!({"provider": "kubernetes", "issuer": other, "subject": "system:serviceaccount:a:b", "agentId": scene.agent.id});
     let spiffe = || json!({"provider": "spiffe", "issuer": other, "subject": "spiffe://a.example/b", "agentId": scene.agent.id});
     let platform_agent = scene.platform.create_agent(&["agents:read"]).await.id;
@@ -152,7 +184,10 @@ async fn policies(scene: &Scene, section: &mut Section) {
         ("any event", json!({"events": ["*"]})),
         ("no event", json!({"events": []})),
         ("a workflow without ref", json!({"jobWorkflowRef": "octo-org/a/.github/workflows/x.yml"})),
-        ("a pattern of workflows", json!({"jobWorkflowRef": "octo-org/a/.github/workflows/*@refs/heads/main"})),
+        (
+            "a pattern of workflows",
+            json!({"jobWorkflowRef": "octo-org/a/.github/workflows/*@refs/heads/main"}),
+        ),
         ("an issuer of one's own as GitHub's", json!({"issuer": other})),
         ("a subject", json!({"subject": "repo:octo-org/a:*"})),
         ("an id with a sign", json!({"repositoryId": "-1"})),
@@ -163,7 +198,10 @@ async fn policies(scene: &Scene, section: &mut Section) {
     for (name, change) in [
         ("GitHub's issuer", json!({"issuer": scene.github.url()})),
         ("github.com's issuer", json!({"issuer": "https://token.actions.githubusercontent.com"})),
-        ("one enterprise's issuer at GitHub", json!({"issuer": "https://token.actions.githubusercontent.com/octo"})),
+        (
+            "one enterprise's issuer at GitHub",
+            json!({"issuer": "https://token.actions.githubusercontent.com/octo"}),
+        ),
         ("our own issuer", json!({"issuer": scene.control_plane.issuer()})),
         ("metadata", json!({"issuer": "https://169.254.169.254"})),
         ("metadata by http", json!({"issuer": "http://169.254.169.254"})),
@@ -186,16 +224,42 @@ async fn policies(scene: &Scene, section: &mut Section) {
     ] {
         rows.push((format!("policy of an issuer: {name}"), oidc(), change, "400 VALIDATION_ERROR"));
     }
-    for subject in ["system:serviceaccount:a:*", "system:serviceaccount:a", "system:anonymous", "system:serviceaccount:a:b:c", "b"] {
-        rows.push((format!("policy of Kubernetes: {subject}"), kubernetes(), json!({"subject": subject}), "400 VALIDATION_ERROR"));
+    for subject in [
+        "system:serviceaccount:a:*",
+        "system:serviceaccount:a",
+        "system:anonymous",
+        "system:serviceaccount:a:b:c",
+        "b",
+    ] {
+        rows.push((
+            format!("policy of Kubernetes: {subject}"),
+            kubernetes(),
+            json!({"subject": subject}),
+            "400 VALIDATION_ERROR",
+        ));
     }
     for subject in ["spiffe://a.example", "spiffe://a.example/*", "spiffe:///b", "https://a.example/b"] {
-        rows.push((format!("policy of SPIFFE: {subject}"), spiffe(), json!({"subject": subject}), "400 VALIDATION_ERROR"));
+        rows.push((
+            format!("policy of SPIFFE: {subject}"),
+            spiffe(),
+            json!({"subject": subject}),
+            "400 VALIDATION_ERROR",
+        ));
     }
     let of_nobody = json!({"agentId": "0198c5a4-0000-7000-8000-00000000dead"});
-    rows.push(("policy: for another organization's agent".into(), github(), json!({"agentId": platform_agent}), "404 AGENT_NOT_FOUND"));
+    rows.push((
+        "policy: for another organization's agent".into(),
+        github(),
+        json!({"agentId": platform_agent}),
+        "404 AGENT_NOT_FOUND",
+    ));
     rows.push(("policy: for nobody".into(), github(), of_nobody, "404 AGENT_NOT_FOUND"));
-    rows.push(("policy: a provider of nobody's".into(), github(), json!({"provider": "svn"}), "400 VALIDATION_ERROR"));
+    rows.push((
+        "policy: a provider of nobody's".into(),
+        github(),
+        json!({"provider": "svn"}),
+        "400 VALIDATION_ERROR",
+    ));
     for (name, good, change, expected) in rows {
         let mut bad = good.clone();
         merge(&mut bad, &change);
@@ -212,9 +276,21 @@ async fn policies(scene: &Scene, section: &mut Section) {
 #[tokio::test]
 async fn no_issuer_speaks_for_another_by_what_it_publishes() {
     let names = [
-        "names another issuer", "names no issuer", "names no keys", "keys by http", "keys in metadata", "keys on a private address",
-        "keys at a path of ours", "keys with a private half", "a symmetric key", "one kid for two keys", "no keys", "keys that are no list",
-        "a key for encryption", "a key of another algorithm", "a hundred and one keys",
+        "names another issuer",
+        "names no issuer",
+        "names no keys",
+        "keys by http",
+        "keys in metadata",
+        "keys on a private address",
+        "keys at a path of ours",
+        "keys with a private half",
+        "a symmetric key",
+        "one kid for two keys",
+        "no keys",
+        "keys that are no list",
+        "a key for encryption",
+        "a key of another algorithm",
+        "a hundred and one keys",
     ];
     let mut issuers = vec![];
     for _ in names {
@@ -244,7 +320,9 @@ async fn no_issuer_speaks_for_another_by_what_it_publishes() {
             "keys by http" => jwks(&format!("{}/.well-known/jwks", url.replace("https", "http"))),
             "keys in metadata" => jwks("https://169.254.169.254/latest/meta-data"),
             "keys on a private address" => jwks("https://192.168.0.1/keys"),
-            "keys at a path of ours" => jwks(&format!("{}/.well-known/jwks.json", scene.control_plane.issuer())),
+            "keys at a path of ours" => {
+                jwks(&format!("{}/.well-known/jwks.json", scene.control_plane.issuer()));
+            }
             "keys with a private half" => issuer.publish(|set| set["keys"][0]["d"] = json!("AA")),
             "a symmetric key" => issuer.publish(|set| {
                 set["keys"] = json!([{"kty": "oct", "k": "AAAA", "kid": issuer.key.kid, "alg": "HS256"}]);

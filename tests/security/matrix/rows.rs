@@ -95,16 +95,20 @@ pub fn row(operation: &str) -> Option<Row> {
         | "rotate_agent_did_key"
         | "update_organization"
         | "set_allowed_resources"
+        // For an agent that its body names.
+        | "create_trust_policy"
         | "add_member"
         | "change_member" => (Kind::ById, &[Read, Write, Error]),
         "decommission_agent"
         | "revoke_credential"
+        | "delete_trust_policy"
         | "revoke_all_credentials"
         | "delete_organization"
         | "remove_member" => (Kind::ById, &[Read, Delete, Error]),
         "list_agents" | "list_organizations" | "list_audit_events" | "list_audit_logs" => {
             (Kind::List, &[List, Filter, Cursor])
         }
+        "list_trust_policies" => (Kind::List, &[List, Cursor]),
         "create_agent" => (Kind::Create, &[Read, Write, Error]),
         "create_organization" => (Kind::Platform, &[Write, Error]),
         "issue_token" | "issue_token_alias" => (Kind::Issue, &[Read, Write, Error]),
@@ -119,6 +123,7 @@ pub fn row(operation: &str) -> Option<Row> {
         "get_edge_snapshot" | "get_edge_changes" | "list_edge_nodes" => (Kind::Edge, &[Read]),
         "report_edge_usage" => (Kind::Edge, &[Write]),
         "authorize"
+        | "exchange_oidc_token"
         | "get_status_list"
         | "get_audit_checkpoint"
         | "prove_audit_consistency"

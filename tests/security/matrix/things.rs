@@ -17,6 +17,7 @@ pub struct Things {
     pub email: String,
     pub credential: String,
     pub event: String,
+    pub policy: String,
     pub token: String,
     /// Text that is in the agent's data only.
     pub mark: String,
@@ -35,7 +36,11 @@ impl Things {
         let Agent { id, email, credential_id, secret } = tenant.create_agent_as(&body).await;
         let token = tenant.api.anonymous().token(&id, &secret, None).await.expect(200).text("access_token");
         let events = tenant.api.get(&format!("/api/v1/audit?limit=1&agentId={id}")).await.expect(200).json();
+        let policy = json!({"provider": "github", "repository": format!("octo-org/{mark}"), "agentId": id});
+        let policy =
+            tenant.api.post("/api/v1/oidc/trust-policies", &policy).await.expect(201).text("policyId");
         Self {
+            policy,
             organization: tenant.organization_id.clone(),
             slug: tenant.slug.clone(),
             event: events["data"][0]["eventId"].as_str().unwrap().to_owned(),
@@ -59,6 +64,7 @@ impl Things {
             email: format!("{mark}@tests.example"),
             credential: id(),
             event: id(),
+            policy: id(),
             token: "nothing".into(),
             mark,
             secret: "nothing".into(),
@@ -66,7 +72,7 @@ impl Things {
     }
 
     /// All that an answer could show of them.
-    pub fn all(&self) -> [&String; 9] {
+    pub fn all(&self) -> [&String; 10] {
         [
             &self.token,
             &self.secret,
@@ -76,6 +82,7 @@ impl Things {
             &self.agent,
             &self.credential,
             &self.event,
+            &self.policy,
             &self.mark,
         ]
     }

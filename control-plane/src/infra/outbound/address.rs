@@ -7,7 +7,7 @@ use super::Forbidden;
 
 /// Networks of IPv4 that are not of the public Internet: first address, length of the prefix, why.
 const NOT_PUBLIC_V4: [(Ipv4Addr, u32, Forbidden); 21] = [
-    (Ipv4Addr::new(0, 0, 0, 0), 8, Forbidden::Unspecified),
+    (Ipv4Addr::UNSPECIFIED, 8, Forbidden::Unspecified),
     (Ipv4Addr::new(10, 0, 0, 0), 8, Forbidden::Private),
     (Ipv4Addr::new(100, 64, 0, 0), 10, Forbidden::SharedAddressSpace),
     (Ipv4Addr::new(127, 0, 0, 0), 8, Forbidden::Loopback),
@@ -26,11 +26,11 @@ const NOT_PUBLIC_V4: [(Ipv4Addr, u32, Forbidden); 21] = [
     (Ipv4Addr::new(203, 0, 113, 0), 24, Forbidden::Documentation),
     (Ipv4Addr::new(168, 63, 129, 16), 32, Forbidden::Metadata), // Azure's, at a public address
     (Ipv4Addr::new(224, 0, 0, 0), 4, Forbidden::Multicast),
-    (Ipv4Addr::new(255, 255, 255, 255), 32, Forbidden::Broadcast),
+    (Ipv4Addr::BROADCAST, 32, Forbidden::Broadcast),
     (Ipv4Addr::new(240, 0, 0, 0), 4, Forbidden::Reserved),
 ];
 
-/// Networks of IPv6 with a reason of their own. Beyond them only 2000::/3 is public.
+/// Networks of IPv6 with a reason of their own. Beyond them only `2000::/3` is public.
 const NOT_PUBLIC_V6: [(Ipv6Addr, u32, Forbidden); 15] = [
     (Ipv6Addr::UNSPECIFIED, 128, Forbidden::Unspecified),
     (Ipv6Addr::LOCALHOST, 128, Forbidden::Loopback),
@@ -96,21 +96,20 @@ enum Embedding {
 
 /// The IPv4 address in an IPv6 address.
 fn embedded(address: Ipv6Addr) -> Option<(Embedding, Ipv4Addr)> {
-    let [a, b, c, d, e, f, g, h] = address.segments();
     let v4 = |high: u16, low: u16| Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low));
-    match (a, b, c, d, e, f) {
-        // IPv4-mapped (RFC 4291 §2.5.5.2), and as SIIT writes it (RFC 2765).
-        (0, 0, 0, 0, 0, 0xffff) | (0, 0, 0, 0, 0xffff, 0) => Some((Embedding::Same, v4(g, h))),
-        // NAT64 (RFC 6052 §2.1).
-        (0x64, 0xff9b, 0, 0, 0, 0) => Some((Embedding::Same, v4(g, h))),
+    match address.segments() {
+        // IPv4-mapped (RFC 4291 §2.5.5.2), as SIIT writes it (RFC 2765), and NAT64 (RFC 6052 §2.1).
+        [0, 0, 0, 0, 0, 0xffff, high, low]
+        | [0, 0, 0, 0, 0xffff, 0, high, low]
+        | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => Some((Embedding::Same, v4(high, low))),
         // IPv4-compatible (RFC 4291 §2.5.5.1); :: and ::1 are not.
-        (0, 0, 0, 0, 0, 0) if g != 0 || h > 1 => Some((Embedding::Tunnel, v4(g, h))),
-        // 6to4 (RFC 3056 §2).
-        (0x2002, ..) => Some((Embedding::Tunnel, v4(b, c))),
+        [0, 0, 0, 0, 0, 0, high, low] if high != 0 || low > 1 => Some((Embedding::Tunnel, v4(high, low))),
         // Teredo (RFC 4380 §4): the client's address with its bits turned over.
-        (0x2001, 0, ..) => Some((Embedding::Tunnel, v4(!g, !h))),
-        // ISATAP (RFC 5214 §6.1).
-        (_, _, _, _, 0 | 0x200, 0x5efe) => Some((Embedding::Tunnel, v4(g, h))),
+        [0x2001, 0, _, _, _, _, high, low] => Some((Embedding::Tunnel, v4(!high, !low))),
+        // 6to4 (RFC 3056 §2), ISATAP (RFC 5214 §6.1).
+        [0x2002, high, low, ..] | [_, _, _, _, 0 | 0x200, 0x5efe, high, low] => {
+            Some((Embedding::Tunnel, v4(high, low)))
+        }
         _ => None,
     }
 }
