@@ -17,8 +17,8 @@ use crate::infra::outbound::{NoClient, Outbound};
 use crate::infra::rng::{Rng, new_id};
 use crate::infra::{http, jobs};
 use crate::{
-    agents, audit, cards, compliance, credentials, did, edge_feed, health, housekeeping, keys, oidc, openapi,
-    organizations, outside_issuers, policy, status_lists, tokens, trust_policies, well_known,
+    agents, audit, cards, compliance, credentials, did, edge_feed, federation, health, housekeeping, keys,
+    oidc, openapi, organizations, outside_issuers, policy, status_lists, tokens, trust_policies, well_known,
 };
 
 /// Everything a handler may need. Cheap to clone.
@@ -172,6 +172,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(cards::routes())
         .merge(oidc::routes())
         .merge(trust_policies::routes())
+        .merge(federation::routes())
         .merge(status_lists::routes())
         .merge(edge_feed::routes())
         .merge(health::routes())

@@ -14,6 +14,7 @@ pub mod dead_letters;
 pub mod dev;
 pub mod did;
 pub mod edge_feed;
+pub mod federation;
 pub mod health;
 pub mod housekeeping;
 pub mod infra;

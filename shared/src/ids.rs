@@ -97,6 +97,10 @@ typed_id!(
     TrustPolicyId
 );
 typed_id!(
+    /// A partner whose tokens an organization accepts.
+    PartnerId
+);
+typed_id!(
     /// One deployment of AgentIdP; an edge never accepts another deployment's feed.
     InstanceId
 );

@@ -14,8 +14,34 @@ use crate::jwk::{Algorithm, VerificationKey};
 use crate::strict::{decode_base64url, parse_json_object};
 use crate::verify::{self, Compact, Header, LEEWAY_SECONDS, is_type, read_header_with, split};
 
-/// Longest life a token may have left, in seconds: twice the hour that most of them have.
-pub const MAX_LIFE_SECONDS: u64 = 7_200;
+/// What a token is for, and so what it may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Proves a workload, to be exchanged for a token of ours.
+    Workload,
+    /// A partner's access token, or another JWT of its.
+    Partner,
+}
+
+impl Kind {
+    /// The values of `typ`; it may be absent.
+    fn types(self) -> &'static [&'static str] {
+        match self {
+            Self::Workload => &["JWT", "JOSE"],
+            Self::Partner => &["at+jwt", "JWT"],
+        }
+    }
+
+    /// Longest life that a token may have left, in seconds: twice the hour that most have of a workload's, and of a partner's what
+    /// we give our own.
+    pub fn max_life_seconds(self) -> u64 {
+        match self {
+            Self::Workload => 7_200,
+            Self::Partner => 86_400,
+        }
+    }
+}
+
 /// Longest `jti`, in bytes.
 pub const MAX_JTI_LENGTH: usize = 512;
 /// Members of a header that name a key's certificate by its digest. They are read by nobody: a key is found by its `kid`.
@@ -32,7 +58,7 @@ pub enum Refusal {
     SeveralAudiences,
     #[error("the token has expired")]
     Expired,
-    #[error("`exp` is more than {MAX_LIFE_SECONDS} seconds ahead")]
+    #[error("`exp` is too far ahead")]
     TooLongLived,
     #[error("the token is not valid yet")]
     NotYetValid,
@@ -73,12 +99,13 @@ pub struct Accepted {
 }
 
 /// Takes a token apart. The claims are read before the signature is checked, because they say whose key that must be.
-pub fn parse(token: &str) -> Result<Unverified<'_>, Refusal> {
+pub fn parse(token: &str, kind: Kind) -> Result<Unverified<'_>, Refusal> {
     if token.len() > verify::MAX_TOKEN_LENGTH {
         return Err(verify::Refusal::TokenTooLong.into());
     }
     let Compact { header, payload, signing_input, signature } = split(token)?;
-    let is_jwt = |typ: Option<&str>| typ.is_none_or(|typ| is_type(typ, "JWT") || is_type(typ, "JOSE"));
+    let is_jwt =
+        |typ: Option<&str>| typ.is_none_or(|typ| kind.types().iter().any(|known| is_type(typ, known)));
     let header = read_header_with(&header, &IGNORED_HEADER, is_jwt, algorithm)?;
     let payload = decode_base64url(payload).map_err(|_| verify::Refusal::Malformed)?;
     let claims = parse_json_object(&payload).map_err(|_| verify::Refusal::MalformedClaims)?;
@@ -145,7 +172,7 @@ impl Authentic {
     }
 
     /// Whether the token is good at `now` (Unix seconds). It must say when it was issued.
-    pub fn judge(self, now: u64) -> Result<Accepted, Refusal> {
+    pub fn judge(self, now: u64, kind: Kind) -> Result<Accepted, Refusal> {
         let claims = &self.claims;
         let exp = seconds(claims, "exp")?.ok_or(MalformedClaim("exp"))?;
         let iat = seconds(claims, "iat")?.ok_or(MalformedClaim("iat"))?;
@@ -158,7 +185,7 @@ impl Authentic {
             return Err(Refusal::Expired);
         }
         let latest_start = now.saturating_add(LEEWAY_SECONDS);
-        if exp > latest_start.saturating_add(MAX_LIFE_SECONDS) {
+        if exp > latest_start.saturating_add(kind.max_life_seconds()) {
             return Err(Refusal::TooLongLived);
         }
         if iat > latest_start || nbf.is_some_and(|nbf| nbf > latest_start) {

@@ -8,7 +8,7 @@
 )]
 
 use agentidp_shared::jwk::{Jwk, VerificationKey};
-use agentidp_shared::outside_token::{Refusal, parse};
+use agentidp_shared::outside_token::{Kind, Refusal, Unverified, parse as parse_as};
 use agentidp_shared::strict::encode_base64url;
 use agentidp_shared::verify;
 use ed25519_dalek::{Signer, SigningKey};
@@ -16,6 +16,10 @@ use serde_json::{Value, json};
 
 const NOW: u64 = 1_900_000_000;
 const ISSUER: &str = "https://issuer.example";
+
+fn parse(token: &str) -> Result<Unverified<'_>, Refusal> {
+    parse_as(token, Kind::Workload)
+}
 
 fn key() -> SigningKey {
     SigningKey::from_bytes(&[7; 32])
@@ -46,7 +50,13 @@ fn header() -> Value {
 
 fn used_by(claims: &Value) -> [u8; 32] {
     let token = sign(&header(), claims);
-    parse(&token).unwrap().check_signature(&verification_key()).unwrap().judge(NOW).unwrap().used_by
+    parse(&token)
+        .unwrap()
+        .check_signature(&verification_key())
+        .unwrap()
+        .judge(NOW, Kind::Workload)
+        .unwrap()
+        .used_by
 }
 
 #[test]
@@ -54,7 +64,8 @@ fn a_good_token_says_whom_it_is_from_and_for_and_lets_its_claims_out_when_it_is_
     let token = sign(&header(), &claims(json!({"aud": ["us"]})));
     let unverified = parse(&token).unwrap();
     assert_eq!((unverified.issuer(), unverified.audience(), unverified.kid()), (ISSUER, "us", "k"));
-    let accepted = unverified.check_signature(&verification_key()).unwrap().judge(NOW).unwrap();
+    let accepted =
+        unverified.check_signature(&verification_key()).unwrap().judge(NOW, Kind::Workload).unwrap();
     assert_eq!(accepted.claims["sub"], "workload");
     assert!(accepted.has_jti && accepted.refused_from > NOW + 300);
 }
@@ -90,6 +101,7 @@ fn confused_header_attack_a_header_names_a_key_and_nothing_more() {
     }
     let mut header = header();
     header["typ"] = json!("at+jwt");
+    assert!(parse_as(&sign(&header, &claims(json!({}))), Kind::Partner).is_ok());
     assert_eq!(parse(&sign(&header, &claims(json!({})))).unwrap_err(), verify::Refusal::WrongType.into());
 }
 
@@ -110,6 +122,6 @@ fn times_are_whole_seconds_and_agree() {
     ] {
         let token = sign(&header(), &claims(more));
         let authentic = parse(&token).unwrap().check_signature(&verification_key()).unwrap();
-        assert_eq!(authentic.judge(NOW).unwrap_err(), refusal);
+        assert_eq!(authentic.judge(NOW, Kind::Workload).unwrap_err(), refusal);
     }
 }

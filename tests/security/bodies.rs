@@ -46,6 +46,12 @@ impl Scene {
                 "branch": "main", "environment": "production", "events": ["push"],
                 "jobWorkflowRef": "octo-org/octo-repo/.github/workflows/deploy.yml@refs/heads/main",
             }),
+            "create_partner" => json!({
+                "name": "A partner", "issuer": "https://localhost:1", "jwksUri": "https://localhost:1/keys",
+                "allowedOrganizations": ["org-7"], "expiresAt": "2099-01-01T00:00:00Z",
+            }),
+            "update_partner" => json!({"name": "Another name"}),
+            "verify_partner_token" => json!({"token": "not.a.token"}),
             "exchange_oidc_token" => json!({"provider": "github", "token": "not.a.token"}),
             other => panic!("no example body for {other}: add one here"),
         }
@@ -68,6 +74,7 @@ impl Scene {
             .replace("{agentId}", &self.agent.id)
             .replace("{credentialId}", &self.agent.credential_id)
             .replace("{organizationId}", &self.tenant.organization_id)
+            .replace("{partnerId}", "0198c5a4-0000-7000-8000-00000000dead")
             .replace("{policyId}", "0198c5a4-0000-7000-8000-00000000dead")
             .replace("{eventId}", "0198c5a4-0000-7000-8000-00000000dead")
     }

@@ -16,6 +16,7 @@ mod bodies;
 mod concurrency;
 mod crash;
 mod isolation;
+mod isolation_cases;
 mod matrix;
 mod naughty_strings;
 mod secrets;

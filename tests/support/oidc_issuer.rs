@@ -57,9 +57,14 @@ impl OidcIssuer {
         self.server.url()
     }
 
-    /// The certificate of its authority, in PEM.
-    pub fn ca(&self) -> &str {
-        &self.server.ca
+    /// What registers it as a partner, of which one organization is allowed.
+    pub fn as_partner(&self, organization: &str) -> Value {
+        json!({
+            "name": format!("Partner {organization}"),
+            "issuer": self.url(),
+            "jwksUri": format!("{}/.well-known/jwks", self.url()),
+            "allowedOrganizations": [organization],
+        })
     }
 
     /// How often its keys were fetched.

@@ -55,6 +55,9 @@ actions! {
     TrustPolicyPinned = "oidc.trust_policy_pinned",
     OidcTokenExchanged = "oidc.token_exchanged",
     OidcTokenRefused = "oidc.token_refused",
+    PartnerCreated = "federation.partner_created",
+    PartnerUpdated = "federation.partner_updated",
+    PartnerDeleted = "federation.partner_deleted",
     JobRetried = "job.retried",
     KeystoreReencrypted = "keystore.reencrypted",
 }

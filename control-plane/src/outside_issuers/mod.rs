@@ -106,13 +106,23 @@ impl OutsideIssuers {
         known.entry(issuer.to_owned()).or_default().clone()
     }
 
+    /// Whether a URL may be that of a key set.
+    pub fn check_key_set(&self, jwks_uri: &str) -> Result<(), Forbidden> {
+        self.door.check(jwks_uri).map(drop)
+    }
+
+    /// The keys at a URL, fetched now and kept by the caller alone.
+    pub async fn key_set(&self, jwks_uri: &str) -> Result<KeySet, IssuerError> {
+        let set = self.door.get_json(jwks_uri).await?;
+        Ok(keys::usable_keys(&set)?)
+    }
+
     async fn fetch(&self, issuer: &str) -> Result<KeySet, IssuerError> {
         let document = self.door.get_json(&format!("{issuer}{DISCOVERY}")).await?;
         let text = |name: &str| document.get(name).and_then(Value::as_str);
         // The issuer that was asked, byte for byte (§4.3): or one could answer in the name of another.
         let jwks_uri =
             text("jwks_uri").filter(|_| text("issuer") == Some(issuer)).ok_or(IssuerError::Discovery)?;
-        let set = self.door.get_json(jwks_uri).await?;
-        Ok(keys::usable_keys(&set)?)
+        self.key_set(jwks_uri).await
     }
 }

@@ -5,7 +5,7 @@
 
 use agentidp_shared::ids::{AgentId, OrganizationId};
 use agentidp_shared::issuer::ORGANIZATIONS_PATH;
-use agentidp_shared::outside_token::{self, Accepted, Refusal};
+use agentidp_shared::outside_token::{self, Accepted, Kind, Refusal};
 use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -140,7 +140,7 @@ async fn attempt(
 ) -> Result<Attempt, ApiError> {
     // Before the token is looked at: ours must never be younger than the check that allowed it.
     let now = app.now();
-    let unverified = match outside_token::parse(request.token.expose()) {
+    let unverified = match outside_token::parse(request.token.expose(), Kind::Workload) {
         Ok(unverified) => unverified,
         Err(refusal) => return Ok(Attempt::Refused(refusal.into(), None)),
     };
@@ -167,7 +167,7 @@ async fn attempt(
     };
     let signed = Signed { organization, claims: authentic.claims().clone() };
     let refused = |reason: Refused| Ok(Attempt::Refused(reason, Some(signed)));
-    let accepted = match authentic.judge(unix_seconds(app.now())) {
+    let accepted = match authentic.judge(unix_seconds(app.now()), Kind::Workload) {
         Ok(accepted) => accepted,
         Err(refusal) => return refused(refusal.into()),
     };

@@ -19,6 +19,7 @@ const RIGHTS_OF_APP: &[(&str, &str)] = &[
     ("credentials", "select, insert, update"),
     ("edge_feed_pending", "insert"),
     ("edge_usage", "select"),
+    ("federation_partners", "select, insert, update, delete"),
     ("idempotency_keys", "select, insert, update, delete"),
     ("instance", "select"),
     // It may ask for work, and not say that it was done.

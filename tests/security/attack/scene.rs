@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use agentidp_shared::jwk::Algorithm;
-use agentidp_tests::{Agent, Answer, ControlPlane, OidcIssuer, Tenant, unique};
+use agentidp_tests::{Agent, Answer, ControlPlane, OidcIssuer, Tenant};
 use serde_json::{Value, json};
 
 pub const PATH: &str = "/api/v1/oidc/trust-policies";
@@ -15,31 +15,20 @@ pub struct Scene {
     /// Whom the workload is to get tokens for.
     pub agent: Agent,
     pub github: OidcIssuer,
-    /// Another issuer, under the same authority or not: not GitHub.
+    /// Another issuer, under the same authority: not GitHub.
     pub other: OidcIssuer,
     asked: AtomicUsize,
 }
 
 impl Scene {
     pub async fn set() -> Self {
-        Self::set_with(vec![]).await
-    }
-
-    /// With further issuers that the control plane can reach.
-    pub async fn set_with(more: Vec<&OidcIssuer>) -> Self {
-        let (github, other) =
-            (OidcIssuer::start(Algorithm::RS256).await, OidcIssuer::start(Algorithm::ES256).await);
-        let ca: String = [&github, &other].into_iter().chain(more).map(OidcIssuer::ca).collect();
-        let file = std::env::temp_dir().join(format!("agentidp-ca-{}.pem", unique()));
-        std::fs::write(&file, ca).unwrap();
+        let github = OidcIssuer::start(Algorithm::RS256).await;
+        let other = OidcIssuer::start(Algorithm::ES256).await;
         let control_plane = ControlPlane::start_with(vec![
             ("AGENTIDP_GITHUB_ISSUER", github.url()),
-            ("AGENTIDP_OUTBOUND_CA_FILE", file.display().to_string()),
-            ("AGENTIDP_OUTBOUND_ALLOW_LOOPBACK", "true".into()),
             // So that each case can come from an address of its own.
             ("AGENTIDP_TRUSTED_PROXIES", "127.0.0.0/8".into()),
         ]);
-        std::fs::remove_file(file).unwrap();
         let platform = control_plane.platform().await;
         let tenant = platform.create_organization().await;
         let agent = tenant.create_agent(&["agents:read"]).await;

@@ -51,6 +51,7 @@ pub fn question(operation: &Operation, things: &Things) -> Question {
             "organizationId" => things.organization.clone(),
             "eventId" => things.event.clone(),
             "policyId" => things.policy.clone(),
+            "partnerId" => things.partner.clone(),
             "kid" => "no-key".to_owned(),
             "statusListId" => status_list(&things.token).unwrap_or_else(|| things.agent.clone()),
             other => panic!("no value for `{other}` of {}", operation.id),
@@ -77,6 +78,8 @@ pub fn question(operation: &Operation, things: &Things) -> Question {
             let repository = format!("octo-org/{}", things.mark);
             json(json!({"provider": "github", "repository": repository, "agentId": things.agent}))
         }
+        "create_partner" => json(things.issuer.as_partner(&things.mark)),
+        "verify_partner_token" => json(json!({"token": things.partner_token})),
         "exchange_oidc_token" => {
             json(json!({"provider": "github", "token": things.token, "agentId": things.agent}))
         }
@@ -93,7 +96,8 @@ pub fn question(operation: &Operation, things: &Things) -> Question {
         | "list_organizations"
         | "list_audit_events"
         | "list_audit_logs"
-        | "list_trust_policies" => {
+        | "list_trust_policies"
+        | "list_partners" => {
             path.push_str("?limit=100");
         }
         _ => {}

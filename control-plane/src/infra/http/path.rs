@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::str::FromStr;
 
-use agentidp_shared::ids::{AgentId, CredentialId, EventId, OrganizationId, StatusListId, TrustPolicyId};
+use agentidp_shared::ids::{
+    AgentId, CredentialId, EventId, OrganizationId, PartnerId, StatusListId, TrustPolicyId,
+};
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 
@@ -33,6 +35,10 @@ impl PathId for StatusListId {
 
 impl PathId for EventId {
     const PARAMETER: &'static str = "eventId";
+}
+
+impl PathId for PartnerId {
+    const PARAMETER: &'static str = "partnerId";
 }
 
 impl PathId for TrustPolicyId {

@@ -134,7 +134,7 @@ async fn no_answer_leads_on_or_wears_down() {
     for (name, path) in [("an answer in drops", "/slow"), ("no answer", "/never")] {
         section.row(name, "in time", ask(&known, format!("{}{path}", server.url())).await, jwks.clone());
     }
-    let stranger = TlsServer::start(router.clone()).await;
+    let stranger = TlsServer::start_strange(router.clone()).await;
     section.row(
         "a certificate of nobody we know",
         "over TLS",
