@@ -114,7 +114,7 @@ fn several_audiences_attack_a_token_is_for_one() {
 #[test]
 fn times_are_whole_seconds_and_agree() {
     for (more, refusal) in [
-        (json!({"exp": NOW - 11}), Refusal::Expired),
+        (json!({"exp": NOW - 11, "iat": NOW - 60}), Refusal::Expired),
         (json!({"exp": NOW + 7_300}), Refusal::TooLongLived),
         (json!({"nbf": NOW + 60}), Refusal::NotYetValid),
         (json!({"iat": NOW + 60}), Refusal::NotYetValid),
