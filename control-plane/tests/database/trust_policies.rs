@@ -59,7 +59,7 @@ async fn a_policy_without_agent_has_one_that_goes_with_it() {
     let gone = tenant.api.get(&format!("/api/v1/agents/{agent}")).await.expect(200);
     assert_eq!(gone.text("status"), "decommissioned");
     assert_eq!(
-        instance.number(&format!("select count(*) from agent_did_keys where agent_id = '{agent}'")).await,
+        instance.number(&format!("select count(*) from agent_did_keys where agent_id = '{agent}' and private_key_ciphertext <> ''")).await,
         0
     );
 }

@@ -315,5 +315,29 @@ pub fn all() -> Vec<Case> {
             ("empty ids", "repo:octo-org@/<R>@:ref:refs/heads/main"),
         ]),
     ));
+    // The newer form, which is good with the right ids.
+    let with_ids = json!({"sub": "repo:octo-org@65/<R>@<I>:ref:refs/heads/main"});
+    for (name, attack) in [
+        (
+            "of a repository made anew under the name",
+            json!({"repository_id": "9", "sub": "repo:octo-org@65/<R>@9:ref:refs/heads/main"}),
+        ),
+        (
+            "of an owner that took the name over",
+            json!({"repository_owner_id": "66", "sub": "repo:octo-org@66/<R>@<I>:ref:refs/heads/main"}),
+        ),
+        (
+            "and another branch",
+            json!({"ref": "refs/heads/evil", "sub": "repo:octo-org@65/<R>@<I>:ref:refs/heads/evil"}),
+        ),
+        ("that are not those of the claims", json!({"sub": "repo:octo-org@65/<R>@9:ref:refs/heads/main"})),
+    ] {
+        all.push(Case {
+            name: format!("sub with ids: {name}"),
+            policy: none.clone(),
+            both: with_ids.clone(),
+            attack,
+        });
+    }
     all
 }
