@@ -36,6 +36,7 @@ pub struct AppInner {
     pub signers: keys::Signers,
     pub document_keys: keys::DocumentKeys,
     pub feed: edge_feed::Feed,
+    pub tokens: tokens::Rounds,
     pub status_lists: status_lists::StatusLists,
     pub compliance: compliance::Compliance,
     pub audit: audit::AuditLog,
@@ -92,6 +93,7 @@ impl App {
             feed,
             signers: keys::Signers::default(),
             document_keys: keys::DocumentKeys::default(),
+            tokens: tokens::Rounds::default(),
             status_lists: status_lists::StatusLists::default(),
             compliance: compliance::Compliance::default(),
             outside_issuers: outside_issuers::OutsideIssuers::new(Outbound::new(&config.outbound)?),
@@ -151,6 +153,7 @@ pub fn job_kinds(app: &App) -> jobs::Registry {
     let registry = jobs::Registry::default();
     let registry = recurring::<housekeeping::Housekeeping>(registry, app);
     let registry = recurring::<audit::VerifyLog>(registry, app);
+    let registry = recurring::<audit::ArchiveMonths>(registry, app);
     let registry = recurring::<keys::RotateOld>(registry, app);
     let registry = recurring::<credentials::NoticeExpiring>(registry, app);
     let registry = registry.with::<audit::CarryCheckpoints>();

@@ -13,6 +13,7 @@ fn no_request_fails_while_the_signing_key_is_rotated() {
     assert!(output.status.success(), "{progress}\n{result}");
     let result: Value = serde_json::from_str(&result).unwrap();
     assert_eq!((&result["rotations"], &result["keys"]), (&5.into(), &6.into()));
+    assert_eq!(result["switchesOfAlgorithm"], 2);
     let during = &result["during"];
     for asked in ["verified", "issued"] {
         assert!(during[asked]["requests"].as_u64().unwrap() > 100, "{result}");

@@ -16,7 +16,6 @@ use crate::measured::Measured;
 pub const TOKEN_SECONDS: u64 = 60;
 /// Older ones might expire on the way.
 const USED_FOR: Duration = Duration::from_secs(TOKEN_SECONDS - 10);
-const ISSUERS: usize = 2;
 const VERIFIERS: usize = 4;
 const PAUSE: Duration = Duration::from_millis(20);
 /// An edge may learn of a key that was published just now only when it asks; a token of a key in use is known at once.
@@ -44,9 +43,10 @@ pub struct Load {
 }
 
 impl Load {
-    pub fn start(control_plane: &str, edge: &str, agent: &Agent) -> Self {
+    /// Tokens of these agents.
+    pub fn start(control_plane: &str, edge: &str, agents: &[Agent]) -> Self {
         let (shared, mut tasks) = (Arc::new(Shared::default()), JoinSet::new());
-        for _ in 0..ISSUERS {
+        for agent in agents {
             tasks.spawn(issue(Arc::clone(&shared), Api::new(control_plane), agent.clone()));
         }
         for number in 0..VERIFIERS {
@@ -146,7 +146,9 @@ async fn verify(shared: Arc<Shared>, api: Api, number: usize) {
 }
 
 fn kid(token: &str) -> String {
-    let header = decode_base64url(token.split('.').next().unwrap()).unwrap();
-    let header: Value = serde_json::from_slice(&header).unwrap();
-    header["kid"].as_str().unwrap().to_owned()
+    header(token)["kid"].as_str().unwrap().to_owned()
+}
+
+pub fn header(token: &str) -> Value {
+    serde_json::from_slice(&decode_base64url(token.split('.').next().unwrap()).unwrap()).unwrap()
 }

@@ -1,6 +1,6 @@
-//! The signing key is rotated again and again, under load: a real control plane that issues tokens, a real edge that verifies them,
-//! also those that keys signed which were replaced since. Not one request may fail. Run by `cargo xtask rotations`, which builds what
-//! it needs.
+//! The signing key is rotated again and again, and an organization's algorithm switched in between, under load: a real control plane
+//! that issues tokens, a real edge that verifies them, also those that keys signed which were replaced since. Not one request may
+//! fail. Run by `cargo xtask rotations`, which builds what it needs.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -19,9 +19,10 @@ use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use agentidp_shared::jwk::Algorithm;
 use agentidp_tests::environment::{Host, edge_host};
 use agentidp_tests::process::free_port;
-use agentidp_tests::{Api, ControlPlane, Edge, Tenant};
+use agentidp_tests::{Agent, Api, ControlPlane, Edge, Tenant};
 use serde_json::{Value, json};
 
 use crate::load::{Load, TOKEN_SECONDS};
@@ -32,6 +33,8 @@ const BEFORE: Duration = Duration::from_secs(20);
 /// A rotation is published, known at the edge and in use within this, unless as many keys are published as an edge takes: then the
 /// oldest has to go first.
 const IN_USE_WITHIN: Duration = Duration::from_secs(90);
+/// A switch of algorithm comes with every second rotation.
+const SWITCH_EVERY: usize = 2;
 const PUBLISHED_WITHIN: Duration = Duration::from_mins(8);
 
 #[tokio::main]
@@ -46,15 +49,24 @@ async fn main() -> ExitCode {
     let control_plane = ControlPlane::start_behind_with(format!("http://127.0.0.1:{port}"), settings);
     let mut edge = Edge::start(port, &control_plane, &control_plane.url()).await;
     let platform = control_plane.platform().await;
-    let agent = platform.create_agent(&["agents:read"]).await;
+    let organization = platform.create_organization().await;
+    let agents =
+        [platform.create_agent(&["agents:read"]).await, organization.create_agent(&["agents:read"]).await];
 
-    let load = Load::start(&control_plane.url(), &edge.url(), &agent);
+    let load = Load::start(&control_plane.url(), &edge.url(), &agents);
     tokio::time::sleep(BEFORE).await;
     let before = load.take();
     eprintln!("without rotations: {}", before.line());
     let (started, mut took) = (Instant::now(), Vec::new());
     let mut kids = BTreeSet::from([active(&platform).await]);
+    let mut algorithms = [Algorithm::EdDSA, Algorithm::RS256, Algorithm::ES256].into_iter().cycle();
+    let mut switches = 0;
     for number in 1..=rotations {
+        if number % SWITCH_EVERY == 0 {
+            let algorithm = algorithms.next().unwrap();
+            switch(&platform, &organization, &agents[1], algorithm).await;
+            switches += 1;
+        }
         let (kid, after) = rotate(&platform).await;
         took.push(after);
         kids.insert(kid);
@@ -83,6 +95,7 @@ async fn main() -> ExitCode {
         "rotations": took.len(),
         "keys": kids.len(),
         "keysThatNeverSigned": unused,
+        "switchesOfAlgorithm": switches,
         "seconds": lasted.as_secs_f64(),
         "secondsToUse": took.last().map(|longest| json!({
             "median": took[took.len() / 2].as_secs_f64(), "longest": longest.as_secs_f64()})),
@@ -115,14 +128,38 @@ fn print(result: &Value, before: &Measured, during: &Measured) {
         during.by_replaced_key
     );
     println!(
-        "{} rotations in {:.0} s on {}, each in use after {:.1} s in the median, {:.1} s at the longest; {} keys never signed",
+        "{} rotations and {} switches of an organization's algorithm in {:.0} s on {}, each in use after {:.1} s in the median, {:.1} s at the longest; {} keys never signed",
         result["rotations"],
+        result["switchesOfAlgorithm"],
         result["seconds"].as_f64().unwrap_or_default(),
         result["host"].as_str().unwrap_or_default(),
         result["secondsToUse"]["median"].as_f64().unwrap_or_default(),
         result["secondsToUse"]["longest"].as_f64().unwrap_or_default(),
         result["keysThatNeverSigned"].as_array().map_or(0, Vec::len),
     );
+}
+
+/// Lets the organization's tokens be signed with another algorithm, and waits until they are.
+async fn switch(platform: &Tenant, organization: &Tenant, agent: &Agent, algorithm: Algorithm) {
+    let asked = Instant::now();
+    let path = format!("/api/v1/organizations/{}", organization.organization_id);
+    let change = json!({ "signingAlgorithm": algorithm.as_str() });
+    loop {
+        let api = platform.admin.log_in(&platform.api).await;
+        match api.patch(&path, &change).await {
+            answer if answer.is(200) => break,
+            // As many keys are published as an edge takes: the oldest has to go first.
+            answer if answer.is(409) && asked.elapsed() < PUBLISHED_WITHIN => {
+                tokio::time::sleep(Duration::from_millis(500)).await;
+            }
+            answer => panic!("no switch to {algorithm:?}: {} {}", answer.status, answer.body),
+        }
+    }
+    let chosen = Instant::now();
+    while load::header(&agent.token(&organization.api).await)["alg"] != algorithm.as_str() {
+        assert!(chosen.elapsed() < IN_USE_WITHIN, "{algorithm:?} is not used after {IN_USE_WITHIN:?}");
+        tokio::time::sleep(Duration::from_millis(250)).await;
+    }
 }
 
 /// Publishes a new key, and waits until it signs; how long that took since it was published.

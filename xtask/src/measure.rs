@@ -33,6 +33,10 @@ enum Name {
     NativeLimit,
     /// From a revocation to the first refusal.
     Revocation,
+    /// Sealing the audit log beside issuing tokens.
+    AuditAppend,
+    /// Checking an exported audit log, beside hashing it.
+    AuditVerify,
     /// Registrations, tokens and rotations at once.
     Everyone,
     /// Whether it stays as it is when there is more of everything.
@@ -43,11 +47,27 @@ enum Name {
 
 impl Name {
     const fn needs_control_plane(self) -> bool {
-        matches!(self, Self::Issue | Self::Revocation | Self::Everyone | Self::Scale | Self::Cold)
+        !matches!(
+            self,
+            Self::EdgeVerifyNew
+                | Self::EdgeVerifySeen
+                | Self::EdgeFloor
+                | Self::EdgeIntrospect
+                | Self::SpinVerify
+                | Self::NativeLimit
+        )
     }
 
     const fn needs_worker(self) -> bool {
-        !matches!(self, Self::Issue | Self::SpinVerify | Self::NativeLimit | Self::Everyone)
+        !matches!(
+            self,
+            Self::Issue
+                | Self::SpinVerify
+                | Self::NativeLimit
+                | Self::AuditAppend
+                | Self::AuditVerify
+                | Self::Everyone
+        )
     }
 }
 

@@ -5,6 +5,7 @@
 //! global lock. Over the hashes grows a Merkle tree ([`agentidp_shared::merkle`]) whose head is signed every minute or thousand
 //! events, so that an outsider who kept one can tell whether the log was cut or written anew. Other features call [`record`].
 
+mod archive;
 mod bundle;
 mod carry;
 mod check;
@@ -26,6 +27,7 @@ mod verify;
 mod watch;
 mod window;
 
+pub use archive::ArchiveMonths;
 pub use bundle::{Bundle, ExportError, Folder};
 pub use carry::{CarryCheckpoints, is_behind as checkpoints_are_behind, sample};
 pub use check::{Broken, Verification, verify};
@@ -33,7 +35,7 @@ pub use checkpoint::{read as read_checkpoint, sign_if_due};
 pub use export::{Exported, export};
 pub use fsck::{Checked, Damage, fsck};
 pub use model::{Action, Outcome};
-pub use record::{NewEvent, record};
+pub use record::{NewEvent, record, record_all};
 pub use routes::routes;
 pub use seal::seal_committed;
 pub use watch::VerifyLog;

@@ -186,7 +186,7 @@ pub(super) async fn never_to_be_sealed(
         r#"select events.event_id as "event_id!" from unnest($1::timestamptz[], $2::uuid[]) events (occurred_at, event_id)
            where not exists (select from audit_seals seals
                where seals.organization_id = $3 and seals.event_id = events.event_id and seals.occurred_at = events.occurred_at)
-             and not exists (select from audit_unsealed unsealed where unsealed.event_id = events.event_id)
+             and not exists (select from audit_unsealed unsealed where unsealed.occurred_at = events.occurred_at and unsealed.event_id = events.event_id)
            order by events.occurred_at, events.event_id limit 1"#,
         &times,
         &ids,
@@ -202,7 +202,7 @@ pub(super) async fn never_to_be_sealed_of_any(tx: &mut SystemTx) -> Result<Optio
         "select event_id from audit_events events
          where not exists (select from audit_seals seals where seals.organization_id = events.organization_id
              and seals.event_id = events.event_id and seals.occurred_at = events.occurred_at)
-           and not exists (select from audit_unsealed unsealed where unsealed.event_id = events.event_id)
+           and not exists (select from audit_unsealed unsealed where unsealed.occurred_at = events.occurred_at and unsealed.event_id = events.event_id)
          order by occurred_at limit 1"
     )
     .fetch_optional(&mut **tx)

@@ -8,7 +8,7 @@ use agentidp_shared::merkle::{Frontier, Node, fold, leaf_hash, perfect_subtrees}
 
 use crate::infra::db::SystemTx;
 
-/// Leaves added in one transaction: more than a seal takes, so that a tree that lags catches up.
+/// Leaves added in one transaction: more than a round of seals, so that a tree that lags catches up.
 const BATCH: i64 = 2_000;
 
 fn corrupt(what: &'static str) -> sqlx::Error {

@@ -48,7 +48,7 @@ pub async fn authenticate_by_assertion(
     if !key_store::use_assertion(tx, accepted.client, &accepted.jti, accepted.refused_from).await? {
         return Ok(Err(AssertionRefusal::Replayed));
     }
-    store::note_use_any_tenant(tx, credential_id, address, now).await?;
+    store::note_uses_any_tenant(tx, &[(credential_id, address)], now).await?;
     Ok(Ok(Authenticated { credential_id }))
 }
 

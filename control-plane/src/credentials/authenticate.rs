@@ -1,5 +1,7 @@
-//! Is this secret one of the agent's? Asked before the tenant is known, so in a system transaction.
+//! Are these secrets the agents'? Asked before the tenant is known, so in a system transaction, and of several agents at once.
 
+use std::collections::HashMap;
+use std::fmt;
 use std::net::IpAddr;
 
 use agentidp_shared::ids::{AgentId, CredentialId};
@@ -15,37 +17,81 @@ pub struct Authenticated {
     pub credential_id: CredentialId,
 }
 
-/// The agent's credential that `unverified_secret` belongs to, if there is one that counts now. Notes its use.
+/// A secret, presented by somebody who claims to be this agent.
+pub struct PresentedSecret {
+    agent: AgentId,
+    /// The secret's HMAC.
+    offered: [u8; 32],
+    address: Option<IpAddr>,
+}
+
+impl fmt::Debug for PresentedSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PresentedSecret").field("agent", &self.agent).finish_non_exhaustive()
+    }
+}
+
+impl PresentedSecret {
+    /// `None` if the text can be no secret of ours.
+    pub fn new(
+        app: &App,
+        agent: AgentId,
+        unverified_secret: &Secret<String>,
+        address: Option<IpAddr>,
+    ) -> Option<Self> {
+        let (offered, _) = secret::is_well_formed(unverified_secret.expose())
+            .then(|| secret::digest(app, unverified_secret))?;
+        Some(Self { agent, offered, address })
+    }
+
+    pub fn agent(&self) -> AgentId {
+        self.agent
+    }
+}
+
+/// Of each, the agent's credential that the secret belongs to, if there is one that counts now. Notes their use.
 pub async fn authenticate(
     tx: &mut PgConnection,
     app: &App,
-    agent: AgentId,
-    unverified_secret: &Secret<String>,
-    address: Option<IpAddr>,
-) -> Result<Option<Authenticated>, sqlx::Error> {
-    if !secret::is_well_formed(unverified_secret.expose()) {
-        return Ok(None);
-    }
+    presented: &[&PresentedSecret],
+) -> Result<Vec<Option<Authenticated>>, sqlx::Error> {
     let now = app.now();
-    let (offered, key_id) = secret::digest(app, unverified_secret);
-    let candidates = store::usable_any_tenant(tx, agent, now).await?;
-    if candidates.iter().any(|candidate| candidate.hmac_key_id != key_id) {
-        tracing::error!(%agent, "a credential was stored under another HMAC root and cannot be used");
+    let mut candidates: HashMap<AgentId, Vec<store::Candidate>> = HashMap::new();
+    let agents: Vec<_> = presented.iter().map(|secret| secret.agent.as_uuid()).collect();
+    for candidate in store::usable_any_tenant(tx, &agents, now).await? {
+        candidates.entry(candidate.agent).or_default().push(candidate);
     }
-    // Every candidate is compared, whichever matches.
-    let found = candidates.iter().filter(|candidate| candidate.hmac_key_id == key_id).fold(
-        None,
-        |found, candidate| {
-            let current = secret::matches(&candidate.secret_hmac, &offered);
-            let previous = candidate
-                .previous_secret_hmac
-                .as_deref()
-                .is_some_and(|previous| secret::matches(previous, &offered));
-            if current || previous { Some(candidate.id) } else { found }
-        },
-    );
-    if let Some(credential_id) = found {
-        store::note_use_any_tenant(tx, credential_id, address, now).await?;
-    }
-    Ok(found.map(|credential_id| Authenticated { credential_id }))
+    let mut used = Vec::new();
+    let found = presented.iter().map(|secret| {
+        let candidates = candidates.get(&secret.agent).map_or(&[][..], Vec::as_slice);
+        let candidate = matching(app.keystore.hmac_key_id(), candidates, &secret.offered)?;
+        if candidate.use_is_news {
+            used.push((candidate.id, secret.address));
+        }
+        Some(Authenticated { credential_id: candidate.id })
+    });
+    let found = found.collect();
+    store::note_uses_any_tenant(tx, &used, now).await?;
+    Ok(found)
+}
+
+/// Every candidate is compared, whichever matches.
+fn matching<'a>(
+    hmac_key_id: &str,
+    candidates: &'a [store::Candidate],
+    offered: &[u8; 32],
+) -> Option<&'a store::Candidate> {
+    candidates.iter().fold(None, |found, candidate| {
+        if candidate.hmac_key_id != hmac_key_id {
+            let agent = candidate.agent;
+            tracing::error!(%agent, "a credential was stored under another HMAC root and cannot be used");
+            return found;
+        }
+        let current = secret::matches(&candidate.secret_hmac, offered);
+        let previous = candidate
+            .previous_secret_hmac
+            .as_deref()
+            .is_some_and(|previous| secret::matches(previous, offered));
+        if current || previous { Some(candidate) } else { found }
+    })
 }

@@ -46,51 +46,67 @@ pub(super) struct StoredSecret<'a> {
 /// A credential a secret is compared with.
 pub(super) struct Candidate {
     pub id: CredentialId,
+    pub agent: AgentId,
     pub hmac_key_id: String,
     pub secret_hmac: Vec<u8>,
     /// Only while it is still accepted.
     pub previous_secret_hmac: Option<Vec<u8>>,
+    /// Whether a use of it would be noted.
+    pub use_is_news: bool,
 }
 
-/// The agent's secrets that are neither revoked nor expired.
+/// The agents' secrets that are neither revoked nor expired.
 pub(super) async fn usable_any_tenant(
     tx: &mut PgConnection,
-    agent: AgentId,
+    agents: &[Uuid],
     now: OffsetDateTime,
 ) -> Result<Vec<Candidate>, sqlx::Error> {
     let rows = sqlx::query!(
-        r#"select id, hmac_key_id as "hmac_key_id!", secret_hmac as "secret_hmac!",
-             case when previous_valid_until > $2 then previous_secret_hmac end as previous_secret_hmac
+        r#"select id, agent_id, hmac_key_id as "hmac_key_id!", secret_hmac as "secret_hmac!",
+             case when previous_valid_until > $2 then previous_secret_hmac end as previous_secret_hmac,
+             (last_used_at is null or last_used_at < $3) as "use_is_news!"
            from credentials
-           where agent_id = $1 and status = 'active' and (expires_at is null or expires_at > $2) and secret_hmac is not null"#,
-        agent.as_uuid(),
-        now
+           where agent_id = any($1) and status = 'active' and (expires_at is null or expires_at > $2) and secret_hmac is not null"#,
+        agents,
+        now,
+        now - USE_NOTED_EVERY
     )
     .fetch_all(tx)
     .await?;
     let candidates = rows.into_iter().map(|row| Candidate {
         id: row.id.into(),
+        agent: row.agent_id.into(),
         hmac_key_id: row.hmac_key_id,
         secret_hmac: row.secret_hmac,
         previous_secret_hmac: row.previous_secret_hmac,
+        use_is_news: row.use_is_news,
     });
     Ok(candidates.collect())
 }
 
-/// Notes a use and where it came from, unless one was noted within the last minute.
-pub(super) async fn note_use_any_tenant(
+/// Notes uses and where they came from, of each credential one within a minute. What another process notes at this moment is
+/// left to it.
+pub(super) async fn note_uses_any_tenant(
     tx: &mut PgConnection,
-    credential: CredentialId,
-    address: Option<IpAddr>,
+    used: &[(CredentialId, Option<IpAddr>)],
     now: OffsetDateTime,
 ) -> Result<(), sqlx::Error> {
+    if used.is_empty() {
+        return Ok(());
+    }
+    let credentials: Vec<_> = used.iter().map(|(credential, _)| credential.as_uuid()).collect();
+    let addresses: Vec<_> =
+        used.iter().map(|(_, address)| address.map(|address| address.to_string())).collect();
     sqlx::query!(
-        "update credentials set last_used_at = $2, last_used_address = $4
-         where id = $1 and (last_used_at is null or last_used_at < $3)",
-        credential.as_uuid(),
+        "update credentials set last_used_at = $3, last_used_address = used.address
+         from unnest($1::uuid[], $2::text[]) as used (id, address)
+         where credentials.id = used.id and credentials.id in (
+           select id from credentials where id = any($1) and (last_used_at is null or last_used_at < $4)
+           order by id for update skip locked)",
+        &credentials,
+        &addresses as &[Option<String>],
         now,
-        now - USE_NOTED_EVERY,
-        address.map(|address| address.to_string())
+        now - USE_NOTED_EVERY
     )
     .execute(tx)
     .await

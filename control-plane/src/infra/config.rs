@@ -55,6 +55,15 @@ pub struct Database {
     pub kept_connections: u32,
 }
 
+/// Where old months of the audit log go.
+#[derive(Debug, Clone)]
+pub struct AuditArchive {
+    /// So long after its end a month is moved; `None` is never.
+    pub after: Option<time::Duration>,
+    /// Of PostgreSQL; where the database is, unless it is named.
+    pub tablespace: Option<String>,
+}
+
 /// An edge that may read the feed.
 #[derive(Debug, Clone)]
 pub struct EdgeKey {
@@ -92,6 +101,7 @@ pub struct Config {
     pub request_timeout: Duration,
     /// Of checks of the audit log, which read as much as there is.
     pub audit_verify_timeout: Duration,
+    pub audit_archive: AuditArchive,
     pub max_concurrency: usize,
     pub jobs: Jobs,
     pub checkpoints: Checkpoints,
@@ -175,6 +185,10 @@ impl Config {
             audit_verify_timeout: Duration::from_secs(
                 reader.number("AGENTIDP_AUDIT_VERIFY_TIMEOUT_SECONDS", 300, 15, 3_600).into(),
             ),
+            audit_archive: AuditArchive {
+                after: reader.days_or_never("AGENTIDP_AUDIT_ARCHIVE_DAYS", 90),
+                tablespace: reader.text("AGENTIDP_AUDIT_ARCHIVE_TABLESPACE"),
+            },
             max_concurrency: usize::try_from(reader.number("AGENTIDP_MAX_CONCURRENCY", 1_024, 1, 100_000))
                 .unwrap_or(1_024),
         };
@@ -313,6 +327,7 @@ mod tests {
             ("AGENTIDP_OUTBOUND_ALLOW_LOOPBACK", "true"),
             ("AGENTIDP_OUTBOUND_CA_FILE", "/nonexistent/file"),
             ("AGENTIDP_GITHUB_ISSUER", "http://github.example"),
+            ("AGENTIDP_AUDIT_ARCHIVE_DAYS", "3651"),
         ] {
             values.insert(name.to_owned(), value.to_owned());
         }

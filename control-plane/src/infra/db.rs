@@ -9,13 +9,20 @@ use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use agentidp_shared::ids::OrganizationId;
+use sqlx::pool::MaybePoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions, PgConnection, PgPool, Postgres, Transaction};
+use sqlx::{
+    AssertSqlSafe, ConnectOptions, Connection as _, PgConnection, PgPool, Postgres, SqlSafeStr as _,
+    Transaction,
+};
+use uuid::Uuid;
 
 use super::config::Database;
 
 /// How long a request may wait for a connection before it is told to come back later.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+/// A connection that was used so lately is taken to work: asking it first is a trip to the database.
+const TRUSTED_FOR: Duration = Duration::from_millis(500);
 /// Longest statement of a request; background work that needs longer says so itself.
 const STATEMENT_TIMEOUT: &str = "10s";
 /// Longest wait for a row that another transaction holds.
@@ -65,6 +72,15 @@ impl Db {
             .max_connections(config.max_connections)
             .min_connections(config.kept_connections)
             .acquire_timeout(ACQUIRE_TIMEOUT)
+            .test_before_acquire(false)
+            .before_acquire(|connection, metadata| {
+                Box::pin(async move {
+                    if metadata.idle_for > TRUSTED_FOR {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
             .connect_with(options)
             .await
             .map_err(DbError::Connect)?;
@@ -126,9 +142,15 @@ impl Db {
         &self.pool
     }
 
-    async fn begin(&self) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
-        let _waiting = Waiting::new();
-        self.pool.begin().await
+    /// Begins, and says who acts, in one trip. No text of anybody else is in the statement.
+    async fn begin(&self, statement: String) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+        let connection = {
+            let _waiting = Waiting::new();
+            MaybePoolConnection::from(self.pool.acquire().await?)
+        };
+        // Once it is sent it is waited for, whoever gives up: a connection that went back in between would still act for somebody.
+        let begin = Transaction::begin(connection, Some(AssertSqlSafe(statement).into_sql_str()));
+        tokio::spawn(begin).await.map_err(|_| sqlx::Error::WorkerCrashed)?
     }
 
     /// Begins a transaction that sees and changes only `organization`'s rows.
@@ -139,15 +161,13 @@ impl Db {
     ) -> impl Future<Output = Result<TenantTx, sqlx::Error>> + Send + use<'_> {
         let caller = Location::caller();
         async move {
-            let mut inner = self.begin().await?;
+            let organization_id: Uuid = organization.as_uuid();
+            let inner = self
+                .begin(format!(
+                    "begin; set local role agentidp_app; set local app.organization_id = '{organization_id}'"
+                ))
+                .await?;
             let timer = Timer::start(caller);
-            // `role` is a setting like any other, which saves a round trip.
-            sqlx::query!(
-                "select set_config('role', 'agentidp_app', true) as role, set_config('app.organization_id', $1, true) as organization",
-                organization.to_string()
-            )
-            .fetch_one(&mut *inner)
-            .await?;
             Ok(TenantTx { inner, organization, _timer: timer })
         }
     }
@@ -158,9 +178,8 @@ impl Db {
     pub fn system(&self) -> impl Future<Output = Result<SystemTx, sqlx::Error>> + Send + use<'_> {
         let caller = Location::caller();
         async move {
-            let mut inner = self.begin().await?;
+            let inner = self.begin("begin; set local role agentidp_system".to_owned()).await?;
             let timer = Timer::start(caller);
-            sqlx::query!("select set_config('role', 'agentidp_system', true)").fetch_one(&mut *inner).await?;
             Ok(SystemTx { inner, _timer: timer })
         }
     }

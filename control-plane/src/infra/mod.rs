@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod config;
 pub mod db;
+pub mod gather;
 pub mod http;
 pub mod jobs;
 pub mod keystore;

@@ -46,10 +46,16 @@ pub fn reserve(app: &App) -> StatusReference {
     }
 }
 
-/// Keeps which token has a place, in the transaction that issues it.
-pub async fn record(tx: &mut PgConnection, claims: &Claims) -> Result<(), sqlx::Error> {
-    let Some((list, idx)) = claims.status.as_ref().and_then(place) else { return Ok(()) };
-    store::insert(tx, list, idx, claims).await
+/// Keeps which tokens have which places, in the transaction that issues them.
+pub async fn record<'a>(
+    tx: &mut PgConnection,
+    issued: impl Iterator<Item = &'a Claims>,
+) -> Result<(), sqlx::Error> {
+    let entries = issued.filter_map(|claims| {
+        let (list, idx) = place(claims.status.as_ref()?)?;
+        Some((list, idx, claims))
+    });
+    store::insert(tx, entries).await
 }
 
 /// Deletes places of tokens that have expired.

@@ -11,24 +11,34 @@ use crate::infra::clock::from_unix_seconds;
 /// How long an expired token's place is kept: clocks differ.
 const KEPT_FOR: Duration = Duration::minutes(10);
 
-pub(super) async fn insert(
+pub(super) async fn insert<'a>(
     tx: &mut PgConnection,
-    list: StatusListId,
-    idx: i32,
-    claims: &Claims,
+    entries: impl Iterator<Item = (StatusListId, i32, &'a Claims)>,
 ) -> Result<(), sqlx::Error> {
-    let issued_at = i64::try_from(claims.iat).map_err(|error| sqlx::Error::Encode(error.into()))?;
+    let (mut lists, mut indices, mut tokens) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut organizations, mut agents, mut clients) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut issued_at, mut expires_at) = (Vec::new(), Vec::new());
+    for (list, idx, claims) in entries {
+        lists.push(list.as_uuid());
+        indices.push(idx);
+        tokens.push(claims.jti.as_uuid());
+        organizations.push(claims.organization_id.as_uuid());
+        agents.push(claims.sub.as_uuid());
+        clients.push(claims.client_id.as_uuid());
+        issued_at.push(i64::try_from(claims.iat).map_err(|error| sqlx::Error::Encode(error.into()))?);
+        expires_at.push(from_unix_seconds(claims.exp));
+    }
     sqlx::query!(
         "insert into status_list_entries (list_id, idx, jti, organization_id, agent_id, client_id, issued_at, expires_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8)",
-        list.as_uuid(),
-        idx,
-        claims.jti.as_uuid(),
-        claims.organization_id.as_uuid(),
-        claims.sub.as_uuid(),
-        claims.client_id.as_uuid(),
-        issued_at,
-        from_unix_seconds(claims.exp)
+         select * from unnest($1::uuid[], $2::int[], $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::bigint[], $8::timestamptz[])",
+        &lists,
+        &indices,
+        &tokens,
+        &organizations,
+        &agents,
+        &clients,
+        &issued_at,
+        &expires_at
     )
     .execute(tx)
     .await

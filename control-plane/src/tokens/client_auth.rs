@@ -10,15 +10,15 @@ use axum::http::{HeaderMap, header};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
-use sqlx::PgConnection;
 
 use super::form::{Form, decode};
+use super::login::{Login, Verdict};
 use super::oauth_error::OAuthError;
 use super::store::{self, Client};
 use super::throttle;
 use crate::app::App;
 use crate::audit::{self, Action, NewEvent};
-use crate::credentials::{self, Authenticated};
+use crate::credentials::{self, PresentedSecret};
 use crate::infra::config::Secret;
 use crate::infra::http::client_info::ClientInfo;
 use crate::policy;
@@ -164,24 +164,10 @@ pub(super) async fn authenticate(
 ) -> Result<Client, OAuthError> {
     let attempt = Attempt::of(unverified);
     let identity = throttle::Identity::new(&attempt.client_id, client_info.ip);
-    let mut tx = app.db.system().await?;
-    if let Some(seconds) = throttle::address_must_wait(&mut tx, client_info.ip, app.now()).await? {
-        return Err(OAuthError::SlowDown(seconds));
-    }
-    let (method, proven) = attempt.prove(&mut tx, app, client_info).await?;
-    let proven = match proven {
-        Ok((agent_id, credential)) => store::client_any_tenant(&mut tx, agent_id)
-            .await?
-            .map(|client| client.with_credential(credential.credential_id))
-            .ok_or(None),
-        Err(detail) => Err(detail),
-    };
+    let (method, proven) = attempt.prove(app, &identity, client_info).await?;
     let client = match proven {
         Ok(client) => client,
-        Err(detail) => {
-            drop(tx);
-            return Err(failed(app, &identity, client_info, method, detail).await?);
-        }
+        Err(detail) => return Err(failed(app, &identity, client_info, method, detail).await?),
     };
     if let Some(reason) = client.refusal() {
         let event = NewEvent::new(client.organization_id, Action::AuthFailed)
@@ -189,12 +175,11 @@ pub(super) async fn authenticate(
             .client(client_info)
             .metadata(json!({ "reason": reason }))
             .failure();
+        let mut tx = app.db.system().await?;
         audit::record(&mut tx, app, event).await?;
         tx.commit().await?;
         return Err(OAuthError::UnauthorizedClient(format!("the {reason}").into()));
     }
-    // Commits that the credential was used, and that the assertion was.
-    tx.commit().await?;
     Ok(client)
 }
 
@@ -242,31 +227,59 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// The method, and the agent with the credential that was proven; or else, for the operator, why it was not.
+    /// The method, and the client that was proven; or else, for the operator, why it was not. That a secret or assertion was used
+    /// is committed by then.
     async fn prove(
         self,
-        tx: &mut PgConnection,
         app: &App,
+        identity: &throttle::Identity,
         client_info: &ClientInfo,
-    ) -> Result<(&'static str, Result<(AgentId, Authenticated), Option<String>>), OAuthError> {
-        let secret = match self.proof {
-            Proof::Nothing(detail) => return Ok((PRIVATE_KEY_JWT, Err(detail))),
+    ) -> Result<(&'static str, Result<Client, Option<String>>), OAuthError> {
+        let (method, presented, detail) = match self.proof {
             Proof::Assertion(parsed) => {
-                let agent = parsed.client();
-                let outcome = credentials::authenticate_by_assertion(tx, app, parsed, client_info.ip).await?;
-                let proven = outcome.map(|credential| (agent, credential));
-                return Ok((PRIVATE_KEY_JWT, proven.map_err(|refusal| Some(refusal.to_string()))));
+                let proven = prove_by_assertion(app, identity, parsed, client_info).await?;
+                return Ok((PRIVATE_KEY_JWT, proven));
             }
-            Proof::Secret(secret) => secret,
+            Proof::Nothing(detail) => (PRIVATE_KEY_JWT, None, detail),
+            Proof::Secret(secret) => {
+                let too_long = self.client_id.len() > MAX_CREDENTIAL_LENGTH
+                    || secret.expose().len() > MAX_CREDENTIAL_LENGTH;
+                let agent = self.client_id.parse().ok().filter(|_| !too_long);
+                let presented =
+                    agent.and_then(|agent| PresentedSecret::new(app, agent, secret, client_info.ip));
+                (CLIENT_SECRET, presented, None)
+            }
         };
-        let too_long =
-            self.client_id.len() > MAX_CREDENTIAL_LENGTH || secret.expose().len() > MAX_CREDENTIAL_LENGTH;
-        let Some(agent) = self.client_id.parse::<AgentId>().ok().filter(|_| !too_long) else {
-            return Ok((CLIENT_SECRET, Err(None)));
-        };
-        let credential = credentials::authenticate(tx, app, agent, secret, client_info.ip).await?;
-        Ok((CLIENT_SECRET, credential.map(|credential| (agent, credential)).ok_or(None)))
+        let login = Login { address_key: identity.address_key().map(str::to_owned), secret: presented };
+        match app.tokens.logins.ask(|| app.clone(), login).await?? {
+            Verdict::Proven(client) => Ok((method, Ok(*client))),
+            Verdict::NotProven => Ok((method, Err(detail))),
+            Verdict::MustWait(seconds) => Err(OAuthError::SlowDown(seconds)),
+        }
     }
+}
+
+async fn prove_by_assertion(
+    app: &App,
+    identity: &throttle::Identity,
+    unverified: client_assertion::Unverified<'_>,
+    client_info: &ClientInfo,
+) -> Result<Result<Client, Option<String>>, OAuthError> {
+    let agent = unverified.client();
+    let mut tx = app.db.system().await?;
+    let keys: Vec<_> = identity.address_key().into_iter().collect();
+    let waits = throttle::addresses_that_wait(&mut tx, &keys, app.now()).await?;
+    if let Some(seconds) = waits.into_values().next() {
+        return Err(OAuthError::SlowDown(seconds));
+    }
+    let credential =
+        match credentials::authenticate_by_assertion(&mut tx, app, unverified, client_info.ip).await? {
+            Ok(credential) => credential,
+            Err(refusal) => return Ok(Err(Some(refusal.to_string()))),
+        };
+    let client = store::clients_any_tenant(&mut tx, &[agent.as_uuid()]).await?.pop();
+    tx.commit().await?;
+    Ok(client.map(|client| client.with_credential(credential.credential_id)).ok_or(None))
 }
 
 /// Counts and records a failed login, in a transaction of its own.

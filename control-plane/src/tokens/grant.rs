@@ -4,10 +4,11 @@ use agentidp_shared::claims::Claims;
 use agentidp_shared::ids::{AgentId, TokenId};
 use time::OffsetDateTime;
 
-use super::issue::{TokenResponse, count, sign};
+use super::issue::{TokenResponse, sign};
+use super::issued::{self, Issued};
 use super::store;
 use crate::app::App;
-use crate::audit::{self, Action, NewEvent};
+use crate::audit::{Action, NewEvent};
 use crate::infra::clock::unix_seconds;
 use crate::infra::db::TenantTx;
 use crate::infra::http::client_info::ClientInfo;
@@ -67,8 +68,7 @@ pub async fn grant(
         .agent(claims.sub)
         .client(client_info)
         .metadata(metadata);
-    audit::record(tx, app, event).await?;
-    count(tx, app, &claims).await?;
-    status_lists::record(tx, &claims).await?;
-    Ok(TokenResponse::of(app, access_token, &claims))
+    let response = TokenResponse::of(app, access_token, &claims);
+    issued::add(tx, app, &[Issued { claims, event }]).await?;
+    Ok(response)
 }

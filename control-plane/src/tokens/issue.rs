@@ -11,20 +11,17 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use super::form::Form;
+use super::issued::Issued;
 use super::oauth_error::{OAuthError, OAuthErrorBody};
 use super::store::Client;
 use super::{client_auth, model, store};
 use crate::app::App;
-use crate::audit::{self, Action, NewEvent};
+use crate::audit::{Action, NewEvent};
 use crate::infra::clock::unix_seconds;
-use crate::infra::db::TenantTx;
 use crate::infra::http::client_info::ClientInfo;
 use crate::infra::http::error::ApiError;
 use crate::keys::Choice;
 use crate::{oidc, organizations, status_lists};
-
-/// Slots one organization's usage counter is spread over.
-const USAGE_SLOTS: u8 = 16;
 
 /// A token request.
 #[derive(Debug, ToSchema)]
@@ -129,11 +126,18 @@ pub(super) async fn issue_token(
     };
     let access_token = sign(&app, target.signing, &claims)?;
     let id_token = oidc::id_token(&app, target.signing, &claims, &access_token, form.get("nonce")).await?;
-    record(&app, &client, &claims, &client_info).await?;
-    for scope in claims.scopes.iter() {
+    let scopes = claims.scopes.clone();
+    record(&app, &client, claims, &client_info).await?;
+    for scope in scopes.iter() {
         metrics::counter!("agentidp_tokens_issued_total", "scope" => scope.to_string()).increment(1);
     }
-    let response = TokenResponse { id_token, ..TokenResponse::of(&app, access_token, &claims) };
+    let response = TokenResponse {
+        access_token,
+        token_type: "Bearer",
+        expires_in: app.config.token_ttl_seconds,
+        scope: scopes.to_string(),
+        id_token,
+    };
     Ok(([(header::CACHE_CONTROL, "no-store"), (header::PRAGMA, "no-cache")], Json(response)))
 }
 
@@ -203,7 +207,7 @@ pub(super) fn sign(app: &App, choice: Choice, claims: &Claims) -> Result<String,
 async fn record(
     app: &App,
     client: &Client,
-    claims: &Claims,
+    claims: Claims,
     client_info: &ClientInfo,
 ) -> Result<(), OAuthError> {
     let metadata = json!({
@@ -218,18 +222,6 @@ async fn record(
         .agent(claims.sub)
         .client(client_info)
         .metadata(metadata);
-    let mut tx = app.db.tenant(claims.organization_id).await?;
-    audit::record(&mut tx, app, event).await?;
-    count(&mut tx, app, claims).await?;
-    status_lists::record(&mut tx, claims).await?;
-    Ok(tx.commit().await?)
-}
-
-/// Counts a token for its organization.
-pub(super) async fn count(tx: &mut TenantTx, app: &App, claims: &Claims) -> Result<(), sqlx::Error> {
-    let mut slot = [0];
-    app.rng.fill(&mut slot);
-    let [slot] = slot;
-    let day = app.now().date();
-    store::count_usage(tx, claims.organization_id, day, "tokens", i16::from(slot % USAGE_SLOTS)).await
+    app.tokens.issued.ask(|| app.clone(), Issued { claims, event }).await??;
+    Ok(())
 }

@@ -9,6 +9,8 @@ mod form;
 mod grant;
 mod introspect;
 mod issue;
+mod issued;
+mod login;
 mod model;
 mod oauth_error;
 mod revoke;
@@ -26,6 +28,14 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 
 use crate::credentials;
+use crate::infra::gather::Gather;
+
+/// Where requests meet that are served by one trip to the database together.
+#[derive(Debug, Default)]
+pub struct Rounds {
+    logins: Gather<login::Login>,
+    issued: Gather<issued::Issued>,
+}
 
 /// Deletes revocations of tokens that have expired, assertions that have, and old login failures.
 pub async fn purge_expired(tx: &mut PgConnection, now: OffsetDateTime) -> Result<(), sqlx::Error> {

@@ -1,12 +1,14 @@
 //! Errors of the OAuth endpoints (RFC 6749 §5.2, RFC 7009 §2.2.1, RFC 8707 §2).
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use utoipa::ToSchema;
 
+use crate::infra::gather::Unanswered;
 use crate::infra::http::error::ApiError;
 use crate::oidc::IdTokenError;
 
@@ -38,6 +40,19 @@ pub enum OAuthError {
 
 impl From<sqlx::Error> for OAuthError {
     fn from(error: sqlx::Error) -> Self {
+        Self::Internal(error.into())
+    }
+}
+
+/// An error that several requests share.
+impl From<Arc<sqlx::Error>> for OAuthError {
+    fn from(error: Arc<sqlx::Error>) -> Self {
+        Self::Internal(error.into())
+    }
+}
+
+impl From<Unanswered> for OAuthError {
+    fn from(error: Unanswered) -> Self {
         Self::Internal(error.into())
     }
 }

@@ -1,5 +1,7 @@
 //! SQL of tokens.
 
+use std::collections::BTreeMap;
+
 use agentidp_shared::ids::{AgentId, CredentialId, OrganizationId, TokenId};
 use agentidp_shared::jwk::{Algorithm, InvalidKey};
 use agentidp_shared::scopes::{Scope, ScopeSet};
@@ -50,55 +52,57 @@ impl Client {
     }
 }
 
-/// Before the tenant is known: the caller has proven, or is yet to prove, that it is this agent.
-pub(super) async fn client_any_tenant(
+/// Before the tenant is known: the callers have proven, or are yet to prove, that they are these agents.
+pub(super) async fn clients_any_tenant(
     tx: &mut PgConnection,
-    agent_id: AgentId,
-) -> Result<Option<Client>, sqlx::Error> {
-    find_client(tx, None, agent_id).await
+    agents: &[Uuid],
+) -> Result<Vec<Client>, sqlx::Error> {
+    find_clients(tx, None, agents).await
 }
 
 /// An agent of the transaction's organization.
 pub(super) async fn client(tx: &mut TenantTx, agent_id: AgentId) -> Result<Option<Client>, sqlx::Error> {
     let organization = tx.organization_id();
-    find_client(tx, Some(organization), agent_id).await
+    Ok(find_clients(tx, Some(organization), &[agent_id.as_uuid()]).await?.pop())
 }
 
-async fn find_client(
+async fn find_clients(
     tx: &mut PgConnection,
     organization: Option<OrganizationId>,
-    agent_id: AgentId,
-) -> Result<Option<Client>, sqlx::Error> {
-    let row = sqlx::query!(
-        r#"select agents.organization_id, agents.scopes, agents.status, organizations.status as organization_status,
+    agents: &[Uuid],
+) -> Result<Vec<Client>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"select agents.id, agents.organization_id, agents.scopes, agents.status, organizations.status as organization_status,
              organizations.signing_algorithm, organizations.signing_algorithm_before, organizations.issuer_kind,
              greatest(agents.not_before, organizations.not_before) as not_before, members.role as "role?"
            from agents
            join organizations on organizations.id = agents.organization_id
            left join organization_members members on members.agent_id = agents.id and members.organization_id = agents.organization_id
-           where agents.id = $1 and ($2::uuid is null or agents.organization_id = $2)"#,
-        agent_id.as_uuid(),
+           where agents.id = any($1) and ($2::uuid is null or agents.organization_id = $2)"#,
+        agents,
         organization.map(OrganizationId::as_uuid)
     )
-    .fetch_optional(tx)
+    .fetch_all(tx)
     .await?;
-    let Some(row) = row else { return Ok(None) };
-    let scopes = row.scopes.iter().map(|scope| scope.parse::<Scope>()).collect::<Result<ScopeSet, _>>();
-    Ok(Some(Client {
-        agent_id,
-        organization_id: row.organization_id.into(),
-        scopes: scopes.map_err(|error| sqlx::Error::Decode(error.into()))?,
-        role: row.role.as_deref().and_then(Role::from_column),
-        credential_id: None,
-        agent_status: row.status,
-        organization_status: row.organization_status,
-        signing: Choice {
-            algorithm: algorithm(row.signing_algorithm.as_deref())?,
-            before: algorithm(row.signing_algorithm_before.as_deref())?,
-        },
-        issuer_kind: decode(&row.issuer_kind)?,
-        not_before: row.not_before.map(unix_seconds),
-    }))
+    let clients = rows.into_iter().map(|row| {
+        let scopes = row.scopes.iter().map(|scope| scope.parse::<Scope>()).collect::<Result<ScopeSet, _>>();
+        Ok(Client {
+            agent_id: row.id.into(),
+            organization_id: row.organization_id.into(),
+            scopes: scopes.map_err(|error| sqlx::Error::Decode(error.into()))?,
+            role: row.role.as_deref().and_then(Role::from_column),
+            credential_id: None,
+            agent_status: row.status,
+            organization_status: row.organization_status,
+            signing: Choice {
+                algorithm: algorithm(row.signing_algorithm.as_deref())?,
+                before: algorithm(row.signing_algorithm_before.as_deref())?,
+            },
+            issuer_kind: decode(&row.issuer_kind)?,
+            not_before: row.not_before.map(unix_seconds),
+        })
+    });
+    clients.collect()
 }
 
 fn algorithm(column: Option<&str>) -> Result<Option<Algorithm>, sqlx::Error> {
@@ -122,21 +126,27 @@ pub(super) async fn organization_of_any_tenant(
     Ok(row.map(|row| (row.id.into(), row.exists)))
 }
 
-/// Counts a use. `slot` (0..16) spreads one organization's counter over rows.
+/// Counts uses of several organizations. `slot` (0..16) spreads one organization's counter over rows.
 pub(super) async fn count_usage(
     tx: &mut PgConnection,
-    organization: OrganizationId,
+    uses: &BTreeMap<OrganizationId, i64>,
     day: Date,
     metric: &str,
     slot: i16,
 ) -> Result<(), sqlx::Error> {
+    // In the order of their ids, so that two who count at once never wait for each other in a circle.
+    let (organizations, counts): (Vec<_>, Vec<_>) =
+        uses.iter().map(|(organization, count)| (organization.as_uuid(), *count)).unzip();
     sqlx::query!(
-        "insert into usage_counters (organization_id, day, metric, slot, count) values ($1, $2, $3, $4, 1)
-         on conflict (organization_id, day, metric, slot) do update set count = usage_counters.count + 1",
-        organization.as_uuid(),
+        "insert into usage_counters (organization_id, day, metric, slot, count)
+         select organization_id, $2, $3, $4, count from unnest($1::uuid[], $5::bigint[]) as uses (organization_id, count)
+         order by organization_id
+         on conflict (organization_id, day, metric, slot) do update set count = usage_counters.count + excluded.count",
+        &organizations,
         day,
         metric,
-        slot
+        slot,
+        &counts
     )
     .execute(tx)
     .await

@@ -4,6 +4,7 @@
 //! would hand out a way to stop every agent. What grows with the failures is the wait told to whoever fails again. An
 //! address that keeps failing is refused before its secrets are looked at.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use agentidp_shared::ids::AgentId;
@@ -49,14 +50,31 @@ impl Identity {
         self.agent_id
     }
 
+    /// What failures of its address are counted under.
+    pub fn address_key(&self) -> Option<&str> {
+        self.address_key.as_deref()
+    }
+
     /// What the audit log shows: an id as it is, and nothing of text that may be a misplaced secret.
     pub fn shown_client_id(&self) -> String {
         self.agent_id.map_or_else(|| "not an agent id".to_owned(), |agent| agent.to_string())
     }
 }
 
-fn address_key(address: IpAddr) -> String {
-    format!("address:{}", subscriber(address))
+/// The addresses that have to wait, by their keys, with the seconds.
+pub(super) async fn addresses_that_wait(
+    tx: &mut PgConnection,
+    keys: &[&str],
+    now: OffsetDateTime,
+) -> Result<HashMap<String, u64>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"select key, blocked_until as "blocked_until!" from login_throttle where key = any($1) and blocked_until > $2"#,
+        keys as &[&str],
+        now
+    )
+    .fetch_all(tx)
+    .await?;
+    Ok(rows.into_iter().filter_map(|row| Some((row.key, seconds_left(row.blocked_until, now)?))).collect())
 }
 
 /// Seconds an address has to wait before it may fail again, if it does.
@@ -65,13 +83,8 @@ pub async fn address_must_wait(
     address: Option<IpAddr>,
     now: OffsetDateTime,
 ) -> Result<Option<u64>, sqlx::Error> {
-    let Some(address) = address.map(address_key) else { return Ok(None) };
-    let blocked_until =
-        sqlx::query_scalar!("select blocked_until from login_throttle where key = $1", address)
-            .fetch_optional(tx)
-            .await?
-            .flatten();
-    Ok(blocked_until.and_then(|until| seconds_left(until, now)))
+    let Some(key) = address.map(address_key) else { return Ok(None) };
+    Ok(addresses_that_wait(tx, &[&key], now).await?.remove(&key))
 }
 
 /// Counts a failure of whoever names no client; returns the seconds its address has to wait, if it is one too many.

@@ -70,7 +70,9 @@ async fn when_a_change_fails_after_its_event_the_event_is_not_there_either() {
     let agent = tenant.create_agent(&["agents:read"]).await;
     let token = agent.token(&tenant.api).await;
     // The feed and the usage counter come last; neither can be written.
-    instance.execute("revoke insert on edge_feed_pending, usage_counters from agentidp_app").await;
+    instance
+        .execute("revoke insert on edge_feed_pending, usage_counters from agentidp_app, agentidp_system")
+        .await;
     let before = counts(&instance).await;
     let path = agent.path();
     for answer in [

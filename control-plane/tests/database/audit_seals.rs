@@ -98,7 +98,7 @@ async fn two_sealers_make_one_chain_without_a_gap_over_what_concurrent_transacti
 async fn more_events_than_one_seal_takes_are_sealed_in_several() {
     let instance = Instance::start().await;
     let tenant = instance.tenant().await;
-    commit(&instance, &tenant, 1_100).await;
+    commit(&instance, &tenant, 2_100).await;
     let mut sizes = vec![];
     loop {
         match audit::seal_committed(&instance.app).await.unwrap() {
@@ -106,7 +106,7 @@ async fn more_events_than_one_seal_takes_are_sealed_in_several() {
             size => sizes.push(size),
         }
     }
-    assert_eq!(sizes[..2], [500, 500]);
+    assert_eq!(sizes[..2], [1_000, 1_000]);
     assert_eq!(verify(&instance).await, Ok(instance.number("select count(*) from audit_events").await));
 }
 

@@ -11,6 +11,7 @@
 
 mod support;
 
+mod audit_archive;
 mod audit_bundle;
 mod audit_carry;
 mod audit_log;
@@ -29,6 +30,7 @@ mod edge_usage;
 mod expiring;
 mod housekeeping;
 mod idempotency;
+mod issuing;
 mod jobs;
 mod key_revocation;
 mod key_rotation;

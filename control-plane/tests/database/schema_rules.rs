@@ -37,7 +37,7 @@ const RIGHTS_OF_APP: &[(&str, &str)] = &[
 
 /// Tables with something of a tenant in them: its id, or a reference that leads to an organization.
 const TENANT_TABLES: &str = "with recursive tenant as (
-      select oid from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p')
+      select oid from pg_class where relnamespace = any (array['public', 'audit_archive']::regnamespace[]) and relkind in ('r', 'p')
         and (relname = 'organizations' or exists (
           select from pg_attribute where attrelid = pg_class.oid and attname = 'organization_id' and not attisdropped))
       union select conrelid from pg_constraint join tenant on confrelid = tenant.oid where contype = 'f')
@@ -47,7 +47,7 @@ const TENANT_TABLES: &str = "with recursive tenant as (
 
 const POLICIES: &str = "select tablename::text,
       concat_ws(' ', policyname, lower(permissive), 'to', array_to_string(roles, ','), lower(cmd), qual, with_check)
-    from pg_policies where schemaname = 'public'";
+    from pg_policies where schemaname in ('public', 'audit_archive')";
 
 /// Rights by whatever way: granted to the role, to everyone, to all columns or to some.
 const RIGHTS: &str = "select relname::text, string_agg(held, ', ' order by n) from (
@@ -58,15 +58,15 @@ const RIGHTS: &str = "select relname::text, string_agg(held, ', ' order by n) fr
             and has_column_privilege('agentidp_app', pg_class.oid, attnum, kind)) || ')' end as held
       from pg_class cross join unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger'])
         with ordinality as kinds (kind, n)
-      where relnamespace = 'public'::regnamespace and relkind in ('r', 'p', 'v', 'm', 'f')) rights
+      where relnamespace = any (array['public', 'audit_archive']::regnamespace[]) and relkind in ('r', 'p', 'v', 'm', 'f')) rights
     where held is not null group by 1";
 
 /// Ways past the policies that no table shows.
 const WAYS_PAST: &str = "
     select 'a view is read with its owner''s rights: ' || relname from pg_class
-      where relnamespace = 'public'::regnamespace and relkind in ('v', 'm', 'f')
+      where relnamespace = any (array['public', 'audit_archive']::regnamespace[]) and relkind in ('v', 'm', 'f')
     union all select 'a function that agentidp_app may call runs with its owner''s rights: ' || proname from pg_proc
-      where pronamespace = 'public'::regnamespace and prosecdef and has_function_privilege('agentidp_app', oid, 'execute')
+      where pronamespace = any (array['public', 'audit_archive']::regnamespace[]) and prosecdef and has_function_privilege('agentidp_app', oid, 'execute')
     union all select 'a role may do more than it should: ' || rolname from pg_roles
       where rolname in ('agentidp_app', 'agentidp_system') and (rolsuper or rolbypassrls or rolcanlogin
         or rolcreaterole or rolcreatedb or exists (select from pg_auth_members where member = pg_roles.oid))

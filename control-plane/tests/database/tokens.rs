@@ -182,7 +182,7 @@ async fn revocations_are_forgotten_once_their_tokens_have_expired_and_not_before
 #[tokio::test]
 async fn no_token_leaves_without_its_event() {
     let (instance, tenant, agent) = scene().await;
-    instance.execute("revoke insert on audit_unsealed from agentidp_app").await;
+    instance.execute("revoke insert on audit_unsealed from agentidp_system").await;
     let refused = agent.ask_token(&tenant.api).await.expect(500);
     assert!(!refused.body.contains("access_token"), "{}", refused.body);
     let issued = format!(

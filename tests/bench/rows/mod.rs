@@ -1,5 +1,6 @@
 //! The benchmarks, by what they measure.
 
+pub mod audit;
 pub mod cold;
 pub mod control_plane;
 pub mod edge;

@@ -10,6 +10,7 @@ use super::reader::Reader;
 pub const SCHEDULES: &[(&str, u64)] = &[
     ("housekeeping", 600),
     ("audit.verify", 3_600),
+    ("audit.archive", 86_400),
     ("keys.rotate", 600),
     ("credentials.expiring", 86_400),
     ("compliance.check", 3_600),

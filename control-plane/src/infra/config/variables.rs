@@ -94,6 +94,12 @@ pub const VARIABLES: &[(&str, &str, &str)] = &[
         "300",
         "longest check of an organization's audit log (`GET /api/v1/audit/verify`), 15 to 3600",
     ),
+    (
+        "AGENTIDP_AUDIT_ARCHIVE_DAYS",
+        "90",
+        "a month of the audit log that ended so many days ago moves to the schema audit_archive, 1 to 3650; 0 is never",
+    ),
+    ("AGENTIDP_AUDIT_ARCHIVE_TABLESPACE", "", "tablespace of PostgreSQL that archived months are moved to"),
     ("AGENTIDP_MAX_CONCURRENCY", "1024", "requests at once, 1 to 100000"),
     (
         "AGENTIDP_CHECKPOINT_DIR",
@@ -127,7 +133,7 @@ pub const VARIABLES: &[(&str, &str, &str)] = &[
     ),
     (
         "AGENTIDP_SCHEDULES",
-        "housekeeping=10m, audit.verify=1h, keys.rotate=10m, credentials.expiring=1d, compliance.check=1h",
+        "housekeeping=10m, audit.verify=1h, audit.archive=1d, keys.rotate=10m, credentials.expiring=1d, compliance.check=1h",
         "how often recurring jobs run, by name: NAME=NUMBER with s, m, h or d, or NAME=off, separated by commas",
     ),
     (

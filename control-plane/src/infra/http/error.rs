@@ -1,12 +1,15 @@
 //! Errors as the API shows them. What the caller is told is kept apart from what the operator needs.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use axum::Json;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
+
+use crate::infra::gather::Unanswered;
 
 /// The body of every error of the management API.
 #[derive(Debug, Clone, serde::Serialize, ToSchema)]
@@ -131,20 +134,36 @@ impl IntoResponse for ApiError {
 
 impl From<sqlx::Error> for ApiError {
     fn from(error: sqlx::Error) -> Self {
-        let overloaded = match &error {
-            sqlx::Error::PoolTimedOut
-            | sqlx::Error::PoolClosed
-            | sqlx::Error::Io(_)
-            | sqlx::Error::Tls(_) => true,
-            // Class 08: connection; 53: resources; 55P03, 57014: a lock or statement took too long; 57P: shutting down;
-            // 40001, 40P01: serialisation failure, deadlock.
-            sqlx::Error::Database(database) => database.code().is_some_and(|code| {
-                ["08", "53", "57P"].iter().any(|class| code.starts_with(class))
-                    || ["55P03", "57014", "40001", "40P01"].contains(&&*code)
-            }),
-            _ => false,
-        };
-        if overloaded { Self::unavailable(error) } else { Self::internal(error) }
+        if passes(&error) { Self::unavailable(error) } else { Self::internal(error) }
+    }
+}
+
+/// An error that several requests share.
+impl From<Arc<sqlx::Error>> for ApiError {
+    fn from(error: Arc<sqlx::Error>) -> Self {
+        if passes(&error) { Self::unavailable(error) } else { Self::internal(error) }
+    }
+}
+
+impl From<Unanswered> for ApiError {
+    fn from(error: Unanswered) -> Self {
+        Self::internal(error)
+    }
+}
+
+/// Whether it may go better another time.
+fn passes(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) | sqlx::Error::Tls(_) => {
+            true
+        }
+        // Class 08: connection; 53: resources; 55P03, 57014: a lock or statement took too long; 57P: shutting down;
+        // 40001, 40P01: serialisation failure, deadlock.
+        sqlx::Error::Database(database) => database.code().is_some_and(|code| {
+            ["08", "53", "57P"].iter().any(|class| code.starts_with(class))
+                || ["55P03", "57014", "40001", "40P01"].contains(&&*code)
+        }),
+        _ => false,
     }
 }
 

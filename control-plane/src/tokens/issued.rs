@@ -1,0 +1,76 @@
+//! Writing down that tokens were issued, before they are given out: many by one commit. Whatever is issued while one commit is
+//! under way is in the next, so the disk's pace limits how long a token takes, and not how many there are.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use agentidp_shared::claims::Claims;
+use sqlx::PgConnection;
+
+use super::store;
+use crate::app::App;
+use crate::audit::{self, NewEvent};
+use crate::infra::gather::Round;
+use crate::status_lists;
+
+/// Slots one organization's usage counter is spread over.
+const USAGE_SLOTS: u8 = 16;
+
+/// A token that is to be given out, and the event that says so.
+pub(super) struct Issued {
+    pub claims: Claims,
+    pub event: NewEvent,
+}
+
+impl Round for Issued {
+    type Context = App;
+    type Answer = Result<(), Arc<sqlx::Error>>;
+    const MOST: usize = 256;
+
+    async fn run(app: &App, asked: Vec<Self>) -> Vec<Self::Answer> {
+        let error = match write(app, &asked).await {
+            Ok(()) => return asked.iter().map(|_| Ok(())).collect(),
+            Err(error) => error,
+        };
+        let mut outcomes = Vec::with_capacity(asked.len());
+        if asked.len() > 1 && is_about_the_data(&error) {
+            // Something is wrong with one of them: the others are not to suffer for it.
+            for issued in asked.chunks(1) {
+                outcomes.push(write(app, issued).await.map_err(Arc::new));
+            }
+        } else {
+            let error = Arc::new(error);
+            outcomes.resize_with(asked.len(), || Err(error.clone()));
+        }
+        outcomes
+    }
+}
+
+/// Whether the database refused what was written, rather than being unable to write. Class 22: data; 23: constraints.
+fn is_about_the_data(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.is_some_and(|code| code.starts_with("22") || code.starts_with("23"))
+}
+
+/// All of them or none. Across organizations: each row is written under the organization that its token names.
+async fn write(app: &App, issued: &[Issued]) -> Result<(), sqlx::Error> {
+    let mut tx = app.db.system().await?;
+    add(&mut tx, app, issued).await?;
+    tx.commit().await
+}
+
+/// The same in a transaction of the caller's, which may be of the organization of all these tokens.
+pub(super) async fn add(tx: &mut PgConnection, app: &App, issued: &[Issued]) -> Result<(), sqlx::Error> {
+    let mut slot = [0];
+    app.rng.fill(&mut slot);
+    let [slot] = slot;
+    let mut uses = BTreeMap::new();
+    for issued in issued {
+        *uses.entry(issued.claims.organization_id).or_insert(0) += 1;
+    }
+    let events: Vec<_> = issued.iter().map(|issued| &issued.event).collect();
+    audit::record_all(tx, app, &events).await?;
+    status_lists::record(tx, issued.iter().map(|issued| &issued.claims)).await?;
+    // Last, because others who count wait for its rows.
+    store::count_usage(tx, &uses, app.now().date(), "tokens", i16::from(slot % USAGE_SLOTS)).await
+}

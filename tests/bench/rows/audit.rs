@@ -1,0 +1,158 @@
+//! The audit log: whether sealing keeps up with issuing, and what checking an exported log costs.
+
+use std::io::Read as _;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use sha2::{Digest as _, Sha256};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+
+use super::Bench;
+use super::control_plane::{Scene, token_request};
+use crate::compare::Spread;
+use crate::load::{self, Shape};
+use crate::machine;
+use crate::report::{Figures, Goal, Row};
+
+/// Nobody waits longer for a log to be sealed.
+const LONGEST: Duration = Duration::from_secs(300);
+
+/// Events that have no seal yet.
+async fn unsealed(connection: &mut PgConnection) -> f64 {
+    sqlx::query_scalar("select count(*)::float8 from audit_unsealed").fetch_one(connection).await.unwrap()
+}
+
+/// Until every event has its seal.
+async fn seconds_to_seal(connection: &mut PgConnection) -> f64 {
+    let started = Instant::now();
+    while unsealed(connection).await > 0.0 {
+        assert!(started.elapsed() < LONGEST, "the log is not sealed within {LONGEST:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    started.elapsed().as_secs_f64()
+}
+
+/// Adds events to the log that no request recorded.
+async fn add_events(connection: &mut PgConnection, organization: &str, count: u32) {
+    let first: f64 = sqlx::query_scalar("select extract(epoch from now())::float8 * 1000")
+        .fetch_one(&mut *connection)
+        .await
+        .unwrap();
+    let sql = include_str!("events.sql")
+        .replace("$organization", organization)
+        .replace("$firstms", &format!("{first:.0}"))
+        .replace("$count", &count.to_string());
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await.unwrap();
+}
+
+/// Sealing beside issuing as fast as possible, and sealing as fast as possible by what can be issued.
+pub async fn append(bench: &mut Bench) {
+    let scene = Scene::set().await;
+    let mut connection = PgConnection::connect(scene.control_plane.database.url()).await.unwrap();
+    let mut requests = Vec::new();
+    for _ in 0..20 {
+        requests.push(token_request(&scene.tenant.create_agent(&["agents:read"]).await));
+    }
+    let tokens = bench.prepare(requests);
+    let (rounds, seconds) = (bench.effort.rounds.min(5), bench.effort.seconds * 2.0);
+    let shape = Shape::during(32, seconds);
+    let _ = load::run(&scene.server, &tokens, shape);
+    let (mut samples, mut behind) = (Vec::new(), Vec::new());
+    for _ in 0..rounds {
+        seconds_to_seal(&mut connection).await;
+        let sample = load::run(&scene.server, &tokens, shape);
+        behind.push(unsealed(&mut connection).await / sample.per_second);
+        samples.push(sample);
+    }
+    let issued = Spread::of(samples.iter().map(|sample| sample.per_second)).median;
+    let measure = "s of issuing that are not sealed at its end";
+    let shape = format!("after {seconds:.1} s of issuing as fast as possible");
+    let row = Row::new("audit-append", shape, measure, Spread::of(behind), Goal::AtMost(1.0));
+    bench.report.add(row.ours(Figures::of(&samples)));
+
+    let count = if bench.effort.is_quick { 10_000_u32 } else { 50_000 };
+    let mut rates = Vec::new();
+    for _ in 0..rounds.min(3) {
+        seconds_to_seal(&mut connection).await;
+        add_events(&mut connection, &scene.tenant.organization_id, count).await;
+        rates.push(f64::from(count) / seconds_to_seal(&mut connection).await);
+    }
+    let sealed = Spread::of(rates);
+    let value =
+        Spread { median: sealed.median / issued, low: sealed.low / issued, high: sealed.high / issued };
+    let shape = format!("{:.0} events sealed a second", sealed.median);
+    let measure = "× tokens issued a second";
+    bench.report.add(Row::new("audit-append", shape, measure, value, Goal::AtLeast(1.0)));
+}
+
+/// Checking an exported log, by hashing the same bytes and nothing else.
+pub async fn verify(bench: &mut Bench) {
+    let scene = Scene::set().await;
+    let mut connection = PgConnection::connect(scene.control_plane.database.url()).await.unwrap();
+    let sizes: &[u32] = if bench.effort.is_quick { &[10_000] } else { &[10_000, 1_000_000] };
+    for &size in sizes {
+        let present: i32 = sqlx::query_scalar("select count(*)::int from audit_events")
+            .fetch_one(&mut connection)
+            .await
+            .unwrap();
+        let missing = size.saturating_sub(present.unsigned_abs());
+        add_events(&mut connection, &scene.tenant.organization_id, missing).await;
+        seconds_to_seal(&mut connection).await;
+        let folder = scene.control_plane.folder().path().join(format!("log-{size}"));
+        let name = folder.to_str().unwrap();
+        let run = |arguments: &[&str]| {
+            let output = scene.control_plane.run(arguments, &Vec::new());
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        };
+        run(&["audit", "export", name]);
+        let mut ratios = Vec::new();
+        let mut rates = Vec::new();
+        // A single check of a short log is too short for the kernel's clock.
+        let times = (200_000 / size).max(1);
+        for _ in 0..3 {
+            let checked = cpu_of(|| (0..times).for_each(|_| run(&["audit", "fsck", name])));
+            let hashed = cpu_of(|| (0..times).for_each(|_| hash(&folder.join("events.ndjson"))));
+            ratios.push(hashed / checked);
+            rates.push(f64::from(size) * f64::from(times) / checked);
+        }
+        let value = Spread::of(ratios);
+        let rate = Spread::of(rates).median;
+        let shape = format!("fsck of {size} events, {rate:.0} a second of CPU");
+        bench.report.add(Row::new("audit-verify", shape, "× SHA-256 alone", value, Goal::AtLeast(0.5)));
+        std::fs::remove_dir_all(folder).unwrap();
+
+        let started = Instant::now();
+        let answer = scene.tenant.api.get("/api/v1/audit/verify").await.expect(200).json();
+        assert_eq!(answer["verified"], true, "{answer}");
+        let rate = f64::from(size) / started.elapsed().as_secs_f64();
+        let shape = format!("GET /api/v1/audit/verify over {size} events");
+        let value = Spread::of([rate]);
+        bench.report.add(Row::new(
+            "audit-verify",
+            shape,
+            "events a second, from the database",
+            value,
+            Goal::None,
+        ));
+    }
+}
+
+/// Seconds of CPU that this process and its ended children spent meanwhile.
+fn cpu_of(work: impl FnOnce()) -> f64 {
+    let before = machine::cpu_seconds(std::process::id());
+    work();
+    machine::cpu_seconds(std::process::id()) - before
+}
+
+/// What the check hashes it reads too, so the file is read here as well.
+fn hash(file: &Path) {
+    let (mut file, mut hash) = (std::fs::File::open(file).unwrap(), Sha256::new());
+    let mut read = vec![0; 1 << 16];
+    loop {
+        match file.read(&mut read).unwrap() {
+            0 => break,
+            count => hash.update(&read[..count]),
+        }
+    }
+    std::hint::black_box(hash.finalize());
+}
