@@ -61,6 +61,10 @@ impl Identity {
     }
 }
 
+fn address_key(address: IpAddr) -> String {
+    format!("address:{}", subscriber(address))
+}
+
 /// The addresses that have to wait, by their keys, with the seconds.
 pub(super) async fn addresses_that_wait(
     tx: &mut PgConnection,
