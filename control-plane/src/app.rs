@@ -13,11 +13,12 @@ use crate::infra::clock::Clock;
 use crate::infra::config::{Config, Environment};
 use crate::infra::db::{Db, DbError};
 use crate::infra::keystore::{self, Keystore};
+use crate::infra::outbound::{NoClient, Outbound};
 use crate::infra::rng::{Rng, new_id};
 use crate::infra::{http, jobs};
 use crate::{
-    agents, audit, cards, compliance, credentials, did, edge_feed, health, housekeeping, keys, oidc, openapi,
-    organizations, policy, status_lists, tokens, well_known,
+    agents, audit, cards, compliance, credentials, did, edge_feed, federation, health, housekeeping, keys,
+    oidc, openapi, organizations, outside_issuers, policy, status_lists, tokens, trust_policies, well_known,
 };
 
 /// Everything a handler may need. Cheap to clone.
@@ -39,6 +40,7 @@ pub struct AppInner {
     pub status_lists: status_lists::StatusLists,
     pub compliance: compliance::Compliance,
     pub audit: audit::AuditLog,
+    pub outside_issuers: outside_issuers::OutsideIssuers,
     pub started_at: OffsetDateTime,
     /// Cancelled when the process should end; background work watches it.
     pub shutdown: CancellationToken,
@@ -65,6 +67,8 @@ pub enum StartError {
     Policy(#[from] policy::LoadError),
     #[error("the signing keys cannot be used")]
     Keys(#[from] keys::KeyError),
+    #[error(transparent)]
+    Outbound(#[from] NoClient),
     #[error("the edge feed cannot be signed")]
     Feed(#[from] edge_feed::FeedKeyError),
 }
@@ -92,6 +96,7 @@ impl App {
             tokens: tokens::Rounds::default(),
             status_lists: status_lists::StatusLists::default(),
             compliance: compliance::Compliance::default(),
+            outside_issuers: outside_issuers::OutsideIssuers::new(Outbound::new(&config.outbound)?),
             audit: audit::AuditLog::new(config.database.max_connections),
             started_at: clock.now(),
             shutdown: CancellationToken::new(),
@@ -169,6 +174,8 @@ fn routes() -> OpenApiRouter<App> {
         .merge(did::routes())
         .merge(cards::routes())
         .merge(oidc::routes())
+        .merge(trust_policies::routes())
+        .merge(federation::routes())
         .merge(status_lists::routes())
         .merge(edge_feed::routes())
         .merge(health::routes())

@@ -1,4 +1,4 @@
-//! Forgetting what no longer matters: expired revocations, places in status lists, old login failures, superseded feed entries, which
+//! Forgetting what no longer matters: expired revocations, places in status lists, old login failures, which tokens of others were used, superseded feed entries, which
 //! usage reports were counted, old idempotency keys, jobs that were done. Safe to run in several processes at once.
 
 use serde::{Deserialize, Serialize};
@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 use crate::app::App;
 use crate::infra::http::idempotency;
 use crate::infra::jobs::{self, Effects, Job, JobError, Work};
-use crate::{edge_feed, status_lists, tokens};
+use crate::{edge_feed, status_lists, tokens, trust_policies};
 
 /// One round, on schedule.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -33,6 +33,7 @@ pub async fn run(app: &App) -> Result<(), sqlx::Error> {
 async fn forget(tx: &mut PgConnection, app: &App) -> Result<(), sqlx::Error> {
     let now = app.now();
     tokens::purge_expired(tx, now).await?;
+    trust_policies::purge_expired(tx, now).await?;
     status_lists::purge_expired(tx, now).await?;
     edge_feed::purge_superseded(tx, now).await?;
     edge_feed::purge_reports(tx, now).await?;

@@ -171,12 +171,18 @@ impl Authentic {
     }
 }
 
-fn text<'a>(claims: &'a Map<String, Value>, name: &'static str) -> Result<&'a str, MalformedClaim> {
+pub(crate) fn text<'a>(
+    claims: &'a Map<String, Value>,
+    name: &'static str,
+) -> Result<&'a str, MalformedClaim> {
     claims.get(name).and_then(Value::as_str).filter(|text| !text.is_empty()).ok_or(MalformedClaim(name))
 }
 
 /// A time that may be absent; one with a fraction, or a number that is a string, is malformed.
-fn seconds(claims: &Map<String, Value>, name: &'static str) -> Result<Option<u64>, MalformedClaim> {
+pub(crate) fn seconds(
+    claims: &Map<String, Value>,
+    name: &'static str,
+) -> Result<Option<u64>, MalformedClaim> {
     let Some(value) = claims.get(name) else { return Ok(None) };
     value.as_u64().filter(|seconds| *seconds < 1 << 40).map(Some).ok_or(MalformedClaim(name))
 }

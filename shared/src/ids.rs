@@ -93,6 +93,14 @@ typed_id!(
     TokenId
 );
 typed_id!(
+    /// A policy on which tokens of workloads outside are accepted.
+    TrustPolicyId
+);
+typed_id!(
+    /// A partner whose tokens an organization accepts.
+    PartnerId
+);
+typed_id!(
     /// One deployment of AgentIdP; an edge never accepts another deployment's feed.
     InstanceId
 );

@@ -20,6 +20,7 @@ pub mod ids;
 pub mod issuer;
 pub mod jwk;
 pub mod merkle;
+pub mod outside_token;
 pub mod policy;
 pub mod rate_limit;
 pub mod scopes;

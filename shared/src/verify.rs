@@ -172,8 +172,19 @@ pub(crate) fn read_header(
     accepts: impl FnOnce(Option<&str>) -> bool,
     algorithm: impl FnOnce(&str) -> Option<Algorithm>,
 ) -> Result<Header, Refusal> {
+    read_header_with(header, &[], accepts, algorithm)
+}
+
+/// The same, for headers that may have some further members. Nobody reads these.
+pub(crate) fn read_header_with(
+    header: &[u8],
+    ignored: &[&str],
+    accepts: impl FnOnce(Option<&str>) -> bool,
+    algorithm: impl FnOnce(&str) -> Option<Algorithm>,
+) -> Result<Header, Refusal> {
     let header = parse_json_object(header).map_err(|_| Refusal::MalformedHeader)?;
-    if header.keys().any(|name| !matches!(name.as_str(), "alg" | "kid" | "typ")) {
+    let known = |name: &str| matches!(name, "alg" | "kid" | "typ") || ignored.contains(&name);
+    if !header.keys().all(|name| known(name)) {
         return Err(Refusal::UnexpectedHeader);
     }
     let text = |name: &str| header.get(name).and_then(serde_json::Value::as_str);

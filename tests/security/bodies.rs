@@ -41,6 +41,18 @@ impl Scene {
             "change_member" => json!({"role": "member"}),
             "rotate_agent_did_key" => json!({"overlapSeconds": 60}),
             "set_allowed_resources" => json!({"allowedResources": ["https://api.example.com"]}),
+            "create_trust_policy" => json!({
+                "provider": "github", "repository": "octo-org/octo-repo", "repositoryId": "74", "repositoryOwnerId": "65",
+                "branch": "main", "environment": "production", "events": ["push"],
+                "jobWorkflowRef": "octo-org/octo-repo/.github/workflows/deploy.yml@refs/heads/main",
+            }),
+            "create_partner" => json!({
+                "name": "A partner", "issuer": "https://localhost:1", "jwksUri": "https://localhost:1/keys",
+                "allowedOrganizations": ["org-7"], "expiresAt": "2099-01-01T00:00:00Z",
+            }),
+            "update_partner" => json!({"name": "Another name"}),
+            "verify_partner_token" => json!({"token": "not.a.token"}),
+            "exchange_oidc_token" => json!({"provider": "github", "token": "not.a.token"}),
             other => panic!("no example body for {other}: add one here"),
         }
     }
@@ -62,6 +74,8 @@ impl Scene {
             .replace("{agentId}", &self.agent.id)
             .replace("{credentialId}", &self.agent.credential_id)
             .replace("{organizationId}", &self.tenant.organization_id)
+            .replace("{partnerId}", "0198c5a4-0000-7000-8000-00000000dead")
+            .replace("{policyId}", "0198c5a4-0000-7000-8000-00000000dead")
             .replace("{eventId}", "0198c5a4-0000-7000-8000-00000000dead")
     }
 }

@@ -1,6 +1,6 @@
 //! Two organizations on one deployment: neither can read, list, change or infer anything of the other.
 //!
-//! Every operation of the OpenAPI document has a case in [`case`]; one without a case fails the first test. A case tries the
+//! Every operation of the OpenAPI document has a case in `isolation_cases`; one without a case fails the first test. A case tries the
 //! operation as the outsider on what belongs to the victim, and once more on what belongs to nobody: the two answers must be
 //! the same, so that nothing can be inferred from them.
 
@@ -12,93 +12,8 @@ use agentidp_tests::{Answer, Api, ControlPlane, eventually, unique};
 use serde_json::{Value, json};
 use std::time::Duration;
 
+use crate::isolation_cases::{Case, case};
 use crate::two_tenants::{Ids, NOBODY, Scene, call, seen};
-
-/// How an operation keeps organizations apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Case {
-    /// Named by ids in the path: the victim's id is answered like nobody's.
-    ById,
-    /// Lists: nothing of the victim is in it, whatever is filtered for.
-    List,
-    /// Shows the same to everyone, and nothing of any organization.
-    Public,
-    /// Anyone may fetch an agent's public key by the agent's id; it shows nothing else of the agent.
-    PublicKey,
-    /// For edges and their key; no token opens it.
-    EdgeOnly,
-    /// Has a test of its own below.
-    Special,
-}
-
-fn case(operation: &str) -> Option<Case> {
-    Some(match operation {
-        "get_agent"
-        | "update_agent"
-        | "decommission_agent"
-        | "generate_credential"
-        | "list_credentials"
-        | "rotate_only_credential"
-        | "rotate_credential"
-        | "revoke_credential"
-        | "revoke_all_credentials"
-        | "get_organization"
-        | "update_organization"
-        | "delete_organization"
-        | "list_members"
-        | "add_member"
-        | "change_member"
-        | "remove_member"
-        | "get_audit_event"
-        | "resolve_agent_did"
-        | "rotate_agent_did_key"
-        | "get_agent_card"
-        | "get_agntcy_card"
-        | "get_oasf_record"
-        | "get_allowed_resources"
-        | "set_allowed_resources"
-        | "get_agent_badge"
-        // Public, but of those that have chosen an issuer only.
-        | "get_organization_openid_configuration"
-        | "get_organization_openid_configuration_alias"
-        | "get_organization_authorization_server_metadata" => Case::ById,
-        "list_agents" | "list_organizations" | "list_audit_events" | "list_audit_logs" => Case::List,
-        "create_agent"
-        | "create_organization"
-        | "issue_token"
-        | "issue_token_alias"
-        | "revoke_token"
-        | "revoke_token_alias"
-        | "introspect_token"
-        | "introspect_token_alias"
-        | "get_status_list"
-        | "get_agent_info"
-        | "post_agent_info"
-        | "verify_audit_log"
-        | "get_audit_checkpoint"
-        | "prove_audit_inclusion"
-        | "prove_audit_consistency"
-        | "list_signing_keys"
-        | "rotate_signing_key"
-        | "revoke_signing_key" => Case::Special,
-        "authorize"
-        | "get_openid_configuration"
-        | "get_authorization_server_metadata"
-        | "get_protected_resource_metadata"
-        | "get_jwks"
-        | "get_instance_did"
-        | "get_instance_card"
-        | "list_compliance_controls"
-        | "get_health"
-        | "get_health_detailed"
-        | "get_liveness"
-        | "get_readiness"
-        | "get_openapi" => Case::Public,
-        "get_agent_did" | "get_agent_did_alias" => Case::PublicKey,
-        "get_edge_snapshot" | "get_edge_changes" | "report_edge_usage" | "list_edge_nodes" => Case::EdgeOnly,
-        _ => return None,
-    })
-}
 
 #[tokio::test]
 async fn every_route_has_a_case_and_no_case_is_without_a_route() {
@@ -123,7 +38,15 @@ async fn another_organizations_things_are_answered_like_nobodys() {
         }
         let (victims, nobodys) = (Ids::victims(&scene), Ids::nobodys());
         let (there, nowhere) = (victims.path(&operation), nobodys.path(&operation));
-        let ids = [&*victims.agent, &victims.credential, &victims.organization, &victims.event, NOBODY];
+        let ids = [
+            &*victims.agent,
+            &victims.credential,
+            &victims.organization,
+            &victims.event,
+            &victims.policy,
+            &victims.partner,
+            NOBODY,
+        ];
         for outsider in [&scene.outsider.api, &scene.outsider_agent.log_in(&scene.outsider.api).await] {
             let (one, other) =
                 (call(outsider, &operation, &there).await, call(outsider, &operation, &nowhere).await);

@@ -8,6 +8,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod attack;
 mod bad_input;
 mod bad_requests;
 mod bench;
@@ -15,6 +16,7 @@ mod bodies;
 mod concurrency;
 mod crash;
 mod isolation;
+mod isolation_cases;
 mod matrix;
 mod naughty_strings;
 mod secrets;

@@ -1,8 +1,9 @@
 //! A victim and an outsider on one deployment, and what the one can see of the other.
 
+use agentidp_shared::jwk::Algorithm;
 use agentidp_tests::openapi::Operation;
 use agentidp_tests::tenants::new_agent;
-use agentidp_tests::{Agent, Answer, Api, ControlPlane, Tenant, unique};
+use agentidp_tests::{Agent, Answer, Api, ControlPlane, OidcIssuer, Tenant, unique};
 use serde_json::{Value, json};
 
 /// Belongs to nobody.
@@ -15,6 +16,8 @@ pub struct Scene {
     pub victim_agent: Agent,
     pub victim_token: String,
     pub victim_event: String,
+    pub victim_policy: String,
+    pub victim_partner: String,
     pub outsider: Tenant,
     pub outsider_agent: Agent,
     /// Text that is in the victim's data only.
@@ -39,6 +42,12 @@ impl Scene {
         let outsider_agent = outsider.create_agent(&["agents:read", "agents:write"]).await;
         let events = victim.api.get("/api/v1/audit").await.expect(200).json();
         let victim_event = events["data"][0]["eventId"].as_str().unwrap().to_owned();
+        let policy = json!({"provider": "github", "repository": format!("octo-org/{mark}"), "agentId": victim_agent.id});
+        let victim_policy =
+            victim.api.post("/api/v1/oidc/trust-policies", &policy).await.expect(201).text("policyId");
+        let issuer = OidcIssuer::start(Algorithm::ES256).await;
+        let victim_partner = victim.api.post("/api/v1/federation/partners", &issuer.as_partner(&mark)).await;
+        let victim_partner = victim_partner.expect(201).text("partnerId");
         let marks = vec![
             mark,
             victim.slug.clone(),
@@ -51,6 +60,8 @@ impl Scene {
             victim_agent.credential_id.clone(),
             victim_agent.secret.clone(),
             victim_event.clone(),
+            victim_policy.clone(),
+            victim_partner.clone(),
         ];
         Self {
             control_plane,
@@ -58,6 +69,8 @@ impl Scene {
             victim_agent,
             victim_token,
             victim_event,
+            victim_policy,
+            victim_partner,
             outsider,
             outsider_agent,
             marks,
@@ -106,6 +119,8 @@ impl Ids {
                 "credentialId" => &self.credential,
                 "organizationId" => &self.organization,
                 "eventId" => &self.event,
+                "policyId" => &self.policy,
+                "partnerId" => &self.partner,
                 other => panic!("no id for `{other}` of {}", operation.id),
             };
             path = path.replace(&format!("{{{name}}}"), id);
@@ -119,12 +134,14 @@ pub struct Ids {
     pub credential: String,
     pub organization: String,
     pub event: String,
+    pub policy: String,
+    pub partner: String,
 }
 
 impl Ids {
     pub fn nobodys() -> Self {
         let id = || NOBODY.to_owned();
-        Self { agent: id(), credential: id(), organization: id(), event: id() }
+        Self { agent: id(), credential: id(), organization: id(), event: id(), policy: id(), partner: id() }
     }
 
     pub fn victims(scene: &Scene) -> Self {
@@ -133,6 +150,8 @@ impl Ids {
             credential: scene.victim_agent.credential_id.clone(),
             organization: scene.victim.organization_id.clone(),
             event: scene.victim_event.clone(),
+            policy: scene.victim_policy.clone(),
+            partner: scene.victim_partner.clone(),
         }
     }
 }
@@ -152,6 +171,7 @@ pub fn body_of(operation: &str) -> Option<Value> {
         "update_agent" => json!({"owner": "taken over", "status": "suspended", "revokeTokens": true}),
         "generate_credential" => json!({}),
         "update_organization" => json!({"name": "taken over", "status": "suspended"}),
+        "update_partner" => json!({"name": "taken over"}),
         "add_member" => json!({"agentId": NOBODY, "role": "owner"}),
         "change_member" => json!({"role": "owner"}),
         "rotate_only_credential" | "rotate_credential" => json!({"overlapSeconds": 60, "revokeTokens": true}),

@@ -263,6 +263,10 @@ fn command(
         .env("DATABASE_URL", database.url())
         .env("AGENTIDP_LOG_FORMAT", "json");
     forget_vault(&mut command);
+    // Issuers of tests are on this machine, under an authority of the tests' own.
+    let ca = folder.path().join("outbound-ca.pem");
+    std::fs::write(&ca, crate::tls::authority()).unwrap();
+    command.env("AGENTIDP_OUTBOUND_CA_FILE", ca).env("AGENTIDP_OUTBOUND_ALLOW_LOOPBACK", "true");
     // Tests ask faster than anyone should.
     for caller in ["ADDRESS", "CLIENT", "FREE", "PRO", "ENTERPRISE"] {
         command.env(format!("AGENTIDP_RATE_LIMIT_{caller}"), "100000/1");

@@ -14,6 +14,7 @@
 )]
 
 pub mod api;
+pub mod attack;
 pub mod bao;
 pub mod client_key;
 pub mod control_plane;
@@ -22,6 +23,7 @@ pub mod edge;
 pub mod environment;
 pub mod meddler;
 pub mod naughty;
+pub mod oidc_issuer;
 pub mod openapi;
 pub mod origin;
 pub mod process;
@@ -31,14 +33,17 @@ pub mod secrets;
 pub mod shape;
 pub mod stack;
 pub mod tenants;
+pub mod tls;
 
 pub use api::{Answer, Api};
 pub use bao::Bao;
 pub use client_key::ClientKey;
 pub use control_plane::ControlPlane;
 pub use edge::Edge;
+pub use oidc_issuer::OidcIssuer;
 pub use stack::Stack;
 pub use tenants::{Agent, Tenant};
+pub use tls::TlsServer;
 
 use std::time::{Duration, Instant};
 

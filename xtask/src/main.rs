@@ -1,5 +1,6 @@
 //! The project's commands, `cargo xtask …`. See README.md for the two a newcomer needs.
 
+mod attack;
 mod chaos;
 mod database;
 mod demo;
@@ -52,6 +53,7 @@ enum Task {
     Fault(fault::Fault),
     Timing(timing::Timing),
     Isolation(isolation::Isolation),
+    Attack(attack::Attack),
     Chaos(chaos::Chaos),
     Rotations(rotations::Rotations),
     Fmt(lint::Fmt),
@@ -72,6 +74,7 @@ fn main() -> ExitCode {
         Task::Fault(fault) => fault.run(),
         Task::Timing(timing) => timing.run(),
         Task::Isolation(isolation) => isolation.run(),
+        Task::Attack(attack) => attack.run(),
         Task::Chaos(chaos) => chaos.run(),
         Task::Rotations(rotations) => rotations.run(),
         Task::Fmt(fmt) => fmt.run(),

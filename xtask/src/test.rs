@@ -23,7 +23,9 @@ const FEATURES: [&str; 2] = ["--features", "agentidp-edge-core/rego"];
 const CONFORMANCE: &str = "package(=agentidp-tests) & binary(=conformance)";
 /// The tests of [`Suite::Isolation`].
 const ISOLATION: &str = "(package(=agentidp) & test(/^(table_matrix|schema_rules)::/)) | (package(=agentidp-tests) & test(/^matrix::/))";
-/// The one of them that needs an edge.
+/// The tests of [`Suite::Attack`].
+const ATTACK: &str = "(package(=agentidp) | package(=agentidp-tests)) & test(/(^|::)attack(_answers)?::/)";
+/// The one of [`Suite::Isolation`] that needs an edge.
 const AT_EDGE: &str = "matrix::no_answer_of_the_edge";
 /// The test of [`Suite::Table`].
 const TABLE: &str = "table::every_case_is_answered_as_it_must_be_and_alike_on_both_hosts";
@@ -48,6 +50,16 @@ enum Suite {
     /// What `cargo xtask isolation` prints: parts of [`Self::Db`] and [`Self::E2e`].
     #[value(skip)]
     Isolation,
+    /// What `cargo xtask attack` prints: parts of all others.
+    #[value(skip)]
+    Attack,
+}
+
+impl Suite {
+    /// Whether its output is what it is run for.
+    fn prints(self) -> bool {
+        matches!(self, Self::Isolation | Self::Attack)
+    }
 }
 
 /// Run the tests.
@@ -169,6 +181,11 @@ pub fn isolation(variables: &[(&str, PathBuf)], at_edge: bool) -> Result<()> {
     Runner { nextest: tools::has_nextest(), arguments }.run(Suite::Isolation, variables)
 }
 
+/// Runs the catalogue of attacks, with its output.
+pub fn attack(variables: &[(&str, PathBuf)]) -> Result<()> {
+    Runner { nextest: tools::has_nextest(), arguments: vec![] }.run(Suite::Attack, variables)
+}
+
 /// The password in a URL; empty if there is none.
 fn password(url: &str) -> &str {
     let authority = url.split_once("://").map_or(url, |(_, rest)| rest);
@@ -271,23 +288,24 @@ impl Runner {
             Suite::Table => &format!("{CONFORMANCE} & test(={TABLE})"),
             Suite::E2e => "package(=agentidp-tests) & not binary(=conformance)",
             Suite::Isolation => ISOLATION,
+            Suite::Attack => ATTACK,
         };
         let mut command = run::cargo();
         command.args(["nextest", "run", "--no-fail-fast"]);
         command.args(PACKAGES.iter().flat_map(|package| ["--package", package])).args(FEATURES);
         command.args(["-E", selection]);
-        if suite == Suite::Isolation {
+        if suite.prints() {
             command.arg("--no-capture");
         }
         if matches!(suite, Suite::Conformance | Suite::E2e) {
             // They wait for each other's processes more than they compute.
             command.args(["--test-threads", "4"]);
         }
-        if suite == Suite::Isolation && !self.arguments.is_empty() {
+        if suite.prints() && !self.arguments.is_empty() {
             command.arg("--");
         }
         command.args(&self.arguments);
-        if !self.arguments.is_empty() && suite != Suite::Isolation {
+        if !self.arguments.is_empty() && !suite.prints() {
             // A filter may name tests of one suite only.
             command.arg("--no-tests=pass");
         }
@@ -335,6 +353,19 @@ impl Runner {
                     })
                     .collect()
             }
+            Suite::Attack => [
+                ("agentidp", "--lib"),
+                ("agentidp", "--test=database"),
+                ("agentidp-tests", "--lib"),
+                ("agentidp-tests", "--test=security"),
+            ]
+            .into_iter()
+            .map(|(package, target)| {
+                let mut command = test(&["-p", package, target]);
+                command.args(["attack::", "--nocapture"]);
+                command
+            })
+            .collect(),
             Suite::E2e => other_tests()?
                 .iter()
                 .map(|name| test(&["-p", "agentidp-tests", "--test", name]))

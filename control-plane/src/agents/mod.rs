@@ -20,10 +20,12 @@ pub use model::{Agent, AgentStatus, AgentType, DeploymentEnv, NewAgent};
 pub use register::{RegisterError, register};
 pub use revocation::{documents_changed, revoke_tokens};
 pub use routes::routes;
+pub use store::let_only_register;
 
 use agentidp_shared::ids::AgentId;
 use axum::http::StatusCode;
 
+use crate::app::App;
 use crate::infra::db::TenantTx;
 use crate::infra::http::error::ApiError;
 
@@ -40,6 +42,15 @@ pub async fn lock(tx: &mut TenantTx, agent: AgentId) -> Result<Option<AgentStatu
 /// An error unless the transaction's organization has this agent.
 pub async fn require(tx: &mut TenantTx, agent: AgentId) -> Result<(), ApiError> {
     if store::exists(tx, agent).await? { Ok(()) } else { Err(not_found()) }
+}
+
+/// Ends an agent that has no credentials and no membership, with its tokens and its DID.
+pub async fn end(tx: &mut TenantTx, app: &App, agent: AgentId) -> Result<(), ApiError> {
+    if lock_status(tx, agent).await?.change_to(AgentStatus::Decommissioned).is_ok() {
+        revocation::set_standing(tx, app, agent, AgentStatus::Decommissioned, true).await?;
+        store::forget_did_key(tx, agent).await?;
+    }
+    Ok(())
 }
 
 pub(crate) fn gone() -> ApiError {

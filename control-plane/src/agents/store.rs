@@ -318,3 +318,15 @@ pub(super) async fn update(
     .await
     .map(|_| ())
 }
+
+/// Lets the agent do nothing but register others, whatever scopes it has.
+pub async fn let_only_register(tx: &mut TenantTx, agent: AgentId) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "update agents set only_registers = true where organization_id = $1 and id = $2",
+        tx.organization_id().as_uuid(),
+        agent.as_uuid()
+    )
+    .execute(&mut **tx)
+    .await
+    .map(|_| ())
+}

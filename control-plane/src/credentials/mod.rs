@@ -39,7 +39,7 @@ fn not_found() -> ApiError {
 }
 
 /// An error if `agent` may do what the caller's token may not: whoever gets its secret could then do it too.
-async fn refuse_to_outgrow(tx: &mut TenantTx, caller: &Caller, agent: AgentId) -> Result<(), ApiError> {
+pub async fn refuse_to_outgrow(tx: &mut TenantTx, caller: &Caller, agent: AgentId) -> Result<(), ApiError> {
     let (scopes, role) = store::powers_of(tx, agent).await?.ok_or_else(agents::not_found)?;
     let lacking = scopes.difference(&caller.scopes);
     if !lacking.is_empty() {

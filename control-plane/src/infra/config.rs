@@ -4,6 +4,7 @@
 mod checkpoints;
 mod jobs;
 mod keystore;
+mod outbound;
 mod reader;
 mod secret;
 mod variables;
@@ -21,6 +22,7 @@ use agentidp_shared::rate_limit::RateLimits;
 pub use self::checkpoints::{CheckpointUrl, CheckpointWebhook, Checkpoints};
 pub use self::jobs::{Jobs, SCHEDULES};
 pub use self::keystore::{KeystoreBackend, KeystoreConfig, VaultConfig, VaultLogin, VaultSecret};
+pub use self::outbound::OutboundConfig;
 use self::reader::Reader;
 pub use self::secret::Secret;
 pub use self::variables::VARIABLES;
@@ -103,6 +105,9 @@ pub struct Config {
     pub max_concurrency: usize,
     pub jobs: Jobs,
     pub checkpoints: Checkpoints,
+    pub outbound: OutboundConfig,
+    /// Whose tokens are GitHub's: `iss`, byte for byte.
+    pub github_issuer: String,
     /// So long before a credential expires, its organization is told: each once.
     pub expiry_notices: Vec<time::Duration>,
     /// The age from which on a secret should have been replaced; `None` is never.
@@ -146,6 +151,8 @@ impl Config {
             environment,
             jobs: reader.jobs(&database),
             checkpoints: reader.checkpoints(environment),
+            outbound: reader.outbound(environment),
+            github_issuer: reader.github_issuer(),
             expiry_notices: reader.expiry_notices(),
             secret_max_age: reader.days_or_never("AGENTIDP_SECRET_MAX_AGE_DAYS", 365),
             max_credentials_per_agent: reader.number("AGENTIDP_MAX_CREDENTIALS_PER_AGENT", 10, 1, 1_000),
@@ -317,6 +324,9 @@ mod tests {
             ("AGENTIDP_CREDENTIAL_EXPIRY_DAYS", "14,0"),
             ("AGENTIDP_SECRET_MAX_AGE_DAYS", "3651"),
             ("AGENTIDP_MAX_CREDENTIALS_PER_AGENT", "0"),
+            ("AGENTIDP_OUTBOUND_ALLOW_LOOPBACK", "true"),
+            ("AGENTIDP_OUTBOUND_CA_FILE", "/nonexistent/file"),
+            ("AGENTIDP_GITHUB_ISSUER", "http://github.example"),
             ("AGENTIDP_AUDIT_ARCHIVE_DAYS", "3651"),
         ] {
             values.insert(name.to_owned(), value.to_owned());

@@ -71,6 +71,11 @@ fn describe() {
         ("agentidp_edge_push_failures_total", "pushes of the feed that an edge did not take"),
         ("agentidp_edge_calls_total", "calls that edges decided on, by decision"),
         ("agentidp_rate_limit_hits_total", "requests refused because their address asked too often"),
+        (
+            "agentidp_oidc_tokens_total",
+            "tokens of workloads outside, by provider and outcome: exchanged, refused",
+        ),
+        ("agentidp_outside_issuer_failures_total", "issuers outside whose keys could not be had"),
         ("agentidp_job_runs_total", "runs of jobs, by kind and outcome: done, retried, dead, released, lost"),
         ("agentidp_edge_calls_left_out_total", "calls that edges reported of agents or days not known here"),
     ] {

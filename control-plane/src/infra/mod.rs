@@ -8,5 +8,6 @@ pub mod http;
 pub mod jobs;
 pub mod keystore;
 pub mod metrics;
+pub mod outbound;
 pub mod rng;
 pub mod telemetry;

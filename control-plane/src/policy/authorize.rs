@@ -11,6 +11,9 @@ use super::caller::{authenticate_bearer, insufficient_scope, unauthenticated};
 use crate::app::App;
 use crate::infra::http::error::ApiError;
 
+/// What an agent may do that can only register others.
+const REGISTER: (&str, &str) = ("POST", "/api/v1/agents");
+
 /// Lets a request through only if the policy says so, with its [`Caller`](super::Caller) attached where a token is asked.
 pub async fn authorize(
     State(app): State<App>,
@@ -40,6 +43,10 @@ pub async fn authorize(
         .and_then(|caller| caller.ok_or_else(|| unauthenticated("an access token is required")))
         .map_err(IntoResponse::into_response)?;
     match ask(true, &caller.scopes) {
+        Decision::Allow if caller.only_registers && (method.as_str(), route.as_str()) != REGISTER => {
+            let message = "this token can register agents and do nothing else";
+            Err(ApiError::forbidden("ONLY_REGISTERS", message).into_response())
+        }
         Decision::Allow => {
             request.extensions_mut().insert(caller);
             Ok(next.run(request).await)

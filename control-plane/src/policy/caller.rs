@@ -56,6 +56,8 @@ pub struct Caller {
     pub jti: TokenId,
     /// Belongs to the system organization, which runs this instance.
     pub is_platform: bool,
+    /// May register agents and do nothing else, whatever its scopes.
+    pub only_registers: bool,
     pub role: Option<Role>,
 }
 
@@ -116,7 +118,7 @@ pub async fn authenticate_bearer(app: &App, headers: &HeaderMap) -> Result<Optio
     let standing = sqlx::query!(
         r#"select agents.status, agents.not_before, members.role as "role?",
              organizations.status as organization_status, organizations.not_before as organization_not_before,
-             organizations.is_system,
+             organizations.is_system, agents.only_registers,
              exists (select from revoked_tokens where jti = $3) as "token_revoked!",
              exists (select from agents client where client.id = $4
                and (client.status <> 'active' or client.not_before >= to_timestamp($5::bigint::float8))) as "client_refused!"
@@ -152,6 +154,7 @@ pub async fn authenticate_bearer(app: &App, headers: &HeaderMap) -> Result<Optio
         scopes: claims.scopes,
         jti: claims.jti,
         is_platform: standing.is_system,
+        only_registers: standing.only_registers,
         role: standing.role.as_deref().and_then(Role::from_column),
     }))
 }

@@ -50,7 +50,7 @@ pub(super) struct TokenRequest {
 
 /// An access token (RFC 6749 §5.1).
 #[derive(Debug, serde::Serialize, ToSchema)]
-pub(super) struct TokenResponse {
+pub struct TokenResponse {
     access_token: String,
     #[schema(examples("Bearer"))]
     token_type: &'static str,
@@ -61,6 +61,19 @@ pub(super) struct TokenResponse {
     /// Who the agent is, for the client (OpenID Connect Core 1.0 §2); if `openid` is among the scopes.
     #[serde(skip_serializing_if = "Option::is_none")]
     id_token: Option<String>,
+}
+
+impl TokenResponse {
+    /// With a token of these claims, and no ID token.
+    pub(super) fn of(app: &App, access_token: String, claims: &Claims) -> Self {
+        Self {
+            access_token,
+            token_type: "Bearer",
+            expires_in: app.config.token_ttl_seconds,
+            scope: claims.scopes.to_string(),
+            id_token: None,
+        }
+    }
 }
 
 /// Get an access token
@@ -182,12 +195,12 @@ async fn check_allowed(app: &App, target: &Client, audience: &str) -> Result<(),
     if allowed { Ok(()) } else { Err(refused()) }
 }
 
-fn sign(app: &App, choice: Choice, claims: &Claims) -> Result<String, OAuthError> {
+pub(super) fn sign(app: &App, choice: Choice, claims: &Claims) -> Result<String, ApiError> {
     let keys = app.signers.current();
     let signer = keys
         .signer_for(choice)
         .ok_or_else(|| ApiError::internal(anyhow::anyhow!("no active signing key")))?;
-    Ok(signer.sign_jwt("at+jwt", claims).map_err(ApiError::internal)?)
+    signer.sign_jwt("at+jwt", claims).map_err(ApiError::internal)
 }
 
 /// The audit event and the count, durable before the token is answered.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use agentidp_shared::claims::Claims;
+use sqlx::PgConnection;
 
 use super::store;
 use crate::app::App;
@@ -53,6 +54,13 @@ fn is_about_the_data(error: &sqlx::Error) -> bool {
 
 /// All of them or none. Across organizations: each row is written under the organization that its token names.
 async fn write(app: &App, issued: &[Issued]) -> Result<(), sqlx::Error> {
+    let mut tx = app.db.system().await?;
+    add(&mut tx, app, issued).await?;
+    tx.commit().await
+}
+
+/// The same in a transaction of the caller's, which may be of the organization of all these tokens.
+pub(super) async fn add(tx: &mut PgConnection, app: &App, issued: &[Issued]) -> Result<(), sqlx::Error> {
     let mut slot = [0];
     app.rng.fill(&mut slot);
     let [slot] = slot;
@@ -61,10 +69,8 @@ async fn write(app: &App, issued: &[Issued]) -> Result<(), sqlx::Error> {
         *uses.entry(issued.claims.organization_id).or_insert(0) += 1;
     }
     let events: Vec<_> = issued.iter().map(|issued| &issued.event).collect();
-    let mut tx = app.db.system().await?;
-    audit::record_all(&mut tx, app, &events).await?;
-    status_lists::record(&mut tx, issued.iter().map(|issued| &issued.claims)).await?;
+    audit::record_all(tx, app, &events).await?;
+    status_lists::record(tx, issued.iter().map(|issued| &issued.claims)).await?;
     // Last, because others who count wait for its rows.
-    store::count_usage(&mut tx, &uses, app.now().date(), "tokens", i16::from(slot % USAGE_SLOTS)).await?;
-    tx.commit().await
+    store::count_usage(tx, &uses, app.now().date(), "tokens", i16::from(slot % USAGE_SLOTS)).await
 }

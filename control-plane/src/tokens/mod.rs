@@ -6,6 +6,7 @@
 mod authorize;
 mod client_auth;
 mod form;
+mod grant;
 mod introspect;
 mod issue;
 mod issued;
@@ -17,8 +18,11 @@ mod routes;
 mod store;
 mod throttle;
 
+pub use grant::{GrantError, grant};
+pub use issue::TokenResponse;
 pub use oauth_error::OAuthError;
 pub use routes::routes;
+pub use throttle::{address_must_wait, count_failure};
 
 use sqlx::PgConnection;
 use time::OffsetDateTime;

@@ -43,11 +43,7 @@ impl Identity {
         } else {
             format!("client:sha256:{}", encode_base64url(digest(&SHA256, folded.as_bytes()).as_ref()))
         };
-        Self {
-            client_key,
-            address_key: address.map(|address| format!("address:{}", subscriber(address))),
-            agent_id,
-        }
+        Self { client_key, address_key: address.map(address_key), agent_id }
     }
 
     pub fn agent_id(&self) -> Option<AgentId> {
@@ -65,6 +61,10 @@ impl Identity {
     }
 }
 
+fn address_key(address: IpAddr) -> String {
+    format!("address:{}", subscriber(address))
+}
+
 /// The addresses that have to wait, by their keys, with the seconds.
 pub(super) async fn addresses_that_wait(
     tx: &mut PgConnection,
@@ -79,6 +79,26 @@ pub(super) async fn addresses_that_wait(
     .fetch_all(tx)
     .await?;
     Ok(rows.into_iter().filter_map(|row| Some((row.key, seconds_left(row.blocked_until, now)?))).collect())
+}
+
+/// Seconds an address has to wait before it may fail again, if it does.
+pub async fn address_must_wait(
+    tx: &mut PgConnection,
+    address: Option<IpAddr>,
+    now: OffsetDateTime,
+) -> Result<Option<u64>, sqlx::Error> {
+    let Some(key) = address.map(address_key) else { return Ok(None) };
+    Ok(addresses_that_wait(tx, &[&key], now).await?.remove(&key))
+}
+
+/// Counts a failure of whoever names no client; returns the seconds its address has to wait, if it is one too many.
+pub async fn count_failure(
+    tx: &mut PgConnection,
+    address: Option<IpAddr>,
+    now: OffsetDateTime,
+) -> Result<Option<u64>, sqlx::Error> {
+    let Some(address) = address.map(address_key) else { return Ok(None) };
+    count(tx, &address, ADDRESS_ALLOWANCE, now).await
 }
 
 /// Counts a failure; returns the seconds its client has to wait, if it is one too many.

@@ -51,3 +51,4 @@ mod table_matrix;
 mod tenancy;
 mod throttle;
 mod tokens;
+mod trust_policies;

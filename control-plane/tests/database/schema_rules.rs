@@ -19,6 +19,7 @@ const RIGHTS_OF_APP: &[(&str, &str)] = &[
     ("credentials", "select, insert, update"),
     ("edge_feed_pending", "insert"),
     ("edge_usage", "select"),
+    ("federation_partners", "select, insert, update, delete"),
     ("idempotency_keys", "select, insert, update, delete"),
     ("instance", "select"),
     // It may ask for work, and not say that it was done.
@@ -28,7 +29,10 @@ const RIGHTS_OF_APP: &[(&str, &str)] = &[
     ("retired_did_keys", "select, insert, update, delete"),
     ("revoked_tokens", "select, insert"),
     ("status_list_entries", "select, insert"),
+    ("trust_policies", "select, insert, update, delete"),
     ("usage_counters", "select, insert, update"),
+    // Digests of tokens, of the instance: it may add one, and sees none.
+    ("used_outside_tokens", "insert"),
 ];
 
 /// Tables with something of a tenant in them: its id, or a reference that leads to an organization.

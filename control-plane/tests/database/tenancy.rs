@@ -41,6 +41,17 @@ impl Scene {
             let job = NewJob::new(&NoticeExpiring {}).of(tenant.uuid().into());
             jobs::enqueue(&mut tx, &instance.app, job).await.unwrap();
             tx.commit().await.unwrap();
+            let policy =
+                json!({"provider": "github", "repository": "octo-org/octo-repo", "agentId": agent.id});
+            tenant.api.post("/api/v1/oidc/trust-policies", &policy).await.expect(201);
+            let partner = format!(
+                "insert into federation_partners (id, organization_id, name, issuer, jwks_uri, keys, keys_fetched_at, keys_asked_at,
+                   allowed_organizations, created_at, updated_at)
+                 values (gen_random_uuid(), '{}', 'a', 'https://a.example', 'https://a.example/keys', '{{\"keys\": []}}', now(), now(),
+                   '{{org-7}}', now(), now())",
+                tenant.organization_id
+            );
+            instance.execute(&partner).await;
             let issued_at = unix_millis(instance.now());
             let tally = Tally {
                 organization_id: tenant.organization_id.parse().unwrap(),

@@ -50,6 +50,8 @@ pub fn question(operation: &Operation, things: &Things) -> Question {
             "credentialId" => things.credential.clone(),
             "organizationId" => things.organization.clone(),
             "eventId" => things.event.clone(),
+            "policyId" => things.policy.clone(),
+            "partnerId" => things.partner.clone(),
             "kid" => "no-key".to_owned(),
             "statusListId" => status_list(&things.token).unwrap_or_else(|| things.agent.clone()),
             other => panic!("no value for `{other}` of {}", operation.id),
@@ -72,6 +74,15 @@ pub fn question(operation: &Operation, things: &Things) -> Question {
         "introspect_token" | "introspect_token_alias" | "revoke_token" | "revoke_token_alias" => {
             Some((FORM, form(&[("token", &things.token)])))
         }
+        "create_trust_policy" => {
+            let repository = format!("octo-org/{}", things.mark);
+            json(json!({"provider": "github", "repository": repository, "agentId": things.agent}))
+        }
+        "create_partner" => json(things.issuer.as_partner(&things.mark)),
+        "verify_partner_token" => json(json!({"token": things.partner_token})),
+        "exchange_oidc_token" => {
+            json(json!({"provider": "github", "token": things.token, "agentId": things.agent}))
+        }
         "post_agent_info" => Some((FORM, form(&[("sub", &things.agent), ("agentId", &things.agent)]))),
         "report_edge_usage" => Some(("application/jose", "a.b.c".to_owned())),
         other => body_of(other).and_then(json),
@@ -81,7 +92,12 @@ pub fn question(operation: &Operation, things: &Things) -> Question {
         "get_agent_info" => path += &["?sub=", &things.agent, "&agentId=", &things.agent].concat(),
         "prove_audit_consistency" => path.push_str("?from=1"),
         "get_edge_changes" => path.push_str("?after=0&wait=0"),
-        "list_agents" | "list_organizations" | "list_audit_events" | "list_audit_logs" => {
+        "list_agents"
+        | "list_organizations"
+        | "list_audit_events"
+        | "list_audit_logs"
+        | "list_trust_policies"
+        | "list_partners" => {
             path.push_str("?limit=100");
         }
         _ => {}

@@ -77,6 +77,7 @@ pub fn row(operation: &str) -> Option<Row> {
         "get_agent"
         | "get_organization"
         | "get_allowed_resources"
+        | "get_partner"
         | "get_audit_event"
         | "resolve_agent_did"
         // Public, if the agent is or the organization has an issuer of its own; those in the matrix begin as neither.
@@ -95,16 +96,24 @@ pub fn row(operation: &str) -> Option<Row> {
         | "rotate_agent_did_key"
         | "update_organization"
         | "set_allowed_resources"
+        // For an agent that its body names.
+        | "create_trust_policy"
+        | "update_partner"
         | "add_member"
         | "change_member" => (Kind::ById, &[Read, Write, Error]),
         "decommission_agent"
         | "revoke_credential"
+        | "delete_trust_policy"
+        | "delete_partner"
         | "revoke_all_credentials"
         | "delete_organization"
         | "remove_member" => (Kind::ById, &[Read, Delete, Error]),
         "list_agents" | "list_organizations" | "list_audit_events" | "list_audit_logs" => {
             (Kind::List, &[List, Filter, Cursor])
         }
+        "list_trust_policies" | "list_partners" => (Kind::List, &[List, Cursor]),
+        "create_partner" => (Kind::Create, &[Write, Error]),
+        "verify_partner_token" => (Kind::Token, &[Read]),
         "create_agent" => (Kind::Create, &[Read, Write, Error]),
         "create_organization" => (Kind::Platform, &[Write, Error]),
         "issue_token" | "issue_token_alias" => (Kind::Issue, &[Read, Write, Error]),
@@ -119,6 +128,7 @@ pub fn row(operation: &str) -> Option<Row> {
         "get_edge_snapshot" | "get_edge_changes" | "list_edge_nodes" => (Kind::Edge, &[Read]),
         "report_edge_usage" => (Kind::Edge, &[Write]),
         "authorize"
+        | "exchange_oidc_token"
         | "get_status_list"
         | "get_audit_checkpoint"
         | "prove_audit_consistency"

@@ -1,8 +1,11 @@
 //! What an organization has that another may want, and a look at all of its rows.
 
+use std::sync::Arc;
+
+use agentidp_shared::jwk::Algorithm;
 use agentidp_shared::strict::decode_base64url;
 use agentidp_tests::tenants::new_agent;
-use agentidp_tests::{Agent, Answer, Tenant, unique};
+use agentidp_tests::{Agent, Answer, OidcIssuer, Tenant, now, unique};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, PgConnection};
 
@@ -17,6 +20,12 @@ pub struct Things {
     pub email: String,
     pub credential: String,
     pub event: String,
+    pub policy: String,
+    pub partner: String,
+    /// Of the partner.
+    pub issuer: Arc<OidcIssuer>,
+    /// A token of the partner's for the organization.
+    pub partner_token: String,
     pub token: String,
     /// Text that is in the agent's data only.
     pub mark: String,
@@ -35,7 +44,20 @@ impl Things {
         let Agent { id, email, credential_id, secret } = tenant.create_agent_as(&body).await;
         let token = tenant.api.anonymous().token(&id, &secret, None).await.expect(200).text("access_token");
         let events = tenant.api.get(&format!("/api/v1/audit?limit=1&agentId={id}")).await.expect(200).json();
+        let policy = json!({"provider": "github", "repository": format!("octo-org/{mark}"), "agentId": id});
+        let policy =
+            tenant.api.post("/api/v1/oidc/trust-policies", &policy).await.expect(201).text("policyId");
+        let issuer = Arc::new(OidcIssuer::start(Algorithm::ES256).await);
+        let partner = tenant.api.post("/api/v1/federation/partners", &issuer.as_partner(&mark)).await;
+        let audience = format!("{}/organizations/{}", tenant.api.base(), tenant.organization_id);
+        let partner_token = issuer.sign(&json!({
+            "iss": issuer.url(), "aud": audience, "sub": "x", "organization_id": mark, "iat": now(), "exp": now() + 3_600,
+        }));
         Self {
+            partner: partner.expect(201).text("partnerId"),
+            issuer,
+            partner_token,
+            policy,
             organization: tenant.organization_id.clone(),
             slug: tenant.slug.clone(),
             event: events["data"][0]["eventId"].as_str().unwrap().to_owned(),
@@ -49,7 +71,7 @@ impl Things {
     }
 
     /// What nobody has.
-    pub fn nobodys() -> Self {
+    pub async fn nobodys() -> Self {
         let id = || NOBODY.to_owned();
         let mark = format!("none{}", unique());
         Self {
@@ -59,6 +81,10 @@ impl Things {
             email: format!("{mark}@tests.example"),
             credential: id(),
             event: id(),
+            policy: id(),
+            partner: id(),
+            issuer: Arc::new(OidcIssuer::start(Algorithm::ES256).await),
+            partner_token: "nothing".into(),
             token: "nothing".into(),
             mark,
             secret: "nothing".into(),
@@ -66,7 +92,7 @@ impl Things {
     }
 
     /// All that an answer could show of them.
-    pub fn all(&self) -> [&String; 9] {
+    pub fn all(&self) -> [&String; 11] {
         [
             &self.token,
             &self.secret,
@@ -76,6 +102,8 @@ impl Things {
             &self.agent,
             &self.credential,
             &self.event,
+            &self.policy,
+            &self.partner,
             &self.mark,
         ]
     }

@@ -151,4 +151,19 @@ pub const VARIABLES: &[(&str, &str, &str)] = &[
         "10",
         "credentials an agent may have that are neither revoked nor expired, 1 to 1000",
     ),
+    (
+        "AGENTIDP_GITHUB_ISSUER",
+        "https://token.actions.githubusercontent.com",
+        "issuer of the tokens of GitHub Actions that trust policies are about; a GitHub Enterprise has its own",
+    ),
+    (
+        "AGENTIDP_OUTBOUND_CA_FILE",
+        "",
+        "certificates (PEM) trusted besides the machine's own when issuers that tenants name are asked",
+    ),
+    (
+        "AGENTIDP_OUTBOUND_ALLOW_LOOPBACK",
+        "false",
+        "for tests: such issuers may be on this machine; refused in production",
+    ),
 ];

@@ -59,6 +59,11 @@ impl Fields {
         self.errors.push(&field, reason);
     }
 
+    /// Takes a member that cannot be read, for another was wrong.
+    pub fn skip(&mut self, name: &str) {
+        self.members.remove(name);
+    }
+
     /// Takes a member that must not be there, and notes why if it is.
     pub fn refuse(&mut self, name: &str, reason: &str) {
         if self.members.remove(name).is_some() {
@@ -148,6 +153,44 @@ impl Fields {
             }
         }
         complete.then_some(strings)
+    }
+
+    /// An object of at most `max_items` names of up to 128 characters, each with a text of `length` characters.
+    pub fn optional_texts(
+        &mut self,
+        name: &str,
+        max_items: usize,
+        length: RangeInclusive<usize>,
+    ) -> Option<Vec<(String, String)>> {
+        let Value::Object(members) = self.take(name)? else {
+            self.error(name, "must be an object");
+            return None;
+        };
+        if members.len() > max_items {
+            self.error(name, format!("must have at most {max_items} members"));
+            return None;
+        }
+        let mut texts = Vec::with_capacity(members.len());
+        let mut complete = true;
+        for (member, value) in members {
+            let path = format!("{name}.{}", shown(&member));
+            if !(1..=128).contains(&member.chars().count()) || member.chars().any(char::is_control) {
+                self.error(&path, "must have a name of 1 to 128 characters, without control characters");
+                complete = false;
+                continue;
+            }
+            let text = if let Value::String(text) = value {
+                self.checked_text(&path, text, &length)
+            } else {
+                self.error(&path, "must be a string");
+                None
+            };
+            match text {
+                Some(text) => texts.push((member, text)),
+                None => complete = false,
+            }
+        }
+        complete.then_some(texts)
     }
 
     pub fn required_strings(

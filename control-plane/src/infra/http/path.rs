@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::str::FromStr;
 
-use agentidp_shared::ids::{AgentId, CredentialId, EventId, OrganizationId, StatusListId};
+use agentidp_shared::ids::{
+    AgentId, CredentialId, EventId, OrganizationId, PartnerId, StatusListId, TrustPolicyId,
+};
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 
@@ -33,6 +35,14 @@ impl PathId for StatusListId {
 
 impl PathId for EventId {
     const PARAMETER: &'static str = "eventId";
+}
+
+impl PathId for PartnerId {
+    const PARAMETER: &'static str = "partnerId";
+}
+
+impl PathId for TrustPolicyId {
+    const PARAMETER: &'static str = "policyId";
 }
 
 /// An id from the path; only the canonical spelling of a UUID is one.

@@ -1,0 +1,108 @@
+//! `POST /api/v1/federation/partners`.
+
+use agentidp_shared::ids::PartnerId;
+use agentidp_shared::jwk::JwkSet;
+use axum::Json;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+use utoipa::ToSchema;
+
+use super::model::{NewPartner, Partner};
+use super::{fields, issuer_taken, no_keys, not_found, store};
+use crate::app::App;
+use crate::audit::{self, Action, NewEvent};
+use crate::infra::db::TenantTx;
+use crate::infra::http::client_info::ClientInfo;
+use crate::infra::http::error::{ApiError, ErrorBody, constraint_name};
+use crate::infra::http::idempotency::{self, Idempotency};
+use crate::infra::http::json::StrictJson;
+use crate::policy::Caller;
+
+/// Most partners of one organization.
+const MAX_PARTNERS: i64 = 1_000;
+
+/// A partner whose tokens are to be accepted.
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[expect(dead_code, reason = "documents the body; `NewPartner` reads it")]
+pub(super) struct CreatePartnerRequest {
+    #[schema(min_length = 1, max_length = 100)]
+    name: String,
+    /// `iss` of its tokens, an https URL. It cannot be changed: another issuer is another partner.
+    #[schema(examples("https://id.partner.example"))]
+    issuer: String,
+    /// Where its keys are, an https URL. They are fetched now.
+    #[schema(examples("https://id.partner.example/.well-known/jwks.json"))]
+    jwks_uri: String,
+    /// What `organization_id` of its tokens may be: exact texts.
+    #[schema(min_items = 1, max_items = 64)]
+    allowed_organizations: Vec<String>,
+    /// From then on nothing of it is accepted.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    expires_at: Option<String>,
+}
+
+/// Register a partner
+///
+/// Its keys are fetched and checked at once, and again when a token names one that is not known.
+#[utoipa::path(post, path = "/api/v1/federation/partners", operation_id = "create_partner", tag = "Federation",
+    security(("bearer" = ["admin:orgs"])),
+    params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repeated request give the first answer again")),
+    request_body = CreatePartnerRequest,
+    responses(
+        (status = 201, description = "The partner", body = Partner),
+        (status = 400, description = "Fields are missing or malformed; all of them are named", body = ErrorBody),
+        (status = 401, description = "The access token is missing or not good", body = ErrorBody),
+        (status = 403, description = "A scope is lacking", body = ErrorBody),
+        (status = 409, description = "There is a partner with this issuer, there are too many, or the idempotency key was used for something else", body = ErrorBody),
+        (status = 422, description = "The keys could not be had, or not be used", body = ErrorBody)))]
+pub(super) async fn create_partner(
+    State(app): State<App>,
+    caller: Caller,
+    client: ClientInfo,
+    idempotency: Idempotency,
+    StrictJson(new): StrictJson<NewPartner>,
+) -> Result<Response, ApiError> {
+    fields::check(&app, Some(&new.issuer), Some(&new.jwks_uri), new.expires_at)?;
+    let work = async {
+        // Before the transaction: it is not to wait for others.
+        let keys = app.outside_issuers.key_set(&new.jwks_uri).await.map_err(|_| no_keys())?;
+        create(&app, &caller, &client, &new, &keys.to_jwks()).await
+    };
+    idempotency::run(&app, &caller, "create_partner", idempotency, work).await
+}
+
+async fn create(
+    app: &App,
+    caller: &Caller,
+    client: &ClientInfo,
+    new: &NewPartner,
+    keys: &JwkSet,
+) -> Result<(TenantTx, Response), ApiError> {
+    let mut tx = app.db.tenant(caller.organization_id).await?;
+    if store::count(&mut tx).await? >= MAX_PARTNERS {
+        let message = format!("an organization can have {MAX_PARTNERS} partners");
+        return Err(ApiError::conflict("TOO_MANY_PARTNERS", message));
+    }
+    let id = PartnerId::new(app.new_id());
+    store::insert(&mut tx, id, new, keys, app.now()).await.map_err(|error| {
+        match constraint_name(&error) {
+            Some("federation_partners_issuer") => issuer_taken(),
+            _ => error.into(),
+        }
+    })?;
+    let partner: Partner = store::find(&mut tx, id).await?.ok_or_else(not_found)?.into();
+    let event =
+        NewEvent::new(caller.organization_id, Action::PartnerCreated).client(client).metadata(json!({
+            "actorId": caller.agent_id,
+            "partnerId": id,
+            "issuer": new.issuer,
+            "jwksUri": new.jwks_uri,
+            "allowedOrganizations": new.allowed_organizations,
+        }));
+    audit::record(&mut tx, app, event).await?;
+    let location = format!("/api/v1/federation/partners/{id}");
+    Ok((tx, (StatusCode::CREATED, [(header::LOCATION, location)], Json(partner)).into_response()))
+}
