@@ -16,8 +16,8 @@ use crate::infra::keystore::{self, Keystore};
 use crate::infra::rng::{Rng, new_id};
 use crate::infra::{http, jobs};
 use crate::{
-    agents, audit, cards, compliance, credentials, did, edge_feed, health, housekeeping, keys, oidc, openapi,
-    organizations, policy, status_lists, tokens, well_known,
+    agents, audit, cards, compliance, credentials, delegation, did, edge_feed, health, housekeeping, keys,
+    oidc, openapi, organizations, policy, status_lists, tokens, well_known,
 };
 
 /// Everything a handler may need. Cheap to clone.
@@ -164,6 +164,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(audit::routes())
         .merge(compliance::routes())
         .merge(tokens::routes())
+        .merge(delegation::routes())
         .merge(keys::routes())
         .merge(well_known::routes())
         .merge(did::routes())

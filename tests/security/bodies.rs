@@ -40,6 +40,10 @@ impl Scene {
             "add_member" => json!({"agentId": "0198c5a4-0000-7000-8000-00000000dead", "role": "member"}),
             "change_member" => json!({"role": "member"}),
             "rotate_agent_did_key" => json!({"overlapSeconds": 60}),
+            "delegate" => json!({
+                "delegateeId": self.agent.id, "scopes": ["agents:read"], "ttlSeconds": 600, "resource": "https://api.example.com",
+            }),
+            "verify_delegation" => json!({"delegationToken": "not.a.token"}),
             "set_allowed_resources" => json!({"allowedResources": ["https://api.example.com"]}),
             other => panic!("no example body for {other}: add one here"),
         }
@@ -62,6 +66,7 @@ impl Scene {
             .replace("{agentId}", &self.agent.id)
             .replace("{credentialId}", &self.agent.credential_id)
             .replace("{organizationId}", &self.tenant.organization_id)
+            .replace("{chainId}", "0198c5a4-0000-7000-8000-00000000dead")
             .replace("{eventId}", "0198c5a4-0000-7000-8000-00000000dead")
     }
 }

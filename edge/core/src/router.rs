@@ -15,7 +15,7 @@ use crate::node::Node;
 use crate::usage::Reporting as _;
 use crate::{
     cors, documents, gateway, headers, health, instance_card, introspect, metrics, organization_issuer,
-    proxy, push, request_id, status_list, verify,
+    proxy, push, request_id, status_list, verify, verify_delegation,
 };
 
 /// The path every request of a protected API causes a request to.
@@ -94,6 +94,9 @@ async fn route<H: Host>(
     match path {
         "/health/ready" => {
             return health::get_readiness(node, host, &request.into_parts().0).map(Routed::Own);
+        }
+        verify_delegation::PATH => {
+            return verify_delegation::verify_delegation(node, host, request).await.map(Routed::Own);
         }
         "/oauth2/introspect" | "/api/v1/token/introspect" => {
             return introspect::introspect_token(node, host, request, request_id).await.map(Routed::Own);

@@ -63,7 +63,9 @@ impl Pair {
         let opened = match kind {
             Kind::ById | Kind::Issue | Kind::Prove => (200..300).contains(&status),
             Kind::Platform | Kind::Edge => status != 401 && status != 403,
-            Kind::Token => self.answer.body.contains("\"active\":true"),
+            Kind::Token => {
+                ["\"active\":true", "\"valid\":true"].iter().any(|good| self.answer.body.contains(good))
+            }
             Kind::List | Kind::Create | Kind::Caller | Kind::Count | Kind::Public => false,
         };
         let said = self.question.text();

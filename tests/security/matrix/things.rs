@@ -21,6 +21,9 @@ pub struct Things {
     /// Text that is in the agent's data only.
     pub mark: String,
     pub secret: String,
+    /// The id of a delegation to the agent, and its token.
+    pub delegation: String,
+    pub delegation_token: String,
 }
 
 impl Things {
@@ -34,6 +37,8 @@ impl Things {
         body["scopes"] = json!(["openid", "agents:read", "tokens:read"]);
         let Agent { id, email, credential_id, secret } = tenant.create_agent_as(&body).await;
         let token = tenant.api.anonymous().token(&id, &secret, None).await.expect(200).text("access_token");
+        let body = json!({"delegateeId": id, "scopes": ["agents:read"], "ttlSeconds": 3_600});
+        let delegation = tenant.api.post("/oauth2/token/delegate", &body).await.expect(201);
         let events = tenant.api.get(&format!("/api/v1/audit?limit=1&agentId={id}")).await.expect(200).json();
         Self {
             organization: tenant.organization_id.clone(),
@@ -45,6 +50,8 @@ impl Things {
             token,
             mark,
             secret,
+            delegation: delegation.text("chainId"),
+            delegation_token: delegation.text("delegationToken"),
         }
     }
 
@@ -62,11 +69,13 @@ impl Things {
             token: "nothing".into(),
             mark,
             secret: "nothing".into(),
+            delegation: id(),
+            delegation_token: "nothing".into(),
         }
     }
 
     /// All that an answer could show of them.
-    pub fn all(&self) -> [&String; 9] {
+    pub fn all(&self) -> [&String; 11] {
         [
             &self.token,
             &self.secret,
@@ -77,6 +86,8 @@ impl Things {
             &self.credential,
             &self.event,
             &self.mark,
+            &self.delegation,
+            &self.delegation_token,
         ]
     }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::str::FromStr;
 
-use agentidp_shared::ids::{AgentId, CredentialId, EventId, OrganizationId, StatusListId};
+use agentidp_shared::ids::{AgentId, CredentialId, EventId, OrganizationId, StatusListId, TokenId};
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 
@@ -29,6 +29,11 @@ impl PathId for OrganizationId {
 
 impl PathId for StatusListId {
     const PARAMETER: &'static str = "statusListId";
+}
+
+/// A delegation is known by its token's id.
+impl PathId for TokenId {
+    const PARAMETER: &'static str = "chainId";
 }
 
 impl PathId for EventId {

@@ -69,6 +69,25 @@ pub fn writer_token() -> String {
     token_with(&[("scope", "agents:read agents:write".into())])
 }
 
+/// What [`token`] was derived into for another agent; `hop` is what the chain says of the token it comes from.
+pub fn delegated_token_of(hop: &Value) -> String {
+    token_with(&[
+        ("client_id", OTHER_AGENT.into()),
+        ("jti", OTHER_AGENT.into()),
+        ("act", json!({ "sub": OTHER_AGENT })),
+        ("delegation_chain", json!([hop])),
+    ])
+}
+
+pub fn hop() -> Value {
+    let claims = claims();
+    json!({ "sub": claims["sub"], "jti": claims["jti"], "iat": claims["iat"] })
+}
+
+pub fn delegated_token() -> String {
+    delegated_token_of(&hop())
+}
+
 /// Any token that somebody signed.
 pub fn authentic() -> Authentic {
     let keys = KeySet::from_jwks(&JwkSet { keys: vec![jwk(1, "key-1")] }).unwrap();
