@@ -12,7 +12,7 @@ use agentidp_shared::verify::{Authentic, parse};
 use ed25519_dalek::{Signer as _, SigningKey};
 use serde_json::{Value, json};
 
-use super::{AGENT, ISSUER, NOW, ORGANIZATION, TOKEN_ID};
+use super::{AGENT, ISSUER, NOW, ORGANIZATION, OTHER_AGENT, TOKEN_ID};
 
 fn key(number: u8) -> SigningKey {
     SigningKey::from_bytes(&[number; 32])
