@@ -41,7 +41,8 @@ async fn a_chain_of_four_is_verified_and_dies_from_where_it_is_cut() {
             assert_eq!(answer.header("x-agent-on-behalf-of"), Some(&*scene.agent.id));
         }
         let body = json!({"delegationToken": tokens[2]});
-        let verified = scene.with_token().post("/oauth2/token/verify-delegation", &body).await.expect(200).json();
+        let verified =
+            scene.with_token().post("/oauth2/token/verify-delegation", &body).await.expect(200).json();
         let all = json!([scene.agent.id, agents[0].id, agents[1].id, agents[2].id]);
         assert_eq!((&verified["valid"], &verified["agents"]), (&json!(true), &all));
 
@@ -60,7 +61,8 @@ async fn a_chain_of_four_is_verified_and_dies_from_where_it_is_cut() {
             .await;
         }
         println!("{cut}: B, C and D refused after {:?}", started.elapsed());
-        let verified = scene.with_token().post("/oauth2/token/verify-delegation", &body).await.expect(200).json();
+        let verified =
+            scene.with_token().post("/oauth2/token/verify-delegation", &body).await.expect(200).json();
         assert_eq!(verified["valid"], false);
         scene.with_token().get("/verify").await.expect(200);
     }
