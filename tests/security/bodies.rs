@@ -41,7 +41,7 @@ impl Scene {
             "change_member" => json!({"role": "member"}),
             "rotate_agent_did_key" => json!({"overlapSeconds": 60}),
             "delegate" => json!({
-                "delegateeId": self.agent.id, "scopes": ["agents:read"], "ttlSeconds": 600, "resource": "https://api.example.com",
+                "delegateeId": "0198c5a4-0000-7000-8000-00000000dead", "scopes": ["agents:read"], "ttlSeconds": 600, "resource": "https://api.example.com",
             }),
             "verify_delegation" => json!({"delegationToken": "not.a.token"}),
             "set_allowed_resources" => json!({"allowedResources": ["https://api.example.com"]}),
