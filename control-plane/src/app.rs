@@ -17,8 +17,9 @@ use crate::infra::outbound::{NoClient, Outbound};
 use crate::infra::rng::{Rng, new_id};
 use crate::infra::{http, jobs};
 use crate::{
-    agents, audit, cards, compliance, credentials, did, edge_feed, federation, health, housekeeping, keys,
-    oidc, openapi, organizations, outside_issuers, policy, status_lists, tokens, trust_policies, well_known,
+    agents, audit, cards, compliance, credentials, delegation, did, edge_feed, federation, health,
+    housekeeping, keys, oidc, openapi, organizations, outside_issuers, policy, status_lists, tokens,
+    trust_policies, well_known,
 };
 
 /// Everything a handler may need. Cheap to clone.
@@ -169,6 +170,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(audit::routes())
         .merge(compliance::routes())
         .merge(tokens::routes())
+        .merge(delegation::routes())
         .merge(keys::routes())
         .merge(well_known::routes())
         .merge(did::routes())

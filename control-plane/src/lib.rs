@@ -11,6 +11,7 @@ pub mod cards;
 pub mod compliance;
 pub mod credentials;
 pub mod dead_letters;
+pub mod delegation;
 pub mod dev;
 pub mod did;
 pub mod edge_feed;

@@ -97,7 +97,7 @@ fn token(key: &SigningKey, issuer: &str, now: u64) -> String {
         exp: now + LIFE,
         status: None,
         auth_time: None,
-        delegated: false,
+        delegation: None,
     };
     let header =
         encode_base64url(json!({"alg": "EdDSA", "kid": "key", "typ": "at+jwt"}).to_string().as_bytes());

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::delegation::Chain;
 use crate::ids::{AgentId, OrganizationId, TokenId};
 use crate::scopes::ScopeSet;
 
@@ -32,9 +33,9 @@ pub struct Claims {
     /// Where its status can be looked up by verifiers that follow no feed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<StatusReference>,
-    /// Whether the token was delegated (it carries `act`, RFC 8693 §4.1).
-    #[serde(skip)]
-    pub delegated: bool,
+    /// Where it comes from, if it was derived from another token (RFC 8693).
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub delegation: Option<Chain>,
 }
 
 /// A place in a token status list (draft-ietf-oauth-status-list, "Referenced Token").
@@ -109,34 +110,32 @@ impl Claims {
             return Err(MalformedClaim("aud"));
         }
         let scope = object.get("scope").and_then(Value::as_str).ok_or(MalformedClaim("scope"))?;
-        let delegated = match object.get("act") {
-            None => false,
-            Some(Value::Object(_)) => true,
-            Some(_) => return Err(MalformedClaim("act")),
-        };
-
         let auth_time = object.contains_key("auth_time").then(|| seconds("auth_time")).transpose()?;
         let status = match object.get("status") {
             None => None,
             Some(claim) => Some(StatusReference::from_claim(claim).ok_or(MalformedClaim("status"))?),
         };
 
+        let sub = text("sub")?.parse().map_err(|_| MalformedClaim("sub"))?;
+        let client_id = text("client_id")?.parse().map_err(|_| MalformedClaim("client_id"))?;
+        let iat = seconds("iat")?;
+
         Ok(Self {
             iss: text("iss")?.to_owned(),
-            sub: text("sub")?.parse().map_err(|_| MalformedClaim("sub"))?,
+            sub,
             aud,
-            client_id: text("client_id")?.parse().map_err(|_| MalformedClaim("client_id"))?,
+            client_id,
             organization_id: text("organization_id")?
                 .parse()
                 .map_err(|_| MalformedClaim("organization_id"))?,
             scopes: ScopeSet::parse(scope).map_err(|_| MalformedClaim("scope"))?,
             jti: text("jti")?.parse().map_err(|_| MalformedClaim("jti"))?,
-            iat: seconds("iat")?,
+            iat,
             nbf: seconds("nbf")?,
             exp: seconds("exp")?,
             auth_time,
             status,
-            delegated,
+            delegation: Chain::from_object(object, sub, client_id, iat)?,
         })
     }
 }

@@ -71,7 +71,7 @@ pub fn authorization_server_metadata(config: &IssuerConfig) -> Value {
         "jwks_uri": format!("{issuer}/.well-known/jwks.json"),
         "scopes_supported": config.scopes_supported,
         "response_types_supported": [],
-        "grant_types_supported": ["client_credentials"],
+        "grant_types_supported": ["client_credentials", "urn:ietf:params:oauth:grant-type:token-exchange"],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": algorithms,
         "claim_types_supported": ["normal"],

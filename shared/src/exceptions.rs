@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::claims::Claims;
+use crate::delegation::Chain;
 use crate::hashing::{SeededHasher, SeededMap};
 use crate::ids::{AgentId, OrganizationId, TokenId};
 
@@ -33,6 +34,8 @@ pub struct SubjectException {
 pub enum Revoked {
     #[error("the token was revoked")]
     Token,
+    #[error("a token that this one was derived from was revoked")]
+    Delegation,
     #[error("tokens issued to this agent so far were revoked")]
     AgentTokens,
     #[error("the agent is suspended")]
@@ -119,11 +122,20 @@ impl Exceptions {
             // A token obtained by one agent for another dies with either.
             self.check_agent(claims.client_id, claims.iat)?;
         }
+        let hops = claims.delegation.as_ref().map(Chain::hops).unwrap_or_default();
+        for hop in hops {
+            if self.tokens.contains_key(&hop.jti) {
+                return Err(Revoked::Delegation);
+            }
+            self.check_agent(hop.sub, hop.iat)?;
+        }
         if let Some(organization) = self.organizations.get(&claims.organization_id) {
             if organization.standing != Standing::Active {
                 return Err(Revoked::Organization);
             }
-            if organization.not_before.is_some_and(|not_before| claims.iat <= not_before) {
+            // The first of the tokens it comes from is the oldest.
+            let oldest = hops.first().map_or(claims.iat, |hop| hop.iat);
+            if organization.not_before.is_some_and(|not_before| oldest <= not_before) {
                 return Err(Revoked::OrganizationTokens);
             }
         }

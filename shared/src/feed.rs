@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::claims::Claims;
 use crate::compact::TokenIds;
+use crate::delegation::Chain;
 use crate::discovery::IssuerConfig;
 use crate::exceptions::SubjectException;
 use crate::ids::{AgentId, InstanceId, OrganizationId, TokenId};
@@ -147,6 +148,12 @@ pub fn keys_concerning(claims: &Claims) -> Vec<String> {
     ];
     if claims.client_id != claims.sub {
         keys.push(key_of_agent(claims.client_id));
+    }
+    for hop in claims.delegation.as_ref().map(Chain::hops).unwrap_or_default() {
+        keys.push(key_of_token(hop.jti));
+        if hop.sub != claims.sub && hop.sub != claims.client_id {
+            keys.push(key_of_agent(hop.sub));
+        }
     }
     keys
 }

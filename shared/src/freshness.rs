@@ -33,7 +33,10 @@ pub enum Freshness {
 pub fn assess(age_ms: u64, claims: &Claims, limits: &FreshnessLimits) -> Freshness {
     if age_ms <= limits.max_staleness_ms {
         Freshness::Fresh
-    } else if age_ms <= limits.stale_if_error_ms && claims.scopes.is_read_only() && !claims.delegated {
+    } else if age_ms <= limits.stale_if_error_ms
+        && claims.scopes.is_read_only()
+        && claims.delegation.is_none()
+    {
         Freshness::StaleReadOnly
     } else {
         Freshness::Unknown

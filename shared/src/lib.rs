@@ -10,6 +10,7 @@ pub mod audit_chain;
 pub mod claims;
 pub mod client_assertion;
 pub mod compact;
+pub mod delegation;
 pub mod did;
 pub mod discovery;
 pub mod exceptions;

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use agentidp_shared::claims::Claims;
+use agentidp_shared::delegation::{Wanted, derive};
 use agentidp_shared::freshness::{Freshness, FreshnessLimits, assess};
 use agentidp_shared::scopes::ScopeSet;
 use proptest::prelude::*;
@@ -12,7 +13,7 @@ const DAY: u64 = 24 * 60 * MINUTE;
 
 fn claims(scopes: &str, delegated: bool) -> Claims {
     let id = Uuid::from_u128(1);
-    Claims {
+    let own = Claims {
         iss: "https://id.example".into(),
         sub: id.into(),
         aud: vec!["https://id.example".into()],
@@ -25,8 +26,23 @@ fn claims(scopes: &str, delegated: bool) -> Claims {
         exp: 2,
         status: None,
         auth_time: None,
-        delegated,
+        delegation: None,
+    };
+    if !delegated {
+        return own;
     }
+    let wanted = Wanted {
+        jti: Uuid::from_u128(2).into(),
+        holder: Uuid::from_u128(3).into(),
+        scopes: None,
+        audience: None,
+        issuer: "https://id.example",
+        now: 1,
+        lifetime: 1,
+        not_before: None,
+        names_delegatee: false,
+    };
+    derive(&own, wanted).unwrap()
 }
 
 #[test]

@@ -149,7 +149,7 @@ impl Ground {
             exp: now + LIFE,
             auth_time: None,
             status: None,
-            delegated: false,
+            delegation: None,
         };
         let input = format!("{header}.{}", encode_base64url(&serde_json::to_vec(&claims).unwrap()));
         format!("{input}.{}", encode_base64url(&signer.sign(input.as_bytes())))

@@ -11,6 +11,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod delegation;
 mod differences;
 mod documents;
 mod feed;

@@ -57,7 +57,7 @@ fn clients() -> PathBuf {
 }
 
 #[tokio::test]
-async fn openid_client_discovers_and_gets_introspects_and_revokes_a_token() {
+async fn openid_client_discovers_and_gets_introspects_exchanges_and_revokes_a_token() {
     run(environment::node(), "openid-client.mjs").await;
 }
 

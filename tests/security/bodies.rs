@@ -40,6 +40,10 @@ impl Scene {
             "add_member" => json!({"agentId": "0198c5a4-0000-7000-8000-00000000dead", "role": "member"}),
             "change_member" => json!({"role": "member"}),
             "rotate_agent_did_key" => json!({"overlapSeconds": 60}),
+            "delegate" => json!({
+                "delegateeId": "0198c5a4-0000-7000-8000-00000000dead", "scopes": ["agents:read"], "ttlSeconds": 600, "resource": "https://api.example.com",
+            }),
+            "verify_delegation" => json!({"delegationToken": "not.a.token"}),
             "set_allowed_resources" => json!({"allowedResources": ["https://api.example.com"]}),
             "create_trust_policy" => json!({
                 "provider": "github", "repository": "octo-org/octo-repo", "repositoryId": "74", "repositoryOwnerId": "65",
@@ -76,6 +80,7 @@ impl Scene {
             .replace("{organizationId}", &self.tenant.organization_id)
             .replace("{partnerId}", "0198c5a4-0000-7000-8000-00000000dead")
             .replace("{policyId}", "0198c5a4-0000-7000-8000-00000000dead")
+            .replace("{chainId}", "0198c5a4-0000-7000-8000-00000000dead")
             .replace("{eventId}", "0198c5a4-0000-7000-8000-00000000dead")
     }
 }

@@ -47,6 +47,8 @@ actions! {
     MemberAdded = "org.member_added",
     MemberChanged = "org.member_changed",
     MemberRemoved = "org.member_removed",
+    DelegationCreated = "delegation.created",
+    DelegationRevoked = "delegation.revoked",
     KeyRotated = "key.rotated",
     KeyRevoked = "key.revoked",
     DidKeyRotated = "did.key_rotated",

@@ -47,6 +47,10 @@ pub async fn authorize(
             let message = "this token can register agents and do nothing else";
             Err(ApiError::forbidden("ONLY_REGISTERS", message).into_response())
         }
+        Decision::Allow if caller.is_delegated() && !may_be_delegated(&method, route.as_str()) => {
+            let message = "this is not done with a delegated token";
+            Err(ApiError::forbidden("DELEGATED_TOKEN", message).into_response())
+        }
         Decision::Allow => {
             request.extensions_mut().insert(caller);
             Ok(next.run(request).await)
@@ -56,6 +60,12 @@ pub async fn authorize(
         }
         Decision::Deny(_) => Err(unknown_endpoint(&app, route.as_str()).into_response()),
     }
+}
+
+/// What may be done here with a delegated token: reading, and passing it on. Whoever could change an agent, its credentials or its
+/// organization in somebody's name would come to hold more than was delegated, and for longer.
+fn may_be_delegated(method: &Method, route: &str) -> bool {
+    method == Method::GET || route.starts_with("/oauth2/token/")
 }
 
 /// A method the route does not have, or a route without a row in the policy: both are refused before any handler.

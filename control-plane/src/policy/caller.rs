@@ -1,5 +1,8 @@
 //! The authenticated caller of a request.
 
+use std::sync::Arc;
+
+use agentidp_shared::claims::Claims;
 use agentidp_shared::exceptions::Exceptions;
 use agentidp_shared::hashing::SeededHasher;
 use agentidp_shared::ids::{AgentId, OrganizationId, TokenId};
@@ -11,6 +14,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use time::OffsetDateTime;
 
 use crate::app::App;
+use crate::delegation;
 use crate::infra::clock::unix_seconds;
 use crate::infra::db::UnknownValue;
 use crate::infra::http::error::ApiError;
@@ -59,6 +63,8 @@ pub struct Caller {
     /// May register agents and do nothing else, whatever its scopes.
     pub only_registers: bool,
     pub role: Option<Role>,
+    /// The token's claims.
+    pub token: Arc<Claims>,
 }
 
 impl Caller {
@@ -69,6 +75,20 @@ impl Caller {
     }
 
     pub fn is_administrator(&self) -> bool {
+        !self.is_delegated() && self.has_powers_of_administrator()
+    }
+
+    /// Whether the caller acts for another agent, or with less than it has. Rank is nothing that can be passed on.
+    pub fn is_delegated(&self) -> bool {
+        self.token.delegation.is_some()
+    }
+
+    /// The agent that makes the call; `agent_id` is the one on whose behalf.
+    pub fn actor(&self) -> AgentId {
+        if self.is_delegated() { self.token.client_id } else { self.agent_id }
+    }
+
+    fn has_powers_of_administrator(&self) -> bool {
         self.scopes.contains("admin:orgs") || matches!(self.role, Some(Role::Owner | Role::Admin))
     }
 }
@@ -134,6 +154,7 @@ pub async fn authenticate_bearer(app: &App, headers: &HeaderMap) -> Result<Optio
     )
     .fetch_optional(&mut *tx)
     .await?;
+    let chain_stands = claims.delegation.is_none() || delegation::stands(&mut tx, &claims).await?;
     tx.commit().await?;
     let Some(standing) = standing else { return Err(invalid_token("the agent does not exist")) };
     let issued_before = |not_before: Option<OffsetDateTime>| {
@@ -142,20 +163,25 @@ pub async fn authenticate_bearer(app: &App, headers: &HeaderMap) -> Result<Optio
     if standing.token_revoked {
         return Err(invalid_token("the token was revoked"));
     }
+    if !chain_stands {
+        return Err(invalid_token("the token, or one that it was derived from, was revoked"));
+    }
     if standing.status != "active" || standing.organization_status != "active" || standing.client_refused {
         return Err(invalid_token("the agent or its organization is not active"));
     }
     if issued_before(standing.not_before) || issued_before(standing.organization_not_before) {
         return Err(invalid_token("tokens issued so far were revoked"));
     }
+    let is_delegated = claims.delegation.is_some();
     Ok(Some(Caller {
         agent_id: claims.sub,
         organization_id: claims.organization_id,
-        scopes: claims.scopes,
+        scopes: claims.scopes.clone(),
         jti: claims.jti,
-        is_platform: standing.is_system,
+        is_platform: standing.is_system && !is_delegated,
         only_registers: standing.only_registers,
-        role: standing.role.as_deref().and_then(Role::from_column),
+        role: standing.role.as_deref().and_then(Role::from_column).filter(|_| !is_delegated),
+        token: Arc::new(claims),
     }))
 }
 

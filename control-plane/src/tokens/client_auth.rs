@@ -138,7 +138,7 @@ pub(super) async fn requester(
         }
         (Some(caller), None) => Ok(Requester {
             is_administrator: caller.is_administrator(),
-            agent_id: caller.agent_id,
+            agent_id: caller.actor(),
             organization_id: caller.organization_id,
             scopes: caller.scopes,
         }),

@@ -4,7 +4,7 @@ use agentidp_shared::claims::Claims;
 use agentidp_shared::ids::{AgentId, TokenId};
 use time::OffsetDateTime;
 
-use super::issue::{TokenResponse, sign};
+use super::issue::{TokenResponse, answer, sign};
 use super::issued::{self, Issued};
 use super::store;
 use crate::app::App;
@@ -54,7 +54,7 @@ pub async fn grant(
         exp: iat + u64::from(app.config.token_ttl_seconds),
         auth_time: Some(unix_seconds(now)),
         status: Some(status_lists::reserve(app)),
-        delegated: false,
+        delegation: None,
     };
     let access_token = sign(app, agent.signing, &claims).map_err(GrantError::Internal)?;
     let metadata = serde_json::json!({
@@ -68,7 +68,7 @@ pub async fn grant(
         .agent(claims.sub)
         .client(client_info)
         .metadata(metadata);
-    let response = TokenResponse::of(app, access_token, &claims);
+    let response = answer(access_token, &claims, None, None);
     issued::add(tx, app, &[Issued { claims, event }]).await?;
     Ok(response)
 }

@@ -4,8 +4,9 @@
 use agentidp_shared::claims::Claims;
 use agentidp_shared::exceptions::Exceptions;
 use agentidp_shared::hashing::SeededHasher;
+use agentidp_shared::ids::OrganizationId;
 use agentidp_shared::scopes::ScopeSet;
-use agentidp_shared::verify::{self, Expectation, Unverified};
+use agentidp_shared::verify::{self, Expectation, Refusal, Unverified};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -14,11 +15,12 @@ use axum::response::IntoResponse;
 use serde_json::json;
 use utoipa::ToSchema;
 
+use super::client_auth;
 use super::form::Form;
 use super::oauth_error::{OAuthError, OAuthErrorBody};
-use super::{client_auth, store};
 use crate::app::App;
 use crate::audit::{self, Action, NewEvent};
+use crate::delegation::stands;
 use crate::infra::clock::unix_seconds;
 use crate::infra::http::client_info::ClientInfo;
 
@@ -70,7 +72,7 @@ pub(super) async fn introspect_token(
     }
     let unverified_token = form.required("token")?;
     let claims = match authentic_claims(&app, unverified_token) {
-        Some(claims) if claims.organization_id == requester.organization_id => {
+        Ok(claims) if claims.organization_id == requester.organization_id => {
             counts(&app, claims, &client_info).await?
         }
         _ => None,
@@ -103,28 +105,29 @@ pub(super) async fn introspect_token_alias(
 }
 
 /// The claims of a token of ours whose signature and times are good, whatever its audience.
-fn authentic_claims(app: &App, unverified_token: &str) -> Option<Claims> {
+pub fn authentic_claims(app: &App, unverified_token: &str) -> Result<Claims, Refusal> {
     let keys = app.signers.current();
     let authentic =
-        verify::parse(unverified_token, &keys.verification).and_then(Unverified::check_signature).ok()?;
-    let audience = authentic.unjudged_claims().aud.first()?.clone();
+        verify::parse(unverified_token, &keys.verification).and_then(Unverified::check_signature)?;
+    let audience = authentic.unjudged_claims().aud.first().cloned().unwrap_or_default();
     let none = Exceptions::new(SeededHasher::new([0; 16]));
     let expected =
         Expectation { issuer: &app.config.issuer, audience: &audience, scopes: &ScopeSet::empty() };
-    authentic.judge(&keys.verification, &none, unix_seconds(app.now()), &expected).ok().cloned()
+    authentic.judge(&keys.verification, &none, unix_seconds(app.now()), &expected).cloned()
+}
+
+/// The organization of a token that one of our keys signed, whether the token is good or not.
+pub fn organization_of(app: &App, unverified_token: &str) -> Option<OrganizationId> {
+    let keys = app.signers.current();
+    let authentic = verify::parse(unverified_token, &keys.verification).and_then(Unverified::check_signature);
+    authentic.ok().map(|authentic| authentic.unjudged_claims().organization_id)
 }
 
 /// The claims, if the token still counts by the database; that it was asked about is recorded.
 async fn counts(app: &App, claims: Claims, client_info: &ClientInfo) -> Result<Option<Claims>, OAuthError> {
     let mut tx = app.db.tenant(claims.organization_id).await?;
-    if store::is_revoked(&mut tx, claims.jti).await? {
+    if !stands(&mut tx, &claims).await? {
         return Ok(None);
-    }
-    for agent in [claims.sub, claims.client_id] {
-        let Some(agent) = store::client(&mut tx, agent).await? else { return Ok(None) };
-        if agent.refusal().is_some() || agent.not_before.is_some_and(|limit| claims.iat <= limit) {
-            return Ok(None);
-        }
     }
     let event = NewEvent::new(claims.organization_id, Action::TokenIntrospected)
         .agent(claims.sub)

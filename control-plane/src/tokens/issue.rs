@@ -1,6 +1,7 @@
-//! `POST /oauth2/token`: an access token by client credentials (RFC 6749 §4.4, RFC 9068).
+//! `POST /oauth2/token`: an access token (RFC 9068) by client credentials (RFC 6749 §4.4) or for another token (RFC 8693).
 
 use agentidp_shared::claims::Claims;
+use agentidp_shared::delegation::Chain;
 use agentidp_shared::ids::{AgentId, TokenId};
 use axum::Json;
 use axum::body::Bytes;
@@ -8,13 +9,14 @@ use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::IntoResponse;
 use serde_json::json;
+use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use super::form::Form;
 use super::issued::Issued;
 use super::oauth_error::{OAuthError, OAuthErrorBody};
 use super::store::Client;
-use super::{client_auth, model, store};
+use super::{client_auth, exchange, model, store};
 use crate::app::App;
 use crate::audit::{Action, NewEvent};
 use crate::infra::clock::unix_seconds;
@@ -27,7 +29,7 @@ use crate::{oidc, organizations, status_lists};
 #[derive(Debug, ToSchema)]
 #[expect(dead_code, reason = "documents the form; the parameters are read one by one")]
 pub(super) struct TokenRequest {
-    /// `client_credentials`
+    /// `client_credentials` or `urn:ietf:params:oauth:grant-type:token-exchange`
     grant_type: String,
     /// The agent's id, if the client does not authenticate by `Basic`.
     client_id: Option<String>,
@@ -46,12 +48,26 @@ pub(super) struct TokenRequest {
     nonce: Option<String>,
     /// For an administrator: another agent of the organization to get a token for.
     agent_id: Option<String>,
+    /// To be exchanged (RFC 8693): a token that the client holds, also one that was delegated to it.
+    subject_token: Option<String>,
+    /// `urn:ietf:params:oauth:token-type:access_token`, or `…:jwt`.
+    subject_token_type: Option<String>,
+    /// A token of the client's own; the new one does not outlive it.
+    actor_token: Option<String>,
+    actor_token_type: Option<String>,
+    /// `urn:ietf:params:oauth:token-type:access_token`
+    requested_token_type: Option<String>,
+    /// As `resource`.
+    audience: Option<String>,
 }
 
 /// An access token (RFC 6749 §5.1).
 #[derive(Debug, serde::Serialize, ToSchema)]
 pub struct TokenResponse {
     access_token: String,
+    /// Of a token exchange (RFC 8693 §2.2.1): `urn:ietf:params:oauth:token-type:access_token`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issued_token_type: Option<&'static str>,
     #[schema(examples("Bearer"))]
     token_type: &'static str,
     /// Seconds.
@@ -61,19 +77,6 @@ pub struct TokenResponse {
     /// Who the agent is, for the client (OpenID Connect Core 1.0 §2); if `openid` is among the scopes.
     #[serde(skip_serializing_if = "Option::is_none")]
     id_token: Option<String>,
-}
-
-impl TokenResponse {
-    /// With a token of these claims, and no ID token.
-    pub(super) fn of(app: &App, access_token: String, claims: &Claims) -> Self {
-        Self {
-            access_token,
-            token_type: "Bearer",
-            expires_in: app.config.token_ttl_seconds,
-            scope: claims.scopes.to_string(),
-            id_token: None,
-        }
-    }
 }
 
 /// Get an access token
@@ -92,19 +95,62 @@ pub(super) async fn issue_token(
     body: Bytes,
 ) -> Result<impl IntoResponse, OAuthError> {
     let form = Form::read(&headers, &body)?;
-    match form.required("grant_type")? {
-        "client_credentials" => {}
+    let grant = match form.required("grant_type")? {
+        "client_credentials" => Grant::ClientCredentials,
+        exchange::GRANT_TYPE => Grant::TokenExchange,
         _ => return Err(OAuthError::UnsupportedGrantType),
-    }
+    };
     let unverified = client_auth::presented(&headers, &form)?.ok_or(OAuthError::InvalidClient)?;
     // Before the secret or assertion is looked at: a token must never be younger than the check that allowed it.
     let now = app.now();
     let client = client_auth::authenticate(&app, &unverified, &client_info).await?;
-    let target = target(&app, &client, form.get("agent_id")).await?;
+    let response = match grant {
+        Grant::ClientCredentials => by_credentials(&app, &client, &client_info, &form, now).await?,
+        Grant::TokenExchange => {
+            let (token, claims) =
+                exchange::exchange(&app, &client, &client_info, &form, unix_seconds(now)).await?;
+            answer(token, &claims, Some(exchange::ACCESS_TOKEN), None)
+        }
+    };
+    Ok(([(header::CACHE_CONTROL, "no-store"), (header::PRAGMA, "no-cache")], Json(response)))
+}
+
+enum Grant {
+    ClientCredentials,
+    TokenExchange,
+}
+
+pub(super) fn answer(
+    access_token: String,
+    claims: &Claims,
+    issued_token_type: Option<&'static str>,
+    id_token: Option<String>,
+) -> TokenResponse {
+    for scope in claims.scopes.iter() {
+        metrics::counter!("agentidp_tokens_issued_total", "scope" => scope.to_string()).increment(1);
+    }
+    TokenResponse {
+        access_token,
+        issued_token_type,
+        token_type: "Bearer",
+        expires_in: u32::try_from(claims.exp.saturating_sub(claims.iat)).unwrap_or(u32::MAX),
+        scope: claims.scopes.to_string(),
+        id_token,
+    }
+}
+
+async fn by_credentials(
+    app: &App,
+    client: &Client,
+    client_info: &ClientInfo,
+    form: &Form,
+    now: OffsetDateTime,
+) -> Result<TokenResponse, OAuthError> {
+    let target = target(app, client, form.get("agent_id")).await?;
     let scopes = model::granted_scopes(form.get("scope"), &target.scopes)?;
     let audience = model::audience(form.get("resource"), &app.config.issuer)?;
     if audience != app.config.issuer {
-        check_allowed(&app, &target, &audience).await?;
+        check_allowed(app, &target, &audience).await?;
     }
 
     let not_before = target.not_before.max(client.not_before);
@@ -121,24 +167,14 @@ pub(super) async fn issue_token(
         nbf: unix_seconds(now),
         exp: iat + u64::from(app.config.token_ttl_seconds),
         auth_time: Some(unix_seconds(now)),
-        status: Some(status_lists::reserve(&app)),
-        delegated: false,
+        status: Some(status_lists::reserve(app)),
+        delegation: None,
     };
-    let access_token = sign(&app, target.signing, &claims)?;
-    let id_token = oidc::id_token(&app, target.signing, &claims, &access_token, form.get("nonce")).await?;
-    let scopes = claims.scopes.clone();
-    record(&app, &client, claims, &client_info).await?;
-    for scope in scopes.iter() {
-        metrics::counter!("agentidp_tokens_issued_total", "scope" => scope.to_string()).increment(1);
-    }
-    let response = TokenResponse {
-        access_token,
-        token_type: "Bearer",
-        expires_in: app.config.token_ttl_seconds,
-        scope: scopes.to_string(),
-        id_token,
-    };
-    Ok(([(header::CACHE_CONTROL, "no-store"), (header::PRAGMA, "no-cache")], Json(response)))
+    let access_token = sign(app, target.signing, &claims)?;
+    let id_token = oidc::id_token(app, target.signing, &claims, &access_token, form.get("nonce")).await?;
+    let response = answer(access_token, &claims, None, id_token);
+    record(app, client, claims, client_info).await?;
+    Ok(response)
 }
 
 /// Get an access token (alias)
@@ -186,7 +222,7 @@ async fn target(app: &App, client: &Client, unverified_agent_id: Option<&str>) -
 }
 
 /// Whether the organization lets its agents have tokens for this API.
-async fn check_allowed(app: &App, target: &Client, audience: &str) -> Result<(), OAuthError> {
+pub(super) async fn check_allowed(app: &App, target: &Client, audience: &str) -> Result<(), OAuthError> {
     let mut tx = app.db.tenant(target.organization_id).await?;
     let allowed = organizations::allows_resource(&mut tx, target.organization_id, audience).await?;
     tx.commit().await?;
@@ -195,7 +231,7 @@ async fn check_allowed(app: &App, target: &Client, audience: &str) -> Result<(),
     if allowed { Ok(()) } else { Err(refused()) }
 }
 
-pub(super) fn sign(app: &App, choice: Choice, claims: &Claims) -> Result<String, ApiError> {
+pub fn sign(app: &App, choice: Choice, claims: &Claims) -> Result<String, ApiError> {
     let keys = app.signers.current();
     let signer = keys
         .signer_for(choice)
@@ -204,13 +240,13 @@ pub(super) fn sign(app: &App, choice: Choice, claims: &Claims) -> Result<String,
 }
 
 /// The audit event and the count, durable before the token is answered.
-async fn record(
+pub(super) async fn record(
     app: &App,
     client: &Client,
     claims: Claims,
     client_info: &ClientInfo,
 ) -> Result<(), OAuthError> {
-    let metadata = json!({
+    let mut metadata = json!({
         "actorId": client.agent_id,
         "jti": claims.jti,
         "scope": claims.scopes.to_string(),
@@ -218,6 +254,9 @@ async fn record(
         "expiresAt": claims.exp,
         "credentialId": client.credential_id,
     });
+    if let Some(actors) = claims.delegation.as_ref().and_then(Chain::act) {
+        metadata["act"] = json!(actors);
+    }
     let event = NewEvent::new(claims.organization_id, Action::TokenIssued)
         .agent(claims.sub)
         .client(client_info)

@@ -1,10 +1,11 @@
-//! The OAuth 2.0 token endpoints: issue (RFC 6749 §4.4), revoke (RFC 7009), introspect (RFC 7662).
+//! The OAuth 2.0 token endpoints: issue (RFC 6749 §4.4, exchange: RFC 8693), revoke (RFC 7009), introspect (RFC 7662).
 //!
 //! A token's audit event is durable before the token leaves. Revocation reaches the edge through the feed, from the same
 //! transaction.
 
 mod authorize;
 mod client_auth;
+mod exchange;
 mod form;
 mod grant;
 mod introspect;
@@ -19,16 +20,18 @@ mod store;
 mod throttle;
 
 pub use grant::{GrantError, grant};
-pub use issue::TokenResponse;
+pub use introspect::{authentic_claims, organization_of};
+pub use issue::{TokenResponse, sign};
 pub use oauth_error::OAuthError;
 pub use routes::routes;
+pub use store::{Client, client, revoke as revoke_stored};
 pub use throttle::{address_must_wait, count_failure};
 
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
-use crate::credentials;
 use crate::infra::gather::Gather;
+use crate::{credentials, delegation};
 
 /// Where requests meet that are served by one trip to the database together.
 #[derive(Debug, Default)]
@@ -37,9 +40,10 @@ pub struct Rounds {
     issued: Gather<issued::Issued>,
 }
 
-/// Deletes revocations of tokens that have expired, assertions that have, and old login failures.
+/// Deletes revocations of tokens that have expired, assertions that have, delegations that have, and old login failures.
 pub async fn purge_expired(tx: &mut PgConnection, now: OffsetDateTime) -> Result<(), sqlx::Error> {
     store::purge_revocations(tx, now).await?;
+    delegation::purge_expired(tx, now).await?;
     credentials::purge_used_assertions(tx, now).await?;
     throttle::purge(tx, now).await
 }

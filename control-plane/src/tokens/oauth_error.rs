@@ -91,7 +91,7 @@ impl IntoResponse for OAuthError {
             Self::UnsupportedGrantType => (
                 StatusCode::BAD_REQUEST,
                 "unsupported_grant_type",
-                "grant_type must be client_credentials".into(),
+                "grant_type must be client_credentials or that of a token exchange".into(),
             ),
             Self::InvalidScope(description) => (StatusCode::BAD_REQUEST, "invalid_scope", description),
             Self::InvalidTarget(description) => (StatusCode::BAD_REQUEST, "invalid_target", description),

@@ -17,7 +17,7 @@ use crate::policy::Role;
 
 /// An agent that may ask for tokens, or says why not.
 #[derive(Debug, Clone)]
-pub(super) struct Client {
+pub struct Client {
     pub agent_id: AgentId,
     pub organization_id: OrganizationId,
     pub scopes: ScopeSet,
@@ -61,7 +61,7 @@ pub(super) async fn clients_any_tenant(
 }
 
 /// An agent of the transaction's organization.
-pub(super) async fn client(tx: &mut TenantTx, agent_id: AgentId) -> Result<Option<Client>, sqlx::Error> {
+pub async fn client(tx: &mut TenantTx, agent_id: AgentId) -> Result<Option<Client>, sqlx::Error> {
     let organization = tx.organization_id();
     Ok(find_clients(tx, Some(organization), &[agent_id.as_uuid()]).await?.pop())
 }
@@ -154,7 +154,7 @@ pub(super) async fn count_usage(
 }
 
 /// Marks a token as revoked; false if it already was.
-pub(super) async fn revoke(
+pub async fn revoke(
     tx: &mut PgConnection,
     organization: OrganizationId,
     agent_id: AgentId,
@@ -174,16 +174,6 @@ pub(super) async fn revoke(
     .execute(tx)
     .await
     .map(|done| done.rows_affected() == 1)
-}
-
-pub(super) async fn is_revoked(tx: &mut TenantTx, jti: TokenId) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar!(
-        r#"select exists (select from revoked_tokens where organization_id = $1 and jti = $2) as "revoked!""#,
-        tx.organization_id().as_uuid(),
-        jti.as_uuid()
-    )
-    .fetch_one(&mut **tx)
-    .await
 }
 
 pub(super) async fn purge_revocations(tx: &mut PgConnection, now: OffsetDateTime) -> Result<(), sqlx::Error> {

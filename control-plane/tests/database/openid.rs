@@ -215,7 +215,11 @@ async fn discovery_says_nothing_that_is_not_so() {
                 assert!(given.split(' ').all(|scope| supported.contains(&json!(scope))));
             }
             "grant_types_supported" => {
-                assert!(value.as_array().unwrap().contains(&json!("client_credentials")));
+                let exchange = "urn:ietf:params:oauth:grant-type:token-exchange";
+                assert_eq!(*value, json!(["client_credentials", exchange]));
+                let form = [("grant_type", exchange), ("subject_token", &*access_token), ("subject_token_type", "urn:ietf:params:oauth:token-type:access_token")];
+                let as_client = api.with_basic(&agent.id, &agent.secret);
+                as_client.form("/oauth2/token", &form).await.expect(200);
                 let unknown = api.form("/oauth2/token", &[("grant_type", "password")]).await.expect(400);
                 assert_eq!(unknown.text("error"), "unsupported_grant_type");
             }

@@ -17,6 +17,7 @@ const RIGHTS_OF_APP: &[(&str, &str)] = &[
     ("audit_unsealed", "insert"),
     ("credential_expiry_notices", "select"),
     ("credentials", "select, insert, update"),
+    ("delegations", "select, insert, update"),
     ("edge_feed_pending", "insert"),
     ("edge_usage", "select"),
     ("federation_partners", "select, insert, update, delete"),

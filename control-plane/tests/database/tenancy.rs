@@ -32,6 +32,8 @@ impl Scene {
             let agent = tenant.create_agent(&["agents:read"]).await;
             let token = agent.token(&tenant.api).await;
             tenant.api.form("/oauth2/revoke", &[("token", &token)]).await.expect(200);
+            let delegation = json!({"delegateeId": agent.id, "scopes": ["agents:read"], "ttlSeconds": 60});
+            tenant.api.post("/oauth2/token/delegate", &delegation).await.expect(201);
             tenant.api.post(&format!("{}/did/rotate", agent.path()), &json!({})).await.expect(200);
             let keyed = tenant.api.with("idempotency-key", "a-key");
             let soon = (instance.now() + Duration::days(1)).format(&Rfc3339).unwrap();

@@ -24,7 +24,7 @@ impl Shape {
     pub fn of(path: &str) -> Self {
         let oauth = is_verify_path(path)
             || path == "/api/v1/token"
-            || path.starts_with("/oauth2/")
+            || (path.starts_with("/oauth2/") && !path.starts_with("/oauth2/token/"))
             || path.starts_with("/api/v1/token/");
         if oauth { Self::OAuth } else { Self::Management }
     }

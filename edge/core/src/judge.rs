@@ -6,6 +6,7 @@ use std::rc::Rc;
 use agentidp_shared::claims::Claims;
 use agentidp_shared::feed;
 use agentidp_shared::freshness::{self, Freshness};
+use agentidp_shared::ids::OrganizationId;
 use agentidp_shared::scopes::ScopeSet;
 use agentidp_shared::usage::Decision;
 use agentidp_shared::verify::{self, Authentic, Expectation, Refusal, Unverified};
@@ -133,6 +134,21 @@ pub async fn judge<H: Host>(
     scopes: &ScopeSet,
 ) -> Result<Accepted, Rejected> {
     examine(node, host, unverified_token, audience, scopes).await.1
+}
+
+/// As [`judge`], for a caller that may learn why a token of its own organization is not good, and of others' nothing at all: `None`.
+pub async fn judge_own<H: Host>(
+    node: &Node,
+    host: &H,
+    unverified_token: &str,
+    organization: OrganizationId,
+) -> Option<Result<Accepted, Rejected>> {
+    let (authentic, judged) = examine(node, host, unverified_token, Audience::Any, &ScopeSet::empty()).await;
+    match authentic {
+        Some(authentic) if authentic.unjudged_claims().organization_id == organization => Some(judged),
+        None if matches!(judged, Err(Rejected::Unknown)) => Some(judged),
+        _ => None,
+    }
 }
 
 /// The verdict, and the token if one of our keys has signed it, whatever the verdict.

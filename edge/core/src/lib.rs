@@ -38,6 +38,7 @@ mod status_list;
 pub mod usage;
 mod verified;
 mod verify;
+mod verify_delegation;
 
 // The tests in here use the support of the tests outside, which speaks of this crate by its name.
 #[cfg(test)]

@@ -67,13 +67,25 @@ fn demands(query: &str) -> Result<(ScopeSet, Option<String>), Problem> {
     Ok((scopes, audience.map(str::to_owned)))
 }
 
+/// Who makes the call, and how far they may go; and if they do so on somebody's behalf, whose, and through whom.
 pub fn name_agent(headers: &mut HeaderMap, claims: &Claims) {
+    let on_behalf = claims.delegation.as_ref().filter(|chain| chain.agents().len() > 1);
+    let caller = if on_behalf.is_some() { claims.client_id } else { claims.sub };
     for (name, value) in [
-        ("x-agent-id", claims.sub.to_string()),
+        ("x-agent-id", caller.to_string()),
         ("x-agent-scopes", claims.scopes.to_string()),
         ("x-agent-organization", claims.organization_id.to_string()),
     ] {
         // Ids and scopes are printable ASCII by their types.
+        if let Ok(value) = HeaderValue::try_from(value) {
+            headers.insert(HeaderName::from_static(name), value);
+        }
+    }
+    let Some(chain) = on_behalf else { return };
+    let through: Vec<_> = chain.agents().iter().map(ToString::to_string).collect();
+    for (name, value) in
+        [("x-agent-on-behalf-of", claims.sub.to_string()), ("x-agent-delegation", through.join(" "))]
+    {
         if let Ok(value) = HeaderValue::try_from(value) {
             headers.insert(HeaderName::from_static(name), value);
         }

@@ -110,7 +110,7 @@ fn token(agent: u128, number: u128, iat: u64) -> Claims {
         exp: iat + TTL,
         status: None,
         auth_time: None,
-        delegated: false,
+        delegation: None,
     }
 }
 

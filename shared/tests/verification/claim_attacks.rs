@@ -232,10 +232,9 @@ fn claims_that_are_not_one_json_object_are_refused() {
 }
 
 #[test]
-fn act_claim_marks_a_delegated_token_and_must_be_an_object() {
+fn act_claim_without_a_chain_is_refused_and_must_be_an_object() {
     let token = token_with(&claims_with("act", json!({"sub": OTHER_AGENT})));
-    let Verdict::Accepted(claims) = check(&token) else { panic!() };
-    assert!(claims.delegated);
+    assert_refused(&token, &Refusal::MalformedClaim(MalformedClaim("delegation_chain")));
     for value in [json!(OTHER_AGENT), json!([]), json!(false), json!(0)] {
         assert_malformed("act", value);
     }

@@ -37,6 +37,7 @@ fn name(refusal: &Refusal) -> &'static str {
             Revoked::AgentSuspended => "agent suspended",
             Revoked::AgentGone => "agent gone",
             Revoked::OrganizationTokens => "organization's tokens revoked",
+            Revoked::Delegation => "revoked ancestor",
             Revoked::Organization => "organization not in good standing",
         },
         Refusal::InsufficientScope { .. } => "insufficient scope",
@@ -44,7 +45,7 @@ fn name(refusal: &Refusal) -> &'static str {
 }
 
 /// Number of arms of [`name`].
-const REFUSALS: usize = 25;
+const REFUSALS: usize = 26;
 
 #[test]
 fn every_refusal_has_its_token() {
@@ -121,6 +122,14 @@ fn every_refusal_has_its_token() {
         seen.insert(name(&Refusal::Revoked(expected)));
     }
 
+    let mut derived =
+        claims_with("delegation_chain", json!([{"sub": AGENT, "jti": OTHER_AGENT, "iat": claims()["iat"]}]));
+    derived["jti"] = json!(ORGANIZATION);
+    let ancestor_revoked = with(&|e| e.revoke_token(OTHER_AGENT.parse().unwrap(), NOW + 3_500));
+    let verdict = check_at(&token_with(&derived), &ancestor_revoked, NOW, &ScopeSet::empty());
+    assert_eq!(verdict, Verdict::Refused(Refusal::Revoked(Revoked::Delegation)));
+    seen.insert(name(&Refusal::Revoked(Revoked::Delegation)));
+
     let required = scopes("agents:write");
     let expected = Refusal::InsufficientScope { required: required.clone() };
     let verdict = check_at(&good_token(), &Exceptions::new(hasher()), NOW, &required);
@@ -138,7 +147,7 @@ fn a_good_token_of_each_algorithm_is_accepted_with_its_claims() {
         assert_eq!(accepted.sub.to_string(), AGENT);
         assert_eq!(accepted.organization_id.to_string(), ORGANIZATION);
         assert_eq!(accepted.scopes, scopes("agents:read tokens:read"));
-        assert!(!accepted.delegated);
+        assert!(accepted.delegation.is_none());
     }
 }
 

@@ -1,5 +1,5 @@
 // openid-client against the edge: discovery (both ways), client_credentials (both ways of authentication), introspection,
-// revocation. Loopback http has to be allowed explicitly.
+// token exchange, revocation. Loopback http has to be allowed explicitly.
 import assert from "node:assert/strict";
 import * as client from "openid-client";
 
@@ -25,6 +25,16 @@ for (const algorithm of ["oidc", "oauth2"]) {
     assert.equal(known.organization_id, ORGANIZATION_ID);
     assert.equal(known.scope, "tokens:read");
 
+    const exchanged = await client.genericGrantRequest(config, "urn:ietf:params:oauth:grant-type:token-exchange", {
+      subject_token: token.access_token,
+      subject_token_type: "urn:ietf:params:oauth:token-type:access_token",
+      resource: "https://api.example.com",
+    });
+    assert.equal(exchanged.issued_token_type, "urn:ietf:params:oauth:token-type:access_token");
+    const narrowed = await client.tokenIntrospection(config, exchanged.access_token);
+    assert.equal(narrowed.active, true);
+    assert.equal(narrowed.aud, "https://api.example.com");
+
     await client.tokenRevocation(config, token.access_token);
     const deadline = Date.now() + 5_000;
     let revoked;
@@ -33,9 +43,10 @@ for (const algorithm of ["oidc", "oauth2"]) {
       if (revoked.active) await wait(50);
     } while (revoked.active && Date.now() < deadline);
     assert.deepEqual(revoked, { active: false });
+    assert.deepEqual(await client.tokenIntrospection(config, exchanged.access_token), { active: false });
 
     await assert.rejects(client.clientCredentialsGrant(config, { scope: "admin:orgs" }), { error: "invalid_scope" });
-    console.log(`${algorithm}, ${authentication.name}: discovered, got, introspected and revoked a token`);
+    console.log(`${algorithm}, ${authentication.name}: discovered, got, introspected, exchanged and revoked a token`);
   }
 }
 

@@ -49,6 +49,7 @@ pub fn question(operation: &Operation, things: &Things) -> Question {
             "agentId" => things.agent.clone(),
             "credentialId" => things.credential.clone(),
             "organizationId" => things.organization.clone(),
+            "chainId" => things.delegation.clone(),
             "eventId" => things.event.clone(),
             "policyId" => things.policy.clone(),
             "partnerId" => things.partner.clone(),
@@ -61,6 +62,10 @@ pub fn question(operation: &Operation, things: &Things) -> Question {
     let json = |body: Value| Some((JSON, body.to_string()));
     let body = match operation.id.as_str() {
         "add_member" => json(json!({"agentId": things.agent, "role": "member"})),
+        "delegate" => {
+            json(json!({"delegateeId": things.agent, "scopes": ["agents:read"], "ttlSeconds": 600}))
+        }
+        "verify_delegation" => json(json!({"delegationToken": things.delegation_token})),
         "update_organization" => json(json!({"name": "taken over"})),
         "create_organization" => json(json!({"name": "x", "slug": things.slug})),
         "create_agent" => {

@@ -101,7 +101,9 @@ pub fn row(operation: &str) -> Option<Row> {
         | "update_partner"
         | "add_member"
         | "change_member" => (Kind::ById, &[Read, Write, Error]),
+        "delegate" => (Kind::ById, &[Write, Error]),
         "decommission_agent"
+        | "revoke_delegation"
         | "revoke_credential"
         | "delete_trust_policy"
         | "delete_partner"
@@ -117,6 +119,7 @@ pub fn row(operation: &str) -> Option<Row> {
         "create_agent" => (Kind::Create, &[Read, Write, Error]),
         "create_organization" => (Kind::Platform, &[Write, Error]),
         "issue_token" | "issue_token_alias" => (Kind::Issue, &[Read, Write, Error]),
+        "verify_delegation" => (Kind::Token, &[Read, Error]),
         "introspect_token" | "introspect_token_alias" => (Kind::Token, &[Read, Write, Error]),
         // It answers everyone alike, whatever the token (RFC 7009 §2.2).
         "revoke_token" | "revoke_token_alias" => (Kind::Token, &[Delete]),
@@ -151,6 +154,7 @@ pub fn row(operation: &str) -> Option<Row> {
     let at_edge = matches!(
         operation,
         "introspect_token"
+            | "verify_delegation"
             | "introspect_token_alias"
             | "get_status_list"
             | "get_openid_configuration"

@@ -30,6 +30,9 @@ pub struct Things {
     /// Text that is in the agent's data only.
     pub mark: String,
     pub secret: String,
+    /// The id of a delegation to the agent, and its token.
+    pub delegation: String,
+    pub delegation_token: String,
 }
 
 impl Things {
@@ -43,6 +46,8 @@ impl Things {
         body["scopes"] = json!(["openid", "agents:read", "tokens:read"]);
         let Agent { id, email, credential_id, secret } = tenant.create_agent_as(&body).await;
         let token = tenant.api.anonymous().token(&id, &secret, None).await.expect(200).text("access_token");
+        let body = json!({"delegateeId": id, "scopes": ["agents:read"], "ttlSeconds": 3_600});
+        let delegation = tenant.api.post("/oauth2/token/delegate", &body).await.expect(201);
         let events = tenant.api.get(&format!("/api/v1/audit?limit=1&agentId={id}")).await.expect(200).json();
         let policy = json!({"provider": "github", "repository": format!("octo-org/{mark}"), "agentId": id});
         let policy =
@@ -67,6 +72,8 @@ impl Things {
             token,
             mark,
             secret,
+            delegation: delegation.text("chainId"),
+            delegation_token: delegation.text("delegationToken"),
         }
     }
 
@@ -88,6 +95,8 @@ impl Things {
             token: "nothing".into(),
             mark,
             secret: "nothing".into(),
+            delegation: id(),
+            delegation_token: "nothing".into(),
         }
     }
 
@@ -105,6 +114,8 @@ impl Things {
             &self.policy,
             &self.partner,
             &self.mark,
+            &self.delegation,
+            &self.delegation_token,
         ]
     }
 

@@ -56,9 +56,12 @@ fn panicked(payload: Box<dyn Any + Send>) -> Response {
     ApiError::internal(anyhow::anyhow!("panic: {message}")).into_response()
 }
 
-/// Whether a path answers with the errors of RFC 6749 rather than the management API's.
+/// Whether a path answers with the errors of RFC 6749 rather than the management API's. Delegations are made and taken back in the
+/// manner of the management API, wherever their paths are.
 fn speaks_oauth(path: &str) -> bool {
-    path.starts_with("/oauth2/") || path == "/api/v1/token" || path.starts_with("/api/v1/token/")
+    (path.starts_with("/oauth2/") && !path.starts_with("/oauth2/token/"))
+        || path == "/api/v1/token"
+        || path.starts_with("/api/v1/token/")
 }
 
 /// Gives every error below, whichever layer it comes from, the shape its path promises.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::str::FromStr;
 
 use agentidp_shared::ids::{
-    AgentId, CredentialId, EventId, OrganizationId, PartnerId, StatusListId, TrustPolicyId,
+    AgentId, CredentialId, EventId, OrganizationId, PartnerId, StatusListId, TokenId, TrustPolicyId,
 };
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
@@ -31,6 +31,11 @@ impl PathId for OrganizationId {
 
 impl PathId for StatusListId {
     const PARAMETER: &'static str = "statusListId";
+}
+
+/// A delegation is known by its token's id.
+impl PathId for TokenId {
+    const PARAMETER: &'static str = "chainId";
 }
 
 impl PathId for EventId {

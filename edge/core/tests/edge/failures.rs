@@ -34,7 +34,7 @@ fn state_older_reading_goes_on_marked_and_writing_is_503_never_401() {
         let edge = abandoned(Feed::new(), age);
         let stale = edge.get_with(&token(), "/verify");
         assert_eq!((stale.status().as_u16(), header(&stale, "x-state-stale")), (200, "true"));
-        let delegated = token_with(&[("act", json!({"sub": OTHER_AGENT}))]);
+        let delegated = delegated_token();
         for unknowable in [writer_token(), token_with(&[("scope", "admin:orgs".into())]), delegated] {
             let answer = edge.get_with(&unknowable, "/verify");
             assert_eq!(answer.status(), 503);

@@ -13,6 +13,7 @@ mod support;
 
 mod agent_did;
 mod cards;
+mod delegation;
 mod documents;
 mod failures;
 mod gateway;

@@ -12,7 +12,7 @@ use agentidp_shared::verify::{Authentic, parse};
 use ed25519_dalek::{Signer as _, SigningKey};
 use serde_json::{Value, json};
 
-use super::{AGENT, ISSUER, NOW, ORGANIZATION, TOKEN_ID};
+use super::{AGENT, ISSUER, NOW, ORGANIZATION, OTHER_AGENT, TOKEN_ID};
 
 fn key(number: u8) -> SigningKey {
     SigningKey::from_bytes(&[number; 32])
@@ -67,6 +67,25 @@ pub fn token() -> String {
 /// One that can write.
 pub fn writer_token() -> String {
     token_with(&[("scope", "agents:read agents:write".into())])
+}
+
+/// What [`token`] was derived into for another agent; `hop` is what the chain says of the token it comes from.
+pub fn delegated_token_of(hop: &Value) -> String {
+    token_with(&[
+        ("client_id", OTHER_AGENT.into()),
+        ("jti", OTHER_AGENT.into()),
+        ("act", json!({ "sub": OTHER_AGENT })),
+        ("delegation_chain", json!([hop])),
+    ])
+}
+
+pub fn hop() -> Value {
+    let claims = claims();
+    json!({ "sub": claims["sub"], "jti": claims["jti"], "iat": claims["iat"] })
+}
+
+pub fn delegated_token() -> String {
+    delegated_token_of(&hop())
 }
 
 /// Any token that somebody signed.
