@@ -9,8 +9,16 @@ use crate::database::Database;
 use crate::{native, paths, test, tools, ui};
 
 /// The sections of the catalogue. One that did not come to its end is missed.
-const SECTIONS: &[&str] =
-    &["ssrf ", "ssrf-answers ", "trust-policies ", "workloads ", "issuers ", "federation "];
+const SECTIONS: &[&str] = &[
+    "ssrf ",
+    "ssrf-answers ",
+    "trust-policies ",
+    "workloads ",
+    "issuers ",
+    "exchange ",
+    "delegation ",
+    "federation ",
+];
 
 /// Try every attack of the catalogue, and with each its twin, which is the same but for what makes it an attack.
 ///

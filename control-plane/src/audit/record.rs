@@ -71,6 +71,7 @@ pub async fn record_all(tx: &mut PgConnection, app: &App, events: &[&NewEvent]) 
     insert(tx, app, &ids, events).await
 }
 
+#[expect(clippy::as_conversions, reason = "tells the macro the types; nothing is converted")]
 async fn insert(
     tx: &mut PgConnection,
     app: &App,

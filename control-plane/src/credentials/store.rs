@@ -86,6 +86,7 @@ pub(super) async fn usable_any_tenant(
 
 /// Notes uses and where they came from, of each credential one within a minute. What another process notes at this moment is
 /// left to it.
+#[expect(clippy::as_conversions, reason = "tells the macro the type; nothing is converted")]
 pub(super) async fn note_uses_any_tenant(
     tx: &mut PgConnection,
     used: &[(CredentialId, Option<IpAddr>)],

@@ -31,6 +31,7 @@ pub(super) struct UpdatePartnerRequest {
     allowed_organizations: Option<Vec<String>>,
     /// `null` for never.
     #[schema(value_type = Option<String>, format = DateTime)]
+    #[expect(clippy::option_option, reason = "absent, never, and a time are three things")]
     expires_at: Option<Option<OffsetDateTime>>,
 }
 

@@ -34,6 +34,7 @@ pub(super) struct Stored {
 /// A partner, as its organization sees it.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the names of its JSON members")]
 pub(super) struct Partner {
     #[schema(value_type = uuid::Uuid)]
     partner_id: PartnerId,

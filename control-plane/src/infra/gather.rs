@@ -27,6 +27,9 @@ pub struct Unanswered;
 /// Where those who ask meet.
 pub struct Gather<R: Round>(Arc<Mutex<State<R>>>);
 
+/// A round's, and who waits for each.
+type Asked<R> = (Vec<R>, Vec<oneshot::Sender<<R as Round>::Answer>>);
+
 struct State<R: Round> {
     waiting: VecDeque<(R, oneshot::Sender<R::Answer>)>,
     is_running: bool,
@@ -74,7 +77,7 @@ async fn rounds<R: Round>(running: Running<R>, context: R::Context) {
 struct Running<R: Round>(Arc<Mutex<State<R>>>);
 
 impl<R: Round> Running<R> {
-    fn next(&self) -> Option<(Vec<R>, Vec<oneshot::Sender<R::Answer>>)> {
+    fn next(&self) -> Option<Asked<R>> {
         let mut state = lock(&self.0);
         if state.waiting.is_empty() {
             state.is_running = false;

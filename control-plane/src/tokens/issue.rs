@@ -254,8 +254,9 @@ pub(super) async fn record(
         "expiresAt": claims.exp,
         "credentialId": client.credential_id,
     });
-    if let Some(actors) = claims.delegation.as_ref().and_then(Chain::act) {
-        metadata["act"] = json!(actors);
+    let actors = claims.delegation.as_ref().and_then(Chain::act);
+    if let (Some(actors), Some(members)) = (actors, metadata.as_object_mut()) {
+        members.insert("act".to_owned(), json!(actors));
     }
     let event = NewEvent::new(claims.organization_id, Action::TokenIssued)
         .agent(claims.sub)

@@ -48,7 +48,7 @@ impl Round for Issued {
 
 /// Whether the database refused what was written, rather than being unable to write. Class 22: data; 23: constraints.
 fn is_about_the_data(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(|error| error.code());
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
     code.is_some_and(|code| code.starts_with("22") || code.starts_with("23"))
 }
 

@@ -33,6 +33,7 @@ pub struct Client {
 }
 
 impl Client {
+    #[must_use]
     pub fn with_credential(self, credential: CredentialId) -> Self {
         Self { credential_id: Some(credential), ..self }
     }

@@ -66,6 +66,7 @@ fn address_key(address: IpAddr) -> String {
 }
 
 /// The addresses that have to wait, by their keys, with the seconds.
+#[expect(clippy::as_conversions, reason = "tells the macro the type; nothing is converted")]
 pub(super) async fn addresses_that_wait(
     tx: &mut PgConnection,
     keys: &[&str],

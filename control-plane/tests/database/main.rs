@@ -23,7 +23,6 @@ mod compliance;
 mod credentials;
 mod dead_letters;
 mod delegation;
-mod delegation_attacks;
 mod did;
 mod edge_acknowledgement;
 mod edge_feed;

@@ -15,7 +15,7 @@ use crate::machine;
 use crate::report::{Figures, Goal, Row};
 
 /// Nobody waits longer for a log to be sealed.
-const LONGEST: Duration = Duration::from_secs(300);
+const LONGEST: Duration = Duration::from_mins(5);
 
 /// Events that have no seal yet.
 async fn unsealed(connection: &mut PgConnection) -> f64 {

@@ -101,7 +101,7 @@ impl Things {
     }
 
     /// All that an answer could show of them.
-    pub fn all(&self) -> [&String; 11] {
+    pub fn all(&self) -> [&String; 13] {
         [
             &self.token,
             &self.secret,

@@ -1,56 +1,38 @@
 //! Attacks on token exchange and delegation, one row each, with a twin: the same request with only what makes it an attack taken
 //! out. The attack is refused and the twin is accepted, so that a refusal for another reason shows.
 
-use std::fmt::Write as _;
-
 use agentidp_shared::strict::encode_base64url;
+use agentidp_tests::attack::{Outcome, Section};
 use serde_json::{Value, json};
 use time::Duration;
 
-use crate::delegation::{ACCESS_TOKEN, GRANT, agents, claims, delegate, id_of};
+use super::{ACCESS_TOKEN, GRANT, agents, claims, delegate, id_of};
 use crate::support::{Agent, Answer, Api, Instance, Tenant};
 
 const API: &str = "https://api.example.com";
 const OTHER_API: &str = "https://other.example.com";
 
-/// What was tried, and what became of it and its twin.
-struct Row {
-    attack: String,
-    expected: &'static str,
-    observed: String,
-    twin: u16,
-}
-
-#[derive(Default)]
-struct Table(Vec<Row>);
+/// Rows of a section, told from answers.
+struct Table(Section);
 
 impl Table {
-    fn add(&mut self, attack: impl Into<String>, expected: &'static str, observed: &Answer, twin: &Answer) {
-        let body = observed.json();
-        let code = body["error"].as_str().or(body["code"].as_str()).unwrap_or("accepted");
-        let observed =
-            if observed.status == 200 && body["valid"] == false { "not valid".into() } else { code.into() };
-        let twin_is_good = twin.json()["valid"] != false;
-        self.0.push(Row {
-            attack: attack.into(),
-            expected,
-            observed,
-            twin: if twin_is_good { twin.status } else { 0 },
-        });
+    fn new(name: &'static str) -> Self {
+        Self(Section::new(name))
     }
 
-    fn check(&self) {
-        let mut text = String::new();
-        let mut wrong = 0;
-        for row in &self.0 {
-            let good = row.observed == row.expected && (200..300).contains(&row.twin);
-            wrong += usize::from(!good);
-            let mark = if good { " " } else { "!" };
-            let Row { attack, expected, observed, twin } = row;
-            writeln!(text, "{mark} {attack:<72} | {expected:<20} | {observed:<20} | twin {twin}").unwrap();
-        }
-        println!("{text}{} attacks, {wrong} not as expected", self.0.len());
-        assert_eq!(wrong, 0, "\n{text}");
+    fn add(&mut self, attack: impl Into<String>, expected: &'static str, observed: &Answer, twin: &Answer) {
+        self.0.row(attack, expected, outcome(observed), outcome(twin));
+    }
+}
+
+/// A verification says in its body what came of it.
+fn outcome(answer: &Answer) -> Outcome {
+    let body = answer.json();
+    let code = body["error"].as_str().or(body["code"].as_str()).unwrap_or("no error");
+    match (answer.status, body["valid"].as_bool()) {
+        (_, Some(false)) => Outcome::Refused("not valid".to_owned()),
+        (200..300, _) => Outcome::Accepted(answer.status.to_string()),
+        _ => Outcome::Refused(code.to_owned()),
     }
 }
 
@@ -124,7 +106,7 @@ fn with_header(token: &str, header: &Value) -> String {
 async fn exchange_attacks_none_is_accepted_and_each_twin_is() {
     let scene = Scene::set().await;
     let (api, [a, b, c, ..]) = (scene.api().clone(), &scene.agents);
-    let mut table = Table::default();
+    let mut table = Table::new("exchange");
     let good = scene.by_b(&[]).await.expect(200);
     let own_of_c = c.token(&api).await;
 
@@ -395,14 +377,14 @@ async fn exchange_attacks_none_is_accepted_and_each_twin_is() {
         }
     }
     assert!(table.0.len() >= 60);
-    table.check();
+    table.0.finish(60);
 }
 
 #[tokio::test]
 async fn delegation_attacks_none_is_accepted_and_each_twin_is() {
     let scene = Scene::set().await;
     let (api, [a, b, ..]) = (scene.api().clone(), &scene.agents);
-    let mut table = Table::default();
+    let mut table = Table::new("delegation");
     let good = scene.delegate(&scene.to_b, &[]).await.expect(201);
     for (attack, expected, changes) in [
         ("more scope than the token", "SCOPE_NOT_HELD", vec![("scopes", json!(["tokens:read"]))]),
@@ -495,5 +477,5 @@ async fn delegation_attacks_none_is_accepted_and_each_twin_is() {
         &answer,
         &scene.delegate(&scene.root, &[]).await,
     );
-    table.check();
+    table.0.finish(25);
 }
