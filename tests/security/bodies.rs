@@ -36,7 +36,7 @@ impl Scene {
                 let slug = format!("org-{}", unique());
                 json!({"name": "An organization", "slug": slug, "admin": {"email": format!("a@{slug}.example"), "owner": "x"}})
             }
-            "update_organization" => json!({"name": "Another name"}),
+            "update_organization" | "update_partner" => json!({"name": "Another name"}),
             "add_member" => json!({"agentId": "0198c5a4-0000-7000-8000-00000000dead", "role": "member"}),
             "change_member" => json!({"role": "member"}),
             "rotate_agent_did_key" => json!({"overlapSeconds": 60}),
@@ -54,7 +54,6 @@ impl Scene {
                 "name": "A partner", "issuer": "https://localhost:1", "jwksUri": "https://localhost:1/keys",
                 "allowedOrganizations": ["org-7"], "expiresAt": "2099-01-01T00:00:00Z",
             }),
-            "update_partner" => json!({"name": "Another name"}),
             "verify_partner_token" => json!({"token": "not.a.token"}),
             "exchange_oidc_token" => json!({"provider": "github", "token": "not.a.token"}),
             other => panic!("no example body for {other}: add one here"),

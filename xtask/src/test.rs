@@ -24,7 +24,7 @@ const CONFORMANCE: &str = "package(=agentidp-tests) & binary(=conformance)";
 /// The tests of [`Suite::Isolation`].
 const ISOLATION: &str = "(package(=agentidp) & test(/^(table_matrix|schema_rules)::/)) | (package(=agentidp-tests) & test(/^matrix::/))";
 /// The tests of [`Suite::Attack`].
-const ATTACK: &str = "(package(=agentidp) | package(=agentidp-tests)) & test(/(^|::)attack(_answers)?::/)";
+const ATTACK: &str = "(package(=agentidp) | package(=agentidp-tests)) & test(/(^|::)attack(_answers)?::/) & !test(/^attack::tests::/)";
 /// The one of [`Suite::Isolation`] that needs an edge.
 const AT_EDGE: &str = "matrix::no_answer_of_the_edge";
 /// The test of [`Suite::Table`].

@@ -245,11 +245,12 @@ async fn by_standing(
     );
     change(json!({"allowedOrganizations": ["org-7"]})).await;
     // The partnership ends.
-    let soon = (time::OffsetDateTime::now_utc() + time::Duration::seconds(1))
+    let soon = time::OffsetDateTime::from_unix_timestamp(agentidp_tests::now() + 2)
+        .unwrap()
         .format(&time::format_description::well_known::Rfc3339)
         .unwrap();
     change(json!({"expiresAt": soon})).await;
-    tokio::time::sleep(std::time::Duration::from_millis(1_300)).await;
+    tokio::time::sleep(std::time::Duration::from_millis(2_100)).await;
     section.row(
         "a partnership that has expired",
         "has expired",
