@@ -245,7 +245,7 @@ async fn by_standing(
     );
     change(json!({"allowedOrganizations": ["org-7"]})).await;
     // The partnership ends.
-    let soon = time::OffsetDateTime::from_unix_timestamp(agentidp_tests::now() + 2)
+    let soon = time::OffsetDateTime::from_unix_timestamp(now() + 2)
         .unwrap()
         .format(&time::format_description::well_known::Rfc3339)
         .unwrap();

@@ -50,7 +50,7 @@ pub fn cases(scene: &Scene) -> Vec<Case> {
     let on_behalf = status(200)
         .header("x-agent-id", ACTOR)
         .header("x-agent-on-behalf-of", &scene.agent.id)
-        .header("x-agent-delegation", &format!("{} {ACTOR}", scene.agent.id))
+        .header("x-agent-delegation", format!("{} {ACTOR}", scene.agent.id))
         .empty();
     cases.push(case("claims: delegated", get("/verify").bearer(&delegated), on_behalf));
     let nobody = scene.token_with(&[("scope", "".into())]);
