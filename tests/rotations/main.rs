@@ -187,5 +187,6 @@ async fn active(platform: &Tenant) -> String {
     let api: Api = platform.admin.log_in(&platform.api).await;
     let keys = api.get("/api/v1/keys").await.expect(200).json();
     let mut keys = keys["data"].as_array().unwrap().iter();
-    keys.find(|key| key["status"] == "active").unwrap()["kid"].as_str().unwrap().to_owned()
+    // Of the instance's algorithm: an organization may use another.
+    keys.find(|key| key["status"] == "active" && key["algorithm"] == "ES256").unwrap()["kid"].as_str().unwrap().to_owned()
 }

@@ -39,6 +39,10 @@ impl Shape {
         if path.ends_with("/did/resolve") {
             return Self::DidResolution;
         }
+        // Delegation takes JSON and names every bad field.
+        if path.starts_with("/oauth2/token/") {
+            return Self::Management;
+        }
         if oauth.iter().any(|prefix| path.starts_with(prefix)) { Self::OAuth } else { Self::Management }
     }
 }

@@ -100,6 +100,8 @@ pub fn answer(head: &Response<()>, body: &[u8]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::slice::from_ref;
+
     use http::StatusCode;
 
     use super::*;
@@ -226,8 +228,8 @@ mod tests {
         );
         assert_eq!(answer(&head(&[]), b"").as_deref(), Some("401\n\n"));
         assert_eq!(answer(&head(&[]), b"{}"), None, "no type");
-        assert_eq!(answer(&head(&[json.clone()]), b"{\n}"), None, "two lines");
-        assert_eq!(answer(&head(&[json.clone()]), b"\xff"), None, "no text");
+        assert_eq!(answer(&head(from_ref(&json)), b"{\n}"), None, "two lines");
+        assert_eq!(answer(&head(from_ref(&json)), b"\xff"), None, "no text");
         assert_eq!(answer(&head(&[json.clone(), json]), b"{}"), None, "a header twice");
     }
 }
