@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::database::Database;
-use crate::{native, paths, run, tools};
+use crate::{paths, run, tools};
 
 /// Compare how long refused logins take: unknown agents and known ones, wrong and revoked secrets and keys.
 #[derive(Debug, Args)]
@@ -16,7 +16,8 @@ pub struct Timing {
 
 impl Timing {
     pub fn run(self) -> Result<()> {
-        let agentidp = native::build()?;
+        // As it ships: unoptimised, everything takes so long that little differences drown.
+        let agentidp = run::cargo_release_binary("agentidp", "agentidp")?;
         run::run(run::cargo().args(["build", "--package", "agentidp-tests", "--bin", "agentidp-timing"]))?;
         let database = Database::start(&agentidp, tools::postgres()?.as_deref())?;
         let mut program = run::program(paths::target().join("debug/agentidp-timing"));
