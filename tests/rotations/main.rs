@@ -188,5 +188,8 @@ async fn active(platform: &Tenant) -> String {
     let keys = api.get("/api/v1/keys").await.expect(200).json();
     let mut keys = keys["data"].as_array().unwrap().iter();
     // Of the instance's algorithm: an organization may use another.
-    keys.find(|key| key["status"] == "active" && key["algorithm"] == "ES256").unwrap()["kid"].as_str().unwrap().to_owned()
+    keys.find(|key| key["status"] == "active" && key["algorithm"] == "ES256").unwrap()["kid"]
+        .as_str()
+        .unwrap()
+        .to_owned()
 }

@@ -2,9 +2,6 @@
 
 use std::time::Duration;
 
-/// Of the slowest requests, of both kinds together, so many are left out: what the machine did meanwhile, not the server.
-const KEPT: f64 = 0.9;
-
 /// Times of one kind of request, in microseconds.
 #[derive(Debug, Clone, Default)]
 pub struct Samples(Vec<f64>);
@@ -26,12 +23,17 @@ fn percentile(mut values: Vec<f64>, part: f64) -> f64 {
     values[position]
 }
 
-/// Welch's t of the two, without the slowest of both.
-pub fn welch_t_cropped(one: &Samples, other: &Samples) -> f64 {
-    let limit = percentile([one.0.as_slice(), &other.0].concat(), KEPT);
-    let kept =
-        |samples: &Samples| -> Vec<f64> { samples.0.iter().copied().filter(|took| *took <= limit).collect() };
-    welch_t(&kept(one), &kept(other))
+/// Welch's t of the ranks that the times of the two have among all of both. A few slow requests weigh no more than others that way,
+/// and what differs by little and always shows.
+pub fn welch_t_of_ranks(one: &Samples, other: &Samples) -> f64 {
+    let mut all: Vec<(f64, bool)> = one.0.iter().map(|took| (*took, true)).collect();
+    all.extend(other.0.iter().map(|took| (*took, false)));
+    all.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let of = |wanted: bool| -> Vec<f64> {
+        let ranked = all.iter().enumerate().filter(|(_, (_, is_one))| *is_one == wanted);
+        ranked.map(|(rank, _)| rank as f64).collect()
+    };
+    welch_t(&of(true), &of(false))
 }
 
 fn welch_t(one: &[f64], other: &[f64]) -> f64 {

@@ -64,34 +64,35 @@ pub async fn authenticate(
     let mut used = Vec::new();
     let found = presented.iter().map(|secret| {
         let candidates = candidates.get(&secret.agent).map_or(&[][..], Vec::as_slice);
-        let candidate = matching(app.keystore.hmac_key_id(), candidates, &secret.offered)?;
-        if candidate.use_is_news {
-            used.push((candidate.id, secret.address));
+        let (credential_id, use_is_news) = matching(app.keystore.hmac_key_id(), candidates, &secret.offered)?;
+        if use_is_news {
+            used.push((credential_id, secret.address));
         }
-        Some(Authenticated { credential_id: candidate.id })
+        Some(Authenticated { credential_id })
     });
     let found = found.collect();
     store::note_uses_any_tenant(tx, &used, now).await?;
     Ok(found)
 }
 
-/// Every candidate is compared, whichever matches.
-fn matching<'a>(
+/// Every candidate is compared, whichever matches, and an empty place like any other.
+fn matching(
     hmac_key_id: &str,
-    candidates: &'a [store::Candidate],
+    candidates: &[store::Candidate],
     offered: &[u8; 32],
-) -> Option<&'a store::Candidate> {
+) -> Option<(CredentialId, bool)> {
     candidates.iter().fold(None, |found, candidate| {
-        if candidate.hmac_key_id != hmac_key_id {
+        if candidate.hmac_key_id.as_deref().is_some_and(|stored| stored != hmac_key_id) {
             let agent = candidate.agent;
             tracing::error!(%agent, "a credential was stored under another HMAC root and cannot be used");
             return found;
         }
-        let current = secret::matches(&candidate.secret_hmac, offered);
-        let previous = candidate
-            .previous_secret_hmac
-            .as_deref()
-            .is_some_and(|previous| secret::matches(previous, offered));
-        if current || previous { Some(candidate) } else { found }
+        let is = |stored: &Option<Vec<u8>>| secret::matches(stored.as_deref().unwrap_or(&[0; 32]), offered);
+        let current = is(&candidate.secret_hmac);
+        let previous = candidate.previous_secret_hmac.is_some() && is(&candidate.previous_secret_hmac);
+        match candidate.id {
+            Some(id) if current || previous => Some((id, candidate.use_is_news)),
+            _ => found,
+        }
     })
 }

@@ -43,30 +43,33 @@ pub(super) struct StoredSecret<'a> {
     pub key_id: &'a str,
 }
 
-/// A credential a secret is compared with.
+/// What a secret is compared with: one of the agent's credentials, or for an agent that has none, or is none, an empty place.
 pub(super) struct Candidate {
-    pub id: CredentialId,
     pub agent: AgentId,
-    pub hmac_key_id: String,
-    pub secret_hmac: Vec<u8>,
+    /// `None` of an empty place.
+    pub id: Option<CredentialId>,
+    pub hmac_key_id: Option<String>,
+    pub secret_hmac: Option<Vec<u8>>,
     /// Only while it is still accepted.
     pub previous_secret_hmac: Option<Vec<u8>>,
     /// Whether a use of it would be noted.
     pub use_is_news: bool,
 }
 
-/// The agents' secrets that are neither revoked nor expired.
+/// The agents' secrets that are neither revoked nor expired; at least one row for each agent, so that those who do not exist cost
+/// as much as the others.
 pub(super) async fn usable_any_tenant(
     tx: &mut PgConnection,
     agents: &[Uuid],
     now: OffsetDateTime,
 ) -> Result<Vec<Candidate>, sqlx::Error> {
     let rows = sqlx::query!(
-        r#"select id, agent_id, hmac_key_id as "hmac_key_id!", secret_hmac as "secret_hmac!",
+        r#"select asked.agent_id as "agent_id!", id as "id?", hmac_key_id, secret_hmac,
              case when previous_valid_until > $2 then previous_secret_hmac end as previous_secret_hmac,
              (last_used_at is null or last_used_at < $3) as "use_is_news!"
-           from credentials
-           where agent_id = any($1) and status = 'active' and (expires_at is null or expires_at > $2) and secret_hmac is not null"#,
+           from (select distinct agent_id from unnest($1::uuid[]) as presented (agent_id)) as asked
+           left join credentials on credentials.agent_id = asked.agent_id and status = 'active'
+             and (expires_at is null or expires_at > $2) and secret_hmac is not null"#,
         agents,
         now,
         now - USE_NOTED_EVERY
@@ -74,8 +77,8 @@ pub(super) async fn usable_any_tenant(
     .fetch_all(tx)
     .await?;
     let candidates = rows.into_iter().map(|row| Candidate {
-        id: row.id.into(),
         agent: row.agent_id.into(),
+        id: row.id.map(Into::into),
         hmac_key_id: row.hmac_key_id,
         secret_hmac: row.secret_hmac,
         previous_secret_hmac: row.previous_secret_hmac,

@@ -52,8 +52,14 @@ async fn verdicts(app: &App, logins: &[Login]) -> Result<Vec<Verdict>, sqlx::Err
         .filter_map(|login| login.secret.as_ref())
         .collect();
     let proofs = credentials::authenticate(&mut tx, app, &secrets).await?;
-    let agents: Vec<_> = secrets.iter().map(|secret| secret.agent().as_uuid()).collect();
-    let clients = store::clients_any_tenant(&mut tx, &agents).await?;
+    // Only of those who have proven it: whether there is such an agent is not to show in how long a refusal takes.
+    let agents: Vec<_> = secrets
+        .iter()
+        .zip(&proofs)
+        .filter_map(|(secret, proof)| proof.as_ref().map(|_| secret.agent().as_uuid()))
+        .collect();
+    let clients =
+        if agents.is_empty() { vec![] } else { store::clients_any_tenant(&mut tx, &agents).await? };
     // Commits that the credentials were used.
     tx.commit().await?;
 
