@@ -117,15 +117,7 @@ impl Unverified<'_> {
 
     /// Checks the signature under `key`, which must be one of [`client`](Self::client)'s with this [`kid`](Self::kid).
     pub fn check_signature(self, key: &VerificationKey) -> Result<Authentic, Refusal> {
-        if key.kid() != self.header.kid {
-            return Err(verify::Refusal::UnknownKey.into());
-        }
-        if key.algorithm() != self.header.algorithm {
-            return Err(verify::Refusal::AlgorithmMismatch.into());
-        }
-        if !key.verify(self.signing_input.as_bytes(), &self.signature) {
-            return Err(verify::Refusal::InvalidSignature.into());
-        }
+        verify::check_jws(&self.header, self.signing_input, &self.signature, key)?;
         Ok(Authentic { claims: self.claims, client: self.client })
     }
 
@@ -143,7 +135,7 @@ impl Authentic {
         if text(claims, "iss")? != text(claims, "sub")? {
             return Err(Refusal::IssuerIsNotSubject);
         }
-        let audience = sole_audience(claims)?;
+        let audience = sole_audience(claims, Refusal::WrongAudience)?;
         if !audiences.contains(&audience) {
             return Err(Refusal::WrongAudience);
         }
@@ -187,13 +179,16 @@ pub(crate) fn seconds(
     value.as_u64().filter(|seconds| *seconds < 1 << 40).map(Some).ok_or(MalformedClaim(name))
 }
 
-/// The one audience. Who lists several, shares with all of them what any of them could send on.
-fn sole_audience(claims: &Map<String, Value>) -> Result<&str, Refusal> {
+/// The one audience, or `several`: who lists several, shares with all of them what any of them could send on.
+pub(crate) fn sole_audience<E: From<MalformedClaim>>(
+    claims: &Map<String, Value>,
+    several: E,
+) -> Result<&str, E> {
     let audience = match claims.get("aud") {
         Some(Value::String(one)) => Some(one.as_str()),
-        Some(Value::Array(several)) => match several.as_slice() {
+        Some(Value::Array(listed)) => match listed.as_slice() {
             [one] => one.as_str(),
-            _ => return Err(Refusal::WrongAudience),
+            _ => return Err(several),
         },
         _ => None,
     };

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use crate::claims::{MAX_URI_LENGTH, MalformedClaim};
-use crate::client_assertion::{algorithm, seconds, text};
+use crate::client_assertion::{algorithm, seconds, sole_audience, text};
 use crate::jwk::{Algorithm, VerificationKey};
 use crate::strict::{decode_base64url, parse_json_object};
 use crate::verify::{self, Compact, Header, LEEWAY_SECONDS, is_type, read_header_with, split};
@@ -110,24 +110,14 @@ pub fn parse(token: &str, kind: Kind) -> Result<Unverified<'_>, Refusal> {
     let payload = decode_base64url(payload).map_err(|_| verify::Refusal::Malformed)?;
     let claims = parse_json_object(&payload).map_err(|_| verify::Refusal::MalformedClaims)?;
     let issuer = text(&claims, "iss")?.to_owned();
-    let audience = sole_audience(&claims)?.to_owned();
-    if issuer.len() > MAX_URI_LENGTH || audience.len() > MAX_URI_LENGTH {
+    let audience = sole_audience(&claims, Refusal::SeveralAudiences)?.to_owned();
+    if issuer.len() > MAX_URI_LENGTH {
         return Err(MalformedClaim("iss").into());
     }
+    if audience.is_empty() || audience.len() > MAX_URI_LENGTH {
+        return Err(MalformedClaim("aud").into());
+    }
     Ok(Unverified { header, signing_input, signature, claims, issuer, audience })
-}
-
-/// The one audience. Who lists several, shares with all of them what any of them could send on.
-fn sole_audience(claims: &Map<String, Value>) -> Result<&str, Refusal> {
-    let audience = match claims.get("aud") {
-        Some(Value::String(one)) => Some(one.as_str()),
-        Some(Value::Array(several)) => match several.as_slice() {
-            [one] => one.as_str(),
-            _ => return Err(Refusal::SeveralAudiences),
-        },
-        _ => None,
-    };
-    audience.filter(|audience| !audience.is_empty()).ok_or_else(|| MalformedClaim("aud").into())
 }
 
 impl Unverified<'_> {
@@ -151,15 +141,7 @@ impl Unverified<'_> {
 
     /// Checks the signature under `key`, which must be one of [`issuer`](Self::issuer)'s with this [`kid`](Self::kid).
     pub fn check_signature(self, key: &VerificationKey) -> Result<Authentic, Refusal> {
-        if key.kid() != self.header.kid {
-            return Err(verify::Refusal::UnknownKey.into());
-        }
-        if key.algorithm() != self.header.algorithm {
-            return Err(verify::Refusal::AlgorithmMismatch.into());
-        }
-        if !key.verify(self.signing_input.as_bytes(), &self.signature) {
-            return Err(verify::Refusal::InvalidSignature.into());
-        }
+        verify::check_jws(&self.header, self.signing_input, &self.signature, key)?;
         let signed = Sha256::digest(self.signing_input.as_bytes()).into();
         Ok(Authentic { claims: self.claims, issuer: self.issuer, signed })
     }

@@ -197,6 +197,22 @@ pub(crate) fn read_header_with(
     Ok(Header { algorithm, kid: kid.to_owned() })
 }
 
+/// Checks a signature under `key`, which must be the one that the header names, and for its algorithm.
+pub(crate) fn check_jws(
+    header: &Header,
+    signing_input: &str,
+    signature: &[u8],
+    key: &VerificationKey,
+) -> Result<(), Refusal> {
+    if key.kid() != header.kid {
+        return Err(Refusal::UnknownKey);
+    }
+    if key.algorithm() != header.algorithm {
+        return Err(Refusal::AlgorithmMismatch);
+    }
+    if key.verify(signing_input.as_bytes(), signature) { Ok(()) } else { Err(Refusal::InvalidSignature) }
+}
+
 /// RFC 7515 §4.1.9: types are compared without case, and "application/" may be left out or not.
 pub(crate) fn is_type(claimed: &str, typ: &str) -> bool {
     let claimed = match claimed.get(..12) {

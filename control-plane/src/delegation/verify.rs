@@ -70,16 +70,19 @@ pub(super) async fn verify_delegation(
     caller: Caller,
     StrictJson(request): StrictJson<VerifyDelegationRequest>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let organization = tokens::organization_of(&app, &request.delegation_token);
-    let verification = match tokens::authentic_claims(&app, &request.delegation_token) {
-        _ if organization != Some(caller.organization_id) => Verification::unknown(),
-        Err(refusal) => Verification::refused(refusal.to_string()),
-        Ok(claims) => {
-            let mut tx = app.db.tenant(caller.organization_id).await?;
+    let organization = caller.organization_id;
+    let of_ours = tokens::signed_by_us(&app, &request.delegation_token)
+        .ok()
+        .filter(|token| token.unjudged_claims().organization_id == organization);
+    let verification = match of_ours.map(|token| tokens::timely_claims(&app, &token)) {
+        None => Verification::unknown(),
+        Some(Err(refusal)) => Verification::refused(refusal.to_string()),
+        Some(Ok(claims)) => {
+            let mut tx = app.db.tenant(organization).await?;
             let stands = store::stands(&mut tx, &claims).await?;
             tx.commit().await?;
             if stands {
-                Verification::of(&claims, caller.organization_id)
+                Verification::of(&claims, organization)
             } else {
                 Verification::refused("the token, or one that it was derived from, was revoked")
             }

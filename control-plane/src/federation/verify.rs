@@ -11,7 +11,7 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
 use serde_json::{Map, Value};
-use time::{Duration, OffsetDateTime};
+use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use super::model::Stored;
@@ -22,12 +22,8 @@ use crate::infra::config::Secret;
 use crate::infra::http::error::{ApiError, ErrorBody};
 use crate::infra::http::fields::{Fields, FromFields};
 use crate::infra::http::json::StrictJson;
+use crate::outside_issuers::{FRESH, MAX_AGE, MIN_INTERVAL};
 use crate::policy::Caller;
-
-/// Keys older than this are fetched again when they are next needed.
-const FRESH: Duration = Duration::minutes(5);
-/// A partner is asked for its keys at most so often, whatever tokens name.
-const MIN_INTERVAL: Duration = Duration::seconds(30);
 
 /// A token to look at.
 #[derive(Debug, ToSchema)]
@@ -187,9 +183,11 @@ async fn key(
     kid: &str,
     now: OffsetDateTime,
 ) -> Result<Option<VerificationKey>, ApiError> {
+    let age = now - partner.keys_fetched_at;
     let known = KeySet::from_jwks(&partner.keys).unwrap_or_default();
-    let key = known.find(kid).cloned();
-    if key.is_some() && now - partner.keys_fetched_at <= FRESH {
+    // What a partner has taken back meanwhile is not accepted for ever, however long it is away.
+    let key = known.find(kid).filter(|_| age <= MAX_AGE).cloned();
+    if key.is_some() && age <= FRESH {
         return Ok(key);
     }
     let mut tx = app.db.tenant(caller.organization_id).await?;

@@ -16,11 +16,11 @@ pub use keys::InvalidKeySet;
 use crate::infra::outbound::{Forbidden, Outbound, OutboundError};
 
 /// Keys older than this are fetched again when they are next needed.
-const FRESH: Duration = Duration::minutes(5);
+pub const FRESH: Duration = Duration::minutes(5);
 /// Keys older than this are not used any more, however long the issuer is away.
-const MAX_AGE: Duration = Duration::hours(1);
+pub const MAX_AGE: Duration = Duration::hours(1);
 /// An issuer is asked at most so often, whatever tokens name.
-const MIN_INTERVAL: Duration = Duration::seconds(30);
+pub const MIN_INTERVAL: Duration = Duration::seconds(30);
 /// Issuers remembered; beyond these the one fetched the longest ago is forgotten.
 const MAX_ISSUERS: usize = 1_000;
 const DISCOVERY: &str = "/.well-known/openid-configuration";

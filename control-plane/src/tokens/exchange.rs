@@ -69,7 +69,7 @@ pub(super) async fn exchange(
         }
     })?;
     let token = issue::sign(app, client.signing, &claims)?;
-    issue::record(app, client, claims.clone(), client_info).await?;
+    issue::record(app, client, &claims, client_info).await?;
     Ok((token, claims))
 }
 

@@ -4,9 +4,8 @@
 use agentidp_shared::claims::Claims;
 use agentidp_shared::exceptions::Exceptions;
 use agentidp_shared::hashing::SeededHasher;
-use agentidp_shared::ids::OrganizationId;
 use agentidp_shared::scopes::ScopeSet;
-use agentidp_shared::verify::{self, Expectation, Refusal, Unverified};
+use agentidp_shared::verify::{self, Authentic, Expectation, Refusal, Unverified};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -104,23 +103,24 @@ pub(super) async fn introspect_token_alias(
     introspect_token(state, client_info, headers, body).await
 }
 
-/// The claims of a token of ours whose signature and times are good, whatever its audience.
-pub fn authentic_claims(app: &App, unverified_token: &str) -> Result<Claims, Refusal> {
-    let keys = app.signers.current();
-    let authentic =
-        verify::parse(unverified_token, &keys.verification).and_then(Unverified::check_signature)?;
+/// A token that one of our keys signed, good or not.
+pub fn signed_by_us(app: &App, unverified_token: &str) -> Result<Authentic, Refusal> {
+    verify::parse(unverified_token, &app.signers.current().verification).and_then(Unverified::check_signature)
+}
+
+/// Its claims, if its issuer and times are good, whatever its audience.
+pub fn timely_claims(app: &App, authentic: &Authentic) -> Result<Claims, Refusal> {
     let audience = authentic.unjudged_claims().aud.first().cloned().unwrap_or_default();
     let none = Exceptions::new(SeededHasher::new([0; 16]));
     let expected =
         Expectation { issuer: &app.config.issuer, audience: &audience, scopes: &ScopeSet::empty() };
+    let keys = app.signers.current();
     authentic.judge(&keys.verification, &none, unix_seconds(app.now()), &expected).cloned()
 }
 
-/// The organization of a token that one of our keys signed, whether the token is good or not.
-pub fn organization_of(app: &App, unverified_token: &str) -> Option<OrganizationId> {
-    let keys = app.signers.current();
-    let authentic = verify::parse(unverified_token, &keys.verification).and_then(Unverified::check_signature);
-    authentic.ok().map(|authentic| authentic.unjudged_claims().organization_id)
+/// The claims of a token of ours whose signature, issuer and times are good, whatever its audience.
+pub(super) fn authentic_claims(app: &App, unverified_token: &str) -> Result<Claims, Refusal> {
+    timely_claims(app, &signed_by_us(app, unverified_token)?)
 }
 
 /// The claims, if the token still counts by the database; that it was asked about is recorded.

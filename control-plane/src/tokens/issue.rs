@@ -1,14 +1,13 @@
 //! `POST /oauth2/token`: an access token (RFC 9068) by client credentials (RFC 6749 §4.4) or for another token (RFC 8693).
 
 use agentidp_shared::claims::Claims;
-use agentidp_shared::delegation::Chain;
 use agentidp_shared::ids::{AgentId, TokenId};
+use agentidp_shared::scopes::ScopeSet;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::IntoResponse;
-use serde_json::json;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
@@ -18,7 +17,6 @@ use super::oauth_error::{OAuthError, OAuthErrorBody};
 use super::store::Client;
 use super::{client_auth, exchange, model, store};
 use crate::app::App;
-use crate::audit::{Action, NewEvent};
 use crate::infra::clock::unix_seconds;
 use crate::infra::http::client_info::ClientInfo;
 use crate::infra::http::error::ApiError;
@@ -120,6 +118,7 @@ enum Grant {
     TokenExchange,
 }
 
+/// The answer, counted: for a token whose event is written.
 pub(super) fn answer(
     access_token: String,
     claims: &Claims,
@@ -153,9 +152,25 @@ async fn by_credentials(
         check_allowed(app, &target, &audience).await?;
     }
 
+    let claims = fresh_claims(app, client, &target, scopes, audience, now);
+    let access_token = sign(app, target.signing, &claims)?;
+    let id_token = oidc::id_token(app, target.signing, &claims, &access_token, form.get("nonce")).await?;
+    record(app, client, &claims, client_info).await?;
+    Ok(answer(access_token, &claims, None, id_token))
+}
+
+/// Of a token that `client` holds, for `target`: itself, or an agent it administers. `now` is when the check began that allowed it.
+pub(super) fn fresh_claims(
+    app: &App,
+    client: &Client,
+    target: &Client,
+    scopes: ScopeSet,
+    audience: String,
+    now: OffsetDateTime,
+) -> Claims {
     let not_before = target.not_before.max(client.not_before);
     let iat = not_before.map_or(unix_seconds(now), |limit| unix_seconds(now).max(limit + 1));
-    let claims = Claims {
+    Claims {
         iss: target.issuer_kind.identifier(&app.config.issuer, target.organization_id),
         sub: target.agent_id,
         aud: vec![audience],
@@ -169,12 +184,7 @@ async fn by_credentials(
         auth_time: Some(unix_seconds(now)),
         status: Some(status_lists::reserve(app)),
         delegation: None,
-    };
-    let access_token = sign(app, target.signing, &claims)?;
-    let id_token = oidc::id_token(app, target.signing, &claims, &access_token, form.get("nonce")).await?;
-    let response = answer(access_token, &claims, None, id_token);
-    record(app, client, claims, client_info).await?;
-    Ok(response)
+    }
 }
 
 /// Get an access token (alias)
@@ -243,25 +253,10 @@ pub fn sign(app: &App, choice: Choice, claims: &Claims) -> Result<String, ApiErr
 pub(super) async fn record(
     app: &App,
     client: &Client,
-    claims: Claims,
+    claims: &Claims,
     client_info: &ClientInfo,
 ) -> Result<(), OAuthError> {
-    let mut metadata = json!({
-        "actorId": client.agent_id,
-        "jti": claims.jti,
-        "scope": claims.scopes.to_string(),
-        "audience": claims.aud,
-        "expiresAt": claims.exp,
-        "credentialId": client.credential_id,
-    });
-    let actors = claims.delegation.as_ref().and_then(Chain::act);
-    if let (Some(actors), Some(members)) = (actors, metadata.as_object_mut()) {
-        members.insert("act".to_owned(), json!(actors));
-    }
-    let event = NewEvent::new(claims.organization_id, Action::TokenIssued)
-        .agent(claims.sub)
-        .client(client_info)
-        .metadata(metadata);
-    app.tokens.issued.ask(|| app.clone(), Issued { claims, event }).await??;
+    let issued = Issued::of(claims, client, client_info);
+    app.tokens.issued.ask(|| app.clone(), issued).await??;
     Ok(())
 }

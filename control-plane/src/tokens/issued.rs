@@ -5,12 +5,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use agentidp_shared::claims::Claims;
+use agentidp_shared::delegation::Chain;
+use serde_json::json;
 use sqlx::PgConnection;
 
-use super::store;
+use super::store::{self, Client};
 use crate::app::App;
-use crate::audit::{self, NewEvent};
+use crate::audit::{self, Action, NewEvent};
 use crate::infra::gather::Round;
+use crate::infra::http::client_info::ClientInfo;
 use crate::status_lists;
 
 /// Slots one organization's usage counter is spread over.
@@ -18,8 +21,32 @@ const USAGE_SLOTS: u8 = 16;
 
 /// A token that is to be given out, and the event that says so.
 pub(super) struct Issued {
-    pub claims: Claims,
-    pub event: NewEvent,
+    claims: Claims,
+    event: NewEvent,
+}
+
+impl Issued {
+    /// Issued to `client`, which asked for it.
+    pub fn of(claims: &Claims, client: &Client, client_info: &ClientInfo) -> Self {
+        let mut metadata = json!({
+            "actorId": client.agent_id,
+            "jti": claims.jti,
+            "scope": claims.scopes.to_string(),
+            "audience": claims.aud,
+            "expiresAt": claims.exp,
+        });
+        if let Some(members) = metadata.as_object_mut() {
+            let credential = client.credential_id.map(|credential| json!(credential));
+            let actors = claims.delegation.as_ref().and_then(Chain::act);
+            members.extend(credential.map(|credential| ("credentialId".to_owned(), credential)));
+            members.extend(actors.map(|actors| ("act".to_owned(), actors)));
+        }
+        let event = NewEvent::new(claims.organization_id, Action::TokenIssued)
+            .agent(claims.sub)
+            .client(client_info)
+            .metadata(metadata);
+        Self { claims: claims.clone(), event }
+    }
 }
 
 impl Round for Issued {

@@ -20,7 +20,7 @@ mod store;
 mod throttle;
 
 pub use grant::{GrantError, grant};
-pub use introspect::{authentic_claims, organization_of};
+pub use introspect::{signed_by_us, timely_claims};
 pub use issue::{TokenResponse, sign};
 pub use oauth_error::OAuthError;
 pub use routes::routes;

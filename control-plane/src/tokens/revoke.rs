@@ -3,7 +3,7 @@
 use agentidp_shared::claims::Claims;
 use agentidp_shared::feed::Change;
 use agentidp_shared::issuer;
-use agentidp_shared::verify::{self, Unverified};
+use agentidp_shared::verify;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 
 use super::client_auth::{self, Requester};
 use super::form::Form;
+use super::introspect::signed_by_us;
 use super::oauth_error::{OAuthError, OAuthErrorBody};
 use super::store;
 use crate::app::App;
@@ -54,7 +55,7 @@ pub(super) async fn revoke_token(
     let form = Form::read(&headers, &body)?;
     let requester = client_auth::requester(&app, &headers, &form, &client_info).await?;
     let unverified_token = form.required("token")?;
-    if let Some(claims) = authentic_claims(&app, unverified_token) {
+    if let Some(claims) = revocable_claims(&app, unverified_token) {
         revoke(&app, &requester, &claims, &client_info).await?;
     }
     Ok((StatusCode::OK, [(header::CACHE_CONTROL, "no-store")]))
@@ -79,10 +80,8 @@ pub(super) async fn revoke_token_alias(
 }
 
 /// The claims of a token that one of our keys signed and that has not expired; nothing else needs revoking.
-fn authentic_claims(app: &App, unverified_token: &str) -> Option<Claims> {
-    let keys = app.signers.current();
-    let authentic =
-        verify::parse(unverified_token, &keys.verification).and_then(Unverified::check_signature).ok()?;
+fn revocable_claims(app: &App, unverified_token: &str) -> Option<Claims> {
+    let authentic = signed_by_us(app, unverified_token).ok()?;
     let claims = authentic.unjudged_claims();
     let alive = claims.exp.saturating_add(verify::LEEWAY_SECONDS) > unix_seconds(app.now());
     let is_ours = issuer::may_issue(&app.config.issuer, &claims.iss, claims.organization_id);
