@@ -156,6 +156,7 @@ pub fn job_kinds(app: &App) -> jobs::Registry {
     let registry = recurring::<audit::VerifyLog>(registry, app);
     let registry = recurring::<audit::ArchiveMonths>(registry, app);
     let registry = recurring::<keys::RotateOld>(registry, app);
+    let registry = recurring::<federation::RefreshPartnerKeys>(registry, app);
     let registry = recurring::<credentials::NoticeExpiring>(registry, app);
     let registry = registry.with::<audit::CarryCheckpoints>();
     recurring::<compliance::Check>(registry, app)

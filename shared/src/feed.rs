@@ -5,6 +5,7 @@
 //! [`State::apply`](crate::state::State::apply).
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use crate::claims::Claims;
 use crate::compact::TokenIds;
@@ -13,6 +14,7 @@ use crate::discovery::IssuerConfig;
 use crate::exceptions::SubjectException;
 use crate::ids::{AgentId, InstanceId, OrganizationId, TokenId};
 use crate::jwk::{Algorithm, JwkSet, KeySet};
+use crate::partner::PartnerRecord;
 use crate::policy::EndpointTable;
 use crate::rate_limit::RateLimits;
 use crate::strict::{decode_base64url, encode_base64url, parse_json};
@@ -65,6 +67,13 @@ pub enum Change {
         organization_id: OrganizationId,
         exception: SubjectException,
     },
+    /// Of whom the organization accepts tokens under this issuer; of nobody any more without `partner`.
+    Partner {
+        organization_id: OrganizationId,
+        issuer: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        partner: Option<PartnerRecord>,
+    },
 }
 
 impl Change {
@@ -80,6 +89,7 @@ impl Change {
             Self::TokensRevoked { expires_at, .. } => format!("tokens/{expires_at}"),
             Self::Agent { agent_id, .. } => key_of_agent(*agent_id),
             Self::Organization { organization_id, .. } => key_of_organization(*organization_id),
+            Self::Partner { organization_id, issuer, .. } => key_of_partner(*organization_id, issuer),
         }
     }
 
@@ -107,7 +117,10 @@ impl Change {
             | Self::Issuer { .. }
             | Self::Policy { .. }
             | Self::RateLimits { .. }
-            | Self::Tier { .. } => None,
+            | Self::Tier { .. }
+            | Self::Partner { partner: Some(_), .. } => None,
+            // That there is none is what is known of an issuer without it.
+            Self::Partner { partner: None, .. } => Some(0),
             Self::TokenRevoked { expires_at, .. } | Self::TokensRevoked { expires_at, .. } => {
                 Some(*expires_at)
             }
@@ -136,6 +149,11 @@ pub fn key_of_organization(organization: OrganizationId) -> String {
 /// The [key](Change::key) of an organization's tier.
 pub fn key_of_tier(organization: OrganizationId) -> String {
     format!("tier/{organization}")
+}
+
+/// The [key](Change::key) of what is said about an organization's partner with this issuer.
+pub fn key_of_partner(organization: OrganizationId, issuer: &str) -> String {
+    format!("partner/{organization}/{}", encode_base64url(&Sha256::digest(issuer.as_bytes())))
 }
 
 /// The [keys](Change::key) of all changes that could concern a token with these claims.

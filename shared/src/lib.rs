@@ -22,6 +22,7 @@ pub mod issuer;
 pub mod jwk;
 pub mod merkle;
 pub mod outside_token;
+pub mod partner;
 pub mod policy;
 pub mod rate_limit;
 pub mod scopes;

@@ -82,6 +82,7 @@ pub struct Unverified<'a> {
 pub struct Authentic {
     claims: Map<String, Value>,
     issuer: String,
+    audience: String,
     signed: [u8; 32],
 }
 
@@ -139,11 +140,30 @@ impl Unverified<'_> {
         self.header.algorithm
     }
 
+    /// The bytes the signature covers (RFC 7515 §5.1 step 5).
+    pub fn signing_input(&self) -> &[u8] {
+        self.signing_input.as_bytes()
+    }
+
+    pub fn signature(&self) -> &[u8] {
+        &self.signature
+    }
+
     /// Checks the signature under `key`, which must be one of [`issuer`](Self::issuer)'s with this [`kid`](Self::kid).
     pub fn check_signature(self, key: &VerificationKey) -> Result<Authentic, Refusal> {
         verify::check_jws(&self.header, self.signing_input, &self.signature, key)?;
+        self.attest(true)
+    }
+
+    /// For hosts that check signatures themselves: `signature_is_valid` must be the answer of a check of exactly
+    /// [`signature`](Self::signature) over [`signing_input`](Self::signing_input) under a key of [`issuer`](Self::issuer)'s with
+    /// this [`kid`](Self::kid) and for this [`algorithm`](Self::algorithm).
+    pub fn attest(self, signature_is_valid: bool) -> Result<Authentic, Refusal> {
+        if !signature_is_valid {
+            return Err(verify::Refusal::InvalidSignature.into());
+        }
         let signed = Sha256::digest(self.signing_input.as_bytes()).into();
-        Ok(Authentic { claims: self.claims, issuer: self.issuer, signed })
+        Ok(Authentic { claims: self.claims, issuer: self.issuer, audience: self.audience, signed })
     }
 }
 
@@ -151,6 +171,11 @@ impl Authentic {
     /// The claims, for a log: the token may be expired.
     pub fn claims(&self) -> &Map<String, Value> {
         &self.claims
+    }
+
+    /// Whom the token is for.
+    pub fn audience(&self) -> &str {
+        &self.audience
     }
 
     /// Whether the token is good at `now` (Unix seconds). It must say when it was issued.

@@ -1,11 +1,14 @@
 //! Everything an edge node knows, and the rules by which a batch of the feed changes it.
 
+use std::sync::Arc;
+
 use crate::discovery::IssuerConfig;
 use crate::exceptions::Exceptions;
 use crate::feed::{Batch, Change, FeedError};
 use crate::hashing::{SeededHasher, SeededMap};
 use crate::ids::{InstanceId, OrganizationId};
 use crate::jwk::KeySet;
+use crate::partner::{Partner, PartnerRecord};
 use crate::policy::EndpointTable;
 use crate::rate_limit::{RateLimit, RateLimits};
 use crate::tier::Tier;
@@ -31,6 +34,8 @@ pub struct State {
     pub limits: RateLimits,
     /// Of organizations whose tier is not the free one.
     tiers: SeededMap<OrganizationId, Tier>,
+    /// By whose they are, and their issuer.
+    partners: SeededMap<(OrganizationId, String), Arc<Partner>>,
 }
 
 impl State {
@@ -55,6 +60,7 @@ impl State {
         }
         let (mut keys, mut issuer, mut endpoints) = (None, None, EndpointTable::default());
         let (mut limits, mut tiers) = (RateLimits::default(), SeededMap::with_hasher(hasher));
+        let mut partners = SeededMap::with_hasher(hasher);
         let mut exceptions = Exceptions::new(hasher);
         exceptions.reserve_tokens(batch.changes.iter().map(Change::token_count).sum());
         for change in batch.changes {
@@ -64,6 +70,9 @@ impl State {
                 Change::Policy { endpoints: table } => endpoints = table,
                 Change::RateLimits { limits: given } => limits = given,
                 Change::Tier { organization_id, tier } => set_tier(&mut tiers, organization_id, tier),
+                Change::Partner { organization_id, issuer, partner } => {
+                    set_partner(&mut partners, organization_id, issuer, partner);
+                }
                 exception => record_exception(&mut exceptions, exception),
             }
         }
@@ -79,6 +88,7 @@ impl State {
             exceptions,
             limits,
             tiers,
+            partners,
         })
     }
 
@@ -136,8 +146,7 @@ impl State {
                 Change::Issuer { issuer } => self.issuer = issuer,
                 Change::Policy { endpoints } => self.endpoints = endpoints,
                 Change::RateLimits { limits } => self.limits = limits,
-                Change::Tier { organization_id, tier } => set_tier(&mut self.tiers, organization_id, tier),
-                exception => record_exception(&mut self.exceptions, exception),
+                of_a_subject => self.recall(of_a_subject),
             }
         }
         self.sequence = batch.to;
@@ -150,8 +159,16 @@ impl State {
     pub fn recall(&mut self, change: Change) {
         match change {
             Change::Tier { organization_id, tier } => set_tier(&mut self.tiers, organization_id, tier),
+            Change::Partner { organization_id, issuer, partner } => {
+                set_partner(&mut self.partners, organization_id, issuer, partner);
+            }
             exception => record_exception(&mut self.exceptions, exception),
         }
+    }
+
+    /// The organization's partner with this issuer.
+    pub fn partner(&self, organization: OrganizationId, issuer: &str) -> Option<Arc<Partner>> {
+        self.partners.get(&(organization, issuer.to_owned())).cloned()
     }
 
     /// What all clients of an organization together may ask.
@@ -215,7 +232,8 @@ fn record_exception(exceptions: &mut Exceptions, change: Change) {
         | Change::Issuer { .. }
         | Change::Policy { .. }
         | Change::RateLimits { .. }
-        | Change::Tier { .. } => {}
+        | Change::Tier { .. }
+        | Change::Partner { .. } => {}
     }
 }
 
@@ -225,4 +243,18 @@ fn set_tier(tiers: &mut SeededMap<OrganizationId, Tier>, organization: Organizat
     } else {
         tiers.insert(organization, tier);
     }
+}
+
+fn set_partner(
+    partners: &mut SeededMap<(OrganizationId, String), Arc<Partner>>,
+    organization: OrganizationId,
+    issuer: String,
+    record: Option<PartnerRecord>,
+) {
+    match record {
+        None => partners.remove(&(organization, issuer)),
+        Some(record) => {
+            partners.insert((organization, issuer.clone()), Arc::new(Partner::new(issuer, record)))
+        }
+    };
 }

@@ -21,6 +21,7 @@ mod health;
 mod introspection;
 mod limits;
 mod outages;
+mod partners;
 mod proxy;
 mod revocation;
 mod status_lists;

@@ -9,6 +9,7 @@
 )]
 
 mod chaos;
+mod federation;
 mod forward_auth;
 mod identity;
 mod main_job;

@@ -33,16 +33,23 @@ pub async fn authenticate_by_assertion(
     address: Option<IpAddr>,
 ) -> Result<Result<Authenticated, AssertionRefusal>, sqlx::Error> {
     let now = app.now();
-    let found = key_store::usable_any_tenant(tx, unverified.client(), unverified.kid(), now).await?;
-    let audiences = accepted_audiences(app, found.as_ref());
+    let stand_in = stand_in_for(unverified.algorithm());
+    let (jwk, owner) =
+        key_store::usable_any_tenant(tx, unverified.client(), unverified.kid(), &stand_in, now).await?;
+    let audiences = accepted_audiences(app, owner.as_ref());
     let audiences: Vec<&str> = audiences.iter().map(String::as_str).collect();
-    let (credential_id, jwk) = found.map_or((None, None), |key| (Some(key.credential), Some(key.jwk)));
-    let accepted =
-        check_signature(unverified, jwk).and_then(|authentic| authentic.judge(unix_seconds(now), &audiences));
-    let (accepted, credential_id) = match (accepted, credential_id) {
-        (Ok(accepted), Some(credential_id)) => (accepted, credential_id),
-        (Ok(_), None) => return Ok(Err(client_assertion::Refusal::from(verify::Refusal::UnknownKey).into())),
-        (Err(refusal), _) => return Ok(Err(refusal.into())),
+    let checked = match owner {
+        Some(owner) => {
+            check_signature(unverified, &jwk, &stand_in).map(|authentic| (authentic, owner.credential))
+        }
+        None => spend_check(unverified, &jwk, verify::Refusal::UnknownKey),
+    };
+    let accepted = checked.and_then(|(authentic, credential_id)| {
+        Ok((authentic.judge(unix_seconds(now), &audiences)?, credential_id))
+    });
+    let (accepted, credential_id) = match accepted {
+        Ok(accepted) => accepted,
+        Err(refusal) => return Ok(Err(refusal.into())),
     };
     // Of several requests at once the first inserts the row, and the others then find it.
     if !key_store::use_assertion(tx, accepted.client, &accepted.jti, accepted.refused_from).await? {
@@ -55,9 +62,9 @@ pub async fn authenticate_by_assertion(
 /// What the `aud` of an assertion may be: the issuer identifier, or that of the agent's organization if it has one of its own, and
 /// nothing else. Not the token endpoint's URL, which RFC 7523 §3 allowed: another authorization server could name that as its own
 /// and be given assertions that are good here.
-fn accepted_audiences(app: &App, key: Option<&key_store::Usable>) -> Vec<String> {
+fn accepted_audiences(app: &App, owner: Option<&key_store::Owner>) -> Vec<String> {
     let instance = &app.config.issuer;
-    let own = key.map(|key| key.issuer_kind.identifier(instance, key.organization));
+    let own = owner.map(|owner| owner.issuer_kind.identifier(instance, owner.organization));
     let mut audiences = vec![instance.clone()];
     audiences.extend(own.filter(|own| own != instance));
     audiences
@@ -65,22 +72,25 @@ fn accepted_audiences(app: &App, key: Option<&key_store::Usable>) -> Vec<String>
 
 fn check_signature(
     unverified: Unverified<'_>,
-    jwk: Option<Jwk>,
+    jwk: &Jwk,
+    stand_in: &Jwk,
 ) -> Result<Authentic, client_assertion::Refusal> {
-    let (stand_in, refusal) = match &jwk {
-        None => (true, verify::Refusal::UnknownKey),
-        Some(jwk) => {
-            let is_its = jwk.alg.as_deref() == Some(unverified.algorithm().as_str());
-            (!is_its, verify::Refusal::AlgorithmMismatch)
-        }
-    };
-    let jwk = jwk.filter(|_| !stand_in).unwrap_or_else(|| stand_in_for(unverified.algorithm()));
-    let key = VerificationKey::from_jwk(&jwk).map_err(|_| verify::Refusal::UnknownKey)?;
-    if stand_in {
-        unverified.spend_signature_check(&key);
-        return Err(refusal.into());
+    if jwk.alg.as_deref() != Some(unverified.algorithm().as_str()) {
+        return spend_check(unverified, stand_in, verify::Refusal::AlgorithmMismatch);
     }
+    let key = VerificationKey::from_jwk(jwk).map_err(|_| verify::Refusal::UnknownKey)?;
     unverified.check_signature(&key)
+}
+
+/// Works as a check of the signature would, and refuses.
+fn spend_check<T>(
+    unverified: Unverified<'_>,
+    stand_in: &Jwk,
+    refusal: verify::Refusal,
+) -> Result<T, client_assertion::Refusal> {
+    let key = VerificationKey::from_jwk(stand_in).map_err(|_| verify::Refusal::UnknownKey)?;
+    unverified.spend_signature_check(&key);
+    Err(refusal.into())
 }
 
 /// A key to work with in place of one that is not there: an example of RFC 7515 (A.2, A.3) or RFC 8037 (A.2). What it verifies

@@ -15,43 +15,50 @@ use crate::organizations::IssuerKind;
 /// A used assertion is remembered for so much longer than it is good, for servers whose clocks differ.
 const REMEMBERED_LONGER: Duration = Duration::minutes(10);
 
-/// A public key that an assertion names.
-pub(super) struct Usable {
+/// Whose key an assertion names.
+pub(super) struct Owner {
     pub credential: CredentialId,
-    pub jwk: Jwk,
     pub organization: OrganizationId,
     pub issuer_kind: IssuerKind,
 }
 
-/// The agent's key with this `kid`, and whose it is, if it is neither revoked nor expired nor replaced for good.
+/// The agent's key with this `kid`, and whose it is, if it is neither revoked nor expired nor replaced for good; or else `stand_in`,
+/// which comes back the same way, so that a key that is not there takes as long as one that is.
 pub(super) async fn usable_any_tenant(
     tx: &mut PgConnection,
     agent: AgentId,
     kid: &str,
+    stand_in: &Jwk,
     now: OffsetDateTime,
-) -> Result<Option<Usable>, sqlx::Error> {
+) -> Result<(Jwk, Option<Owner>), sqlx::Error> {
     let row = sqlx::query!(
-        r#"select credentials.id, organization_id, issuer_kind,
-             case when public_jwk->>'kid' = $3 then public_jwk else previous_public_jwk end as "jwk!: Json<Jwk>"
-           from credentials join organizations on organizations.id = organization_id
-           where agent_id = $1 and credentials.status = 'active' and (expires_at is null or expires_at > $2)
-             and (public_jwk->>'kid' = $3 or (previous_valid_until > $2 and previous_public_jwk->>'kid' = $3))
-           limit 1"#,
+        r#"select found.id as "credential?", found.organization_id as "organization?", issuer_kind as "issuer_kind?",
+             coalesce(jwk, $4) as "jwk!: Json<Jwk>"
+           from (values (1)) always
+           left join lateral (
+             select id, organization_id,
+               case when public_jwk->>'kid' = $3 then public_jwk else previous_public_jwk end as jwk
+             from credentials
+             where agent_id = $1 and status = 'active' and (expires_at is null or expires_at > $2)
+               and (public_jwk->>'kid' = $3 or (previous_valid_until > $2 and previous_public_jwk->>'kid' = $3))
+             limit 1) found on true
+           left join organizations on organizations.id = coalesce(found.organization_id, $1)"#,
         agent.as_uuid(),
         now,
-        kid
+        kid,
+        Json(stand_in) as _
     )
-    .fetch_optional(tx)
+    .fetch_one(tx)
     .await?;
-    row.map(|row| {
-        Ok(Usable {
-            credential: row.id.into(),
-            jwk: row.jwk.0,
-            organization: row.organization_id.into(),
-            issuer_kind: decode(&row.issuer_kind)?,
-        })
-    })
-    .transpose()
+    let owner = match (row.credential, row.organization, row.issuer_kind) {
+        (Some(credential), Some(organization), Some(issuer_kind)) => Some(Owner {
+            credential: credential.into(),
+            organization: organization.into(),
+            issuer_kind: decode(&issuer_kind)?,
+        }),
+        _ => None,
+    };
+    Ok((row.jwk.0, owner))
 }
 
 /// Whether `key` may not become a credential of the agent: one that can be used has its `kid`, or one has or had the key itself

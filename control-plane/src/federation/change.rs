@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use super::model::Partner;
-use super::{fields, no_keys, not_found, store};
+use super::{fields, keys, no_keys, not_found, store};
 use crate::app::App;
 use crate::audit::{self, Action, NewEvent};
 use crate::infra::http::client_info::ClientInfo;
@@ -71,10 +71,10 @@ pub(super) async fn update_partner(
     if let Some(jwks_uri) = &request.jwks_uri {
         // Not for who has no such partner; and not while the transaction waits for others.
         tx.commit().await?;
-        let keys = app.outside_issuers.key_set(jwks_uri).await.map_err(|_| no_keys())?;
+        let found = app.outside_issuers.key_set(jwks_uri).await.map_err(|_| no_keys())?;
         tx = app.db.tenant(caller.organization_id).await?;
         partner = store::find(&mut tx, id).await?.ok_or_else(not_found)?;
-        partner.keys = keys.to_jwks();
+        partner.keys = found.to_jwks();
         partner.keys_fetched_at = app.now();
         partner.jwks_uri.clone_from(jwks_uri);
     }
@@ -82,7 +82,9 @@ pub(super) async fn update_partner(
     partner.allowed_organizations = request.allowed_organizations.unwrap_or(partner.allowed_organizations);
     partner.expires_at = request.expires_at.unwrap_or(partner.expires_at);
     partner.updated_at = app.now();
+    partner.keys_told_at = app.now();
     store::update(&mut tx, &partner).await?;
+    keys::tell(&mut tx, &partner).await?;
     let event =
         NewEvent::new(caller.organization_id, Action::PartnerUpdated).client(&client).metadata(json!({
             "actorId": caller.agent_id,

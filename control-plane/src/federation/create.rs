@@ -10,7 +10,7 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use super::model::{NewPartner, Partner};
-use super::{fields, issuer_taken, no_keys, not_found, store};
+use super::{fields, issuer_taken, keys, no_keys, not_found, store};
 use crate::app::App;
 use crate::audit::{self, Action, NewEvent};
 use crate::infra::db::TenantTx;
@@ -79,7 +79,7 @@ async fn create(
     caller: &Caller,
     client: &ClientInfo,
     new: &NewPartner,
-    keys: &JwkSet,
+    jwks: &JwkSet,
 ) -> Result<(TenantTx, Response), ApiError> {
     let mut tx = app.db.tenant(caller.organization_id).await?;
     if store::count(&mut tx).await? >= MAX_PARTNERS {
@@ -87,13 +87,14 @@ async fn create(
         return Err(ApiError::conflict("TOO_MANY_PARTNERS", message));
     }
     let id = PartnerId::new(app.new_id());
-    store::insert(&mut tx, id, new, keys, app.now()).await.map_err(|error| {
+    store::insert(&mut tx, id, new, jwks, app.now()).await.map_err(|error| {
         match constraint_name(&error) {
             Some("federation_partners_issuer") => issuer_taken(),
             _ => error.into(),
         }
     })?;
-    let partner: Partner = store::find(&mut tx, id).await?.ok_or_else(not_found)?.into();
+    let partner = store::find(&mut tx, id).await?.ok_or_else(not_found)?;
+    keys::tell(&mut tx, &partner).await?;
     let event =
         NewEvent::new(caller.organization_id, Action::PartnerCreated).client(client).metadata(json!({
             "actorId": caller.agent_id,
@@ -104,5 +105,8 @@ async fn create(
         }));
     audit::record(&mut tx, app, event).await?;
     let location = format!("/api/v1/federation/partners/{id}");
-    Ok((tx, (StatusCode::CREATED, [(header::LOCATION, location)], Json(partner)).into_response()))
+    Ok((
+        tx,
+        (StatusCode::CREATED, [(header::LOCATION, location)], Json(Partner::from(partner))).into_response(),
+    ))
 }

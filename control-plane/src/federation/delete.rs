@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde_json::json;
 
-use super::{not_found, store};
+use super::{keys, not_found, store};
 use crate::app::App;
 use crate::audit::{self, Action, NewEvent};
 use crate::infra::http::client_info::ClientInfo;
@@ -33,6 +33,7 @@ pub(super) async fn delete_partner(
     let mut tx = app.db.tenant(caller.organization_id).await?;
     let partner = store::find(&mut tx, id).await?.ok_or_else(not_found)?;
     store::delete(&mut tx, id).await?;
+    keys::tell_gone(&mut tx, partner.issuer.clone()).await?;
     let event =
         NewEvent::new(caller.organization_id, Action::PartnerDeleted).client(&client).metadata(json!({
             "actorId": caller.agent_id,

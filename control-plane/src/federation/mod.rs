@@ -7,12 +7,14 @@ mod create;
 mod delete;
 mod fields;
 mod get;
+mod keys;
 mod list;
 mod model;
 mod routes;
 mod store;
 mod verify;
 
+pub use keys::RefreshPartnerKeys;
 pub use routes::routes;
 
 use axum::http::StatusCode;

@@ -25,6 +25,8 @@ pub(super) struct Stored {
     pub jwks_uri: String,
     pub keys: JwkSet,
     pub keys_fetched_at: OffsetDateTime,
+    /// When the edges were last told of them.
+    pub keys_told_at: OffsetDateTime,
     pub allowed_organizations: Vec<String>,
     pub expires_at: Option<OffsetDateTime>,
     pub created_at: OffsetDateTime,

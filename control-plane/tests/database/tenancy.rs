@@ -47,7 +47,7 @@ impl Scene {
                 json!({"provider": "github", "repository": "octo-org/octo-repo", "agentId": agent.id});
             tenant.api.post("/api/v1/oidc/trust-policies", &policy).await.expect(201);
             let partner = format!(
-                "insert into federation_partners (id, organization_id, name, issuer, jwks_uri, keys, keys_fetched_at, keys_asked_at,
+                "insert into federation_partners (id, organization_id, name, issuer, jwks_uri, keys, keys_fetched_at, keys_ask_again_at,
                    allowed_organizations, created_at, updated_at)
                  values (gen_random_uuid(), '{}', 'a', 'https://a.example', 'https://a.example/keys', '{{\"keys\": []}}', now(), now(),
                    '{{org-7}}', now(), now())",

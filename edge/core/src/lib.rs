@@ -30,6 +30,7 @@ mod metrics;
 mod node;
 mod organization_issuer;
 mod origin;
+mod partner;
 mod proxy;
 mod push;
 mod request_id;

@@ -15,7 +15,7 @@ use crate::node::Node;
 use crate::usage::Reporting as _;
 use crate::{
     cors, documents, gateway, headers, health, instance_card, introspect, metrics, organization_issuer,
-    proxy, push, request_id, status_list, verify, verify_delegation,
+    partner, proxy, push, request_id, status_list, verify, verify_delegation,
 };
 
 /// The path every request of a protected API causes a request to.
@@ -106,6 +106,9 @@ async fn route<H: Host>(
     }
     if path == verify_delegation::PATH {
         return verify_delegation::verify_delegation(node, host, request).await.map(Routed::Own);
+    }
+    if path == partner::PATH {
+        return partner::verify_partner_token(node, host, request, request_id).await;
     }
     if is_introspection(path) {
         return introspect::introspect_token(node, host, request, request_id).await.map(Routed::Own);

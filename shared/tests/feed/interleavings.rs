@@ -4,6 +4,7 @@
 use agentidp_shared::claims::Claims;
 use agentidp_shared::exceptions::{Standing, SubjectException};
 use agentidp_shared::feed::{Batch, Change, open};
+use agentidp_shared::partner::PartnerRecord;
 use agentidp_shared::scopes::ScopeSet;
 use agentidp_shared::state::State;
 use agentidp_shared::tier::Tier;
@@ -17,6 +18,7 @@ use crate::support::*;
 const TTL: u64 = 600;
 const AGENTS: u128 = 3;
 const ORGANIZATIONS: u128 = 2;
+const ISSUERS: u8 = 2;
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -40,6 +42,12 @@ enum Step {
     SetTier {
         organization: u128,
         tier: Tier,
+    },
+    SetPartner {
+        organization: u128,
+        issuer: u8,
+        /// The number of its key; none is no partner.
+        key: Option<u8>,
     },
     /// The issuer signs a batch; it goes to the pool of everything ever on the wire.
     SignChanges {
@@ -83,6 +91,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (1_u8..40).prop_map(|number| Step::RotateKeys { number }),
         1 => (0..ORGANIZATIONS, prop_oneof![Just(Tier::Free), Just(Tier::Pro)])
             .prop_map(|(organization, tier)| Step::SetTier { organization, tier }),
+        2 => (0..ORGANIZATIONS, 0..ISSUERS, prop::option::of(1_u8..40))
+            .prop_map(|(organization, issuer, key)| Step::SetPartner { organization, issuer, key }),
         2 => (1_u64..20).prop_map(|from| Step::SignChanges { from }),
         6 => Just(Step::SignNews),
         2 => Just(Step::SignSnapshot),
@@ -111,6 +121,21 @@ fn token(agent: u128, number: u128, iat: u64) -> Claims {
         status: None,
         auth_time: None,
         delegation: None,
+    }
+}
+
+fn issuer_of(number: u8) -> String {
+    format!("https://partner-{number}.example")
+}
+
+fn partner(key: u8) -> PartnerRecord {
+    let Change::Keys { jwks } = keys(key) else { unreachable!() };
+    PartnerRecord {
+        partner_id: Uuid::from_u128(u128::from(key)).into(),
+        jwks,
+        keys_expire_at: u64::from(key),
+        allowed_organizations: vec!["org-7".into()],
+        expires_at: None,
     }
 }
 
@@ -176,6 +201,11 @@ impl World {
             Step::SetTier { organization, tier } => {
                 let organization_id = Uuid::from_u128(200 + organization).into();
                 self.log.changes.push(Change::Tier { organization_id, tier });
+            }
+            Step::SetPartner { organization, issuer, key } => {
+                let organization_id = Uuid::from_u128(200 + organization).into();
+                let (partner, issuer) = (key.map(partner), issuer_of(issuer));
+                self.log.changes.push(Change::Partner { organization_id, issuer, partner });
             }
             Step::SignChanges { from } => {
                 self.pool.push(self.log.changes_after(from.min(self.log.head()), self.issuer_ms));
@@ -249,6 +279,10 @@ impl World {
             let id = Uuid::from_u128(200 + number);
             let tier = reference.tiers.get(&id).copied().unwrap_or_default();
             assert_eq!(self.node.limit_of(id.into()), reference.limits.of_organization(tier));
+            for issuer in (0..ISSUERS).map(issuer_of) {
+                let known = self.node.partner(id.into(), &issuer).map(|partner| partner.record().clone());
+                assert_eq!(known.as_ref(), reference.partners.get(&(id, issuer)), "partners differ");
+            }
         }
 
         let now = self.node.trusted_now_ms(self.node_clock_ms()) / 1_000;

@@ -8,6 +8,7 @@ use agentidp_shared::feed::{self, BATCH_LIFETIME_MS, Batch, Change};
 use agentidp_shared::freshness::FreshnessLimits;
 use agentidp_shared::ids::InstanceId;
 use agentidp_shared::jwk::{Algorithm, JwkSet, KeySet};
+use agentidp_shared::partner::PartnerRecord;
 use agentidp_shared::rate_limit::RateLimits;
 use agentidp_shared::tier::Tier;
 use agentidp_shared::verify::LEEWAY_SECONDS;
@@ -102,6 +103,7 @@ impl Log {
             exceptions: Exceptions::new(hasher()),
             limits: RateLimits::default(),
             tiers: BTreeMap::new(),
+            partners: BTreeMap::new(),
         };
         for change in last_of_each(&self.changes[..usize::try_from(sequence).unwrap()]) {
             match change.clone() {
@@ -111,6 +113,10 @@ impl Log {
                 Change::RateLimits { limits } => reference.limits = limits,
                 Change::Tier { organization_id, tier } => {
                     reference.tiers.insert(organization_id.as_uuid(), tier);
+                }
+                Change::Partner { organization_id, issuer, partner } => {
+                    let partner = partner.map(|partner| ((organization_id.as_uuid(), issuer), partner));
+                    reference.partners.extend(partner);
                 }
                 Change::TokenRevoked { jti, expires_at } => {
                     reference.exceptions.revoke_token(jti, expires_at);
@@ -137,6 +143,7 @@ pub struct Reference {
     pub exceptions: Exceptions,
     pub limits: RateLimits,
     pub tiers: BTreeMap<Uuid, Tier>,
+    pub partners: BTreeMap<(Uuid, String), PartnerRecord>,
 }
 
 fn last_of_each(changes: &[Change]) -> impl Iterator<Item = &Change> {

@@ -12,6 +12,7 @@ pub const SCHEDULES: &[(&str, u64)] = &[
     ("audit.verify", 3_600),
     ("audit.archive", 86_400),
     ("keys.rotate", 600),
+    ("federation.keys", 60),
     ("credentials.expiring", 86_400),
     ("compliance.check", 3_600),
 ];

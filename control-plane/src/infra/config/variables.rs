@@ -133,7 +133,7 @@ pub const VARIABLES: &[(&str, &str, &str)] = &[
     ),
     (
         "AGENTIDP_SCHEDULES",
-        "housekeeping=10m, audit.verify=1h, audit.archive=1d, keys.rotate=10m, credentials.expiring=1d, compliance.check=1h",
+        "housekeeping=10m, audit.verify=1h, audit.archive=1d, keys.rotate=10m, federation.keys=1m, credentials.expiring=1d, compliance.check=1h",
         "how often recurring jobs run, by name: NAME=NUMBER with s, m, h or d, or NAME=off, separated by commas",
     ),
     (

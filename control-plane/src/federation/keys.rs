@@ -1,0 +1,182 @@
+//! A partner's keys: asked for before they are old, and when a token names one that is not known; told to the edges.
+
+use std::time::Duration;
+
+use agentidp_shared::feed::Change;
+use agentidp_shared::ids::{OrganizationId, PartnerId};
+use agentidp_shared::jwk::{JwkSet, KeySet};
+use agentidp_shared::partner::{Partner, PartnerRecord};
+use serde::{Deserialize, Serialize};
+use tokio::task::JoinSet;
+
+use super::model::Stored;
+use super::store;
+use crate::app::App;
+use crate::edge_feed;
+use crate::infra::clock::unix_seconds;
+use crate::infra::db::TenantTx;
+use crate::infra::http::error::ApiError;
+use crate::infra::jobs::{Effects, Job, JobError, Work};
+use crate::outside_issuers::{FRESH, MAX_AGE, MIN_INTERVAL};
+
+/// How long one who asks for keys keeps others from it, who wait for what it finds.
+const TURN: time::Duration = time::Duration::seconds(2);
+/// How often those look.
+const LOOK: Duration = Duration::from_millis(100);
+/// Partners asked at once.
+const AT_ONCE: i64 = 32;
+
+/// The partner as the edges are told of it.
+pub(super) fn record(stored: &Stored) -> PartnerRecord {
+    PartnerRecord {
+        partner_id: stored.id,
+        jwks: stored.keys.clone(),
+        keys_expire_at: unix_seconds(stored.keys_fetched_at + MAX_AGE),
+        allowed_organizations: stored.allowed_organizations.clone(),
+        expires_at: stored.expires_at.map(unix_seconds),
+    }
+}
+
+/// Tells the edges of a partner, in the transaction that changed it.
+pub(super) async fn tell(tx: &mut TenantTx, stored: &Stored) -> Result<(), sqlx::Error> {
+    let (organization_id, issuer) = (tx.organization_id(), stored.issuer.clone());
+    edge_feed::append(tx, &Change::Partner { organization_id, issuer, partner: Some(record(stored)) }).await
+}
+
+/// Tells the edges that there is no partner with this issuer any more.
+pub(super) async fn tell_gone(tx: &mut TenantTx, issuer: String) -> Result<(), sqlx::Error> {
+    let organization_id = tx.organization_id();
+    edge_feed::append(tx, &Change::Partner { organization_id, issuer, partner: None }).await
+}
+
+/// The organization's partner with this issuer; with the key `kid`, if it has one: what is not known is asked for, unless it just was
+/// in vain.
+pub(super) async fn partner_with_key(
+    app: &App,
+    organization: OrganizationId,
+    issuer: &str,
+    kid: &str,
+) -> Result<Option<Partner>, ApiError> {
+    loop {
+        let now = app.now();
+        let mut tx = app.db.tenant(organization).await?;
+        let Some(stored) = store::find_by_issuer(&mut tx, issuer).await? else { return Ok(None) };
+        let is_over = stored.expires_at.is_some_and(|expires_at| expires_at <= now);
+        // With two rounds missed; what cannot be asked for anew is good for longer.
+        let is_known = now - stored.keys_fetched_at <= FRESH * 2 && has(&stored.keys, kid);
+        let turn = if is_known || is_over {
+            Turn::Needless
+        } else {
+            store::take_turn(&mut tx, stored.id, TURN, now).await?
+        };
+        tx.commit().await?;
+        match turn {
+            Turn::Taken => {
+                let fetched = fetch(app, organization, stored.id, &stored.jwks_uri).await?;
+                // A partner that has another key each time is asked for each; one that has not is left alone for a while.
+                if !fetched.is_some_and(|keys| has(&keys.to_jwks(), kid)) {
+                    let mut tx = app.db.tenant(organization).await?;
+                    store::ask_again_at(&mut tx, stored.id, now + MIN_INTERVAL).await?;
+                    tx.commit().await?;
+                }
+                // What is stored decides: the partner may have been changed meanwhile.
+                let mut tx = app.db.tenant(organization).await?;
+                let stored = store::find_by_issuer(&mut tx, issuer).await?;
+                tx.commit().await?;
+                return Ok(stored.map(|stored| Partner::new(stored.issuer.clone(), record(&stored))));
+            }
+            Turn::OfAnother => tokio::time::sleep(LOOK).await,
+            Turn::Needless | Turn::NotNow => {
+                return Ok(Some(Partner::new(stored.issuer.clone(), record(&stored))));
+            }
+        }
+    }
+}
+
+/// Whether a partner may be asked for its keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turn {
+    Needless,
+    Taken,
+    /// Somebody else is asking.
+    OfAnother,
+    /// It was asked in vain.
+    NotNow,
+}
+
+fn has(keys: &JwkSet, kid: &str) -> bool {
+    keys.keys.iter().any(|key| key.kid.as_deref() == Some(kid))
+}
+
+/// Asks for the keys and keeps them; the edges are told if they are others, or what these know grows old.
+async fn fetch(
+    app: &App,
+    organization: OrganizationId,
+    id: PartnerId,
+    jwks_uri: &str,
+) -> Result<Option<KeySet>, sqlx::Error> {
+    let asked_at = app.now();
+    let fetched = match app.outside_issuers.key_set(jwks_uri).await {
+        Ok(fetched) => fetched,
+        Err(error) => {
+            metrics::counter!("agentidp_partner_key_failures_total").increment(1);
+            tracing::warn!(partner_id = %id, %error, "the keys of a partner could not be had");
+            return Ok(None);
+        }
+    };
+    let mut tx = app.db.tenant(organization).await?;
+    if let Some(mut stored) = store::find(&mut tx, id).await?.filter(|stored| stored.jwks_uri == jwks_uri) {
+        let keys = fetched.to_jwks();
+        let tell_again = stored.keys != keys || stored.keys_told_at <= asked_at - MAX_AGE / 2;
+        stored.keys = keys;
+        stored.keys_fetched_at = asked_at;
+        if tell_again {
+            stored.keys_told_at = asked_at;
+            tell(&mut tx, &stored).await?;
+        }
+        store::keep_keys(&mut tx, &stored).await?;
+    }
+    tx.commit().await?;
+    Ok(Some(fetched))
+}
+
+/// One round, on schedule: every partner whose keys were last asked for five minutes ago.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct RefreshPartnerKeys {}
+
+impl Job for RefreshPartnerKeys {
+    const KIND: &'static str = "federation.keys";
+    const TIMEOUT: Duration = Duration::from_mins(10);
+
+    async fn run(self, work: Work) -> Result<Effects, JobError> {
+        let app = &work.app;
+        loop {
+            let mut tx = work.system().await?;
+            let now = app.now();
+            let due = store::take_due_any_tenant(&mut tx, now, now + FRESH, AT_ONCE).await?;
+            if due.is_empty() {
+                return Ok(tx.into());
+            }
+            // Before they are asked: one that hangs does not keep the others waiting the next time.
+            tx.commit().await?;
+            let mut asking = JoinSet::new();
+            for due in due {
+                let app = app.clone();
+                asking.spawn(async move { fetch(&app, due.organization, due.id, &due.jwks_uri).await });
+            }
+            while let Some(asked) = asking.join_next().await {
+                asked??;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn edges_are_told_again_before_what_they_know_is_too_old() {
+        assert!(MAX_AGE / 2 + FRESH * 2 < MAX_AGE);
+    }
+}
