@@ -40,7 +40,8 @@ impl FromFields for VerifyPartnerTokenRequest {
     }
 }
 
-/// What a token is, as [`Verification`] puts it in JSON.
+/// What a token is.
+// As `Verification` puts it in JSON.
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
 #[expect(dead_code, reason = "documents the answer")]
