@@ -33,12 +33,19 @@ fn number(answer: &Answer, name: &str) -> u64 {
 async fn a_client_is_told_how_much_is_left_and_then_how_long_to_wait() {
     let scene = limited(&[("AGENTIDP_RATE_LIMIT_CLIENT", "10/60:10")]).await;
     let api = scene.with_token();
-    let first = api.get("/verify").await.expect(200);
-    assert!(first.header("ratelimit-policy").unwrap().starts_with(r#""client";q=10;w=60"#));
-    assert_eq!((number(&first, "x-ratelimit-limit"), number(&first, "x-ratelimit-remaining")), (10, 9));
+    // A proxy is told when half of it is used up, everybody else each time.
+    assert!(api.get("/verify").await.expect(200).header("ratelimit").is_none());
+    let second = api.get(&format!("/api/v1/agents/{}", scene.agent.id)).await.expect(200);
+    assert!(second.header("ratelimit-policy").unwrap().starts_with(r#""client";q=10;w=60"#));
+    assert_eq!((number(&second, "x-ratelimit-limit"), number(&second, "x-ratelimit-remaining")), (10, 8));
+    for _ in 0..3 {
+        api.get("/verify").await.expect(200);
+    }
+    let half = api.get("/verify").await.expect(200);
+    assert!((4..=5).contains(&number(&half, "x-ratelimit-remaining")), "{:?}", half.header("ratelimit"));
     let (served, refused) = until_refused(&api, "/verify").await;
     // One may have come back meanwhile.
-    assert!((9..=10).contains(&served), "{served}");
+    assert!((4..=5).contains(&served), "{served}");
     assert_eq!(refused.error(), "temporarily_unavailable");
     assert!((1..=6).contains(&number(&refused, "retry-after")));
     assert_eq!(number(&refused, "x-ratelimit-remaining"), 0);

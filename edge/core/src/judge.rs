@@ -186,13 +186,15 @@ async fn check_signature<H: Host>(
     host: &H,
     unverified_token: &str,
 ) -> Result<Authentic, Refusal> {
-    let mut keys = node.knowledge.keys();
-    if matches!(verify::parse(unverified_token, &keys), Err(Refusal::UnknownKey))
-        && H::Source::renew_for_unknown_key(node, host).await
-    {
-        keys = node.knowledge.keys();
-    }
-    let unverified: Unverified<'_> = verify::parse(unverified_token, &keys)?;
+    let (keys, newer);
+    keys = node.knowledge.keys();
+    let unverified: Unverified<'_> = match verify::parse(unverified_token, &keys) {
+        Err(Refusal::UnknownKey) if H::Source::renew_for_unknown_key(node, host).await => {
+            newer = node.knowledge.keys();
+            verify::parse(unverified_token, &newer)?
+        }
+        parsed => parsed?,
+    };
     let valid =
         host.check_signature(unverified.key(), unverified.signing_input(), unverified.signature()).await;
     unverified.attest(valid)

@@ -44,7 +44,7 @@ pub async fn verify_token<H: Host>(
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     accepted.mark(headers);
-    standing.mark(headers);
+    standing.mark_if_scarce(headers);
     name_agent(headers, accepted.claims());
     Ok(response)
 }
