@@ -23,7 +23,7 @@ use crate::infra::http::fields::{Fields, FromFields};
 use crate::infra::http::idempotency::{self, Idempotency};
 use crate::infra::http::json::StrictJson;
 use crate::policy::Caller;
-use crate::{organizations, tokens};
+use crate::{organizations, status_lists, tokens};
 
 const TTL_SECONDS: std::ops::RangeInclusive<u64> = 60..=86_400;
 
@@ -152,9 +152,11 @@ async fn create(
         not_before: delegatee.not_before,
         names_delegatee: true,
     };
-    let claims = delegation::derive(&caller.token, wanted).map_err(|refusal| not_derived(&refusal))?;
+    let mut claims = delegation::derive(&caller.token, wanted).map_err(|refusal| not_derived(&refusal))?;
+    claims.status = Some(status_lists::reserve(app));
     let delegation_token = tokens::sign(app, delegatee.signing, &claims)?;
     store::insert(&mut tx, &claims, caller.actor()).await?;
+    status_lists::record(&mut tx, std::iter::once(&claims)).await?;
     audit::record(&mut tx, app, created(caller, client, &claims)).await?;
     metrics::counter!("agentidp_delegations_created_total").increment(1);
     let body = NewDelegation {

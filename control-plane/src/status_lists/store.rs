@@ -17,7 +17,7 @@ pub(super) async fn insert<'a>(
 ) -> Result<(), sqlx::Error> {
     let (mut lists, mut indices, mut tokens) = (Vec::new(), Vec::new(), Vec::new());
     let (mut organizations, mut agents, mut clients) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut issued_at, mut expires_at) = (Vec::new(), Vec::new());
+    let (mut issued_at, mut expires_at, mut derived_from) = (Vec::new(), Vec::new(), Vec::new());
     for (list, idx, claims) in entries {
         lists.push(list.as_uuid());
         indices.push(idx);
@@ -27,10 +27,14 @@ pub(super) async fn insert<'a>(
         clients.push(claims.client_id.as_uuid());
         issued_at.push(i64::try_from(claims.iat).map_err(|error| sqlx::Error::Encode(error.into()))?);
         expires_at.push(from_unix_seconds(claims.exp));
+        let hops = claims.delegation.as_ref().map(|chain| serde_json::to_value(chain.hops())).transpose();
+        derived_from.push(hops.map_err(|error| sqlx::Error::Encode(error.into()))?);
     }
     sqlx::query!(
-        "insert into status_list_entries (list_id, idx, jti, organization_id, agent_id, client_id, issued_at, expires_at)
-         select * from unnest($1::uuid[], $2::int[], $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::bigint[], $8::timestamptz[])",
+        "insert into status_list_entries
+           (list_id, idx, jti, organization_id, agent_id, client_id, issued_at, expires_at, derived_from)
+         select * from unnest($1::uuid[], $2::int[], $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::bigint[], $8::timestamptz[],
+           $9::jsonb[])",
         &lists,
         &indices,
         &tokens,
@@ -38,7 +42,8 @@ pub(super) async fn insert<'a>(
         &agents,
         &clients,
         &issued_at,
-        &expires_at
+        &expires_at,
+        &derived_from as &[Option<serde_json::Value>]
     )
     .execute(tx)
     .await
@@ -65,16 +70,25 @@ pub(super) async fn not_valid_any_tenant(
     let rows = sqlx::query!(
         r#"select idx, is_final as "is_final!" from (
              select entries.idx,
-               revoked.jti is not null
+               revoked.jti is not null or coalesce(origin.is_final, false)
                or agents.status = 'decommissioned' or clients.status = 'decommissioned' or organizations.status = 'deleted'
-               or entries.issued_at <= coalesce(floor(extract(epoch from
-                    greatest(agents.not_before, clients.not_before, organizations.not_before))), -1) as is_final,
-               agents.status = 'suspended' or clients.status = 'suspended' or organizations.status = 'suspended' as is_suspended
+               or entries.issued_at <= coalesce(floor(extract(epoch from greatest(agents.not_before, clients.not_before))), -1)
+               or coalesce(origin.since, entries.issued_at)
+                    <= coalesce(floor(extract(epoch from organizations.not_before)), -1) as is_final,
+               agents.status = 'suspended' or clients.status = 'suspended' or organizations.status = 'suspended'
+               or coalesce(origin.is_suspended, false) as is_suspended
              from status_list_entries entries
              join agents on agents.id = entries.agent_id
              join agents clients on clients.id = entries.client_id
              join organizations on organizations.id = entries.organization_id
              left join revoked_tokens revoked on revoked.jti = entries.jti
+             left join lateral (
+               select bool_or(cut.jti is not null or holders.status = 'decommissioned'
+                   or hops.iat <= coalesce(floor(extract(epoch from holders.not_before)), -1)) as is_final,
+                 bool_or(holders.status = 'suspended') as is_suspended, min(hops.iat) as since
+               from jsonb_to_recordset(entries.derived_from) hops (sub uuid, jti uuid, iat bigint)
+               join agents holders on holders.id = hops.sub
+               left join revoked_tokens cut on cut.jti = hops.jti) origin on true
              where entries.list_id = $1) places
            where is_final or is_suspended"#,
         list.as_uuid()

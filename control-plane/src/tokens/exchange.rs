@@ -14,6 +14,7 @@ use crate::app::App;
 use crate::delegation::stands;
 use crate::infra::clock::unix_seconds;
 use crate::infra::http::client_info::ClientInfo;
+use crate::status_lists;
 
 pub(super) const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 /// RFC 8693 §3.
@@ -61,13 +62,14 @@ pub(super) async fn exchange(
         not_before: client.not_before,
         names_delegatee: false,
     };
-    let claims = delegation::derive(&parent, wanted).map_err(|refusal| match refusal {
+    let mut claims = delegation::derive(&parent, wanted).map_err(|refusal| match refusal {
         NotDerived::Scope(_) => OAuthError::InvalidScope(refusal.to_string().into()),
         NotDerived::Audience => OAuthError::InvalidTarget(refusal.to_string().into()),
         NotDerived::ObtainedForAnother | NotDerived::Expired | NotDerived::TooDeep | NotDerived::Cycle => {
             OAuthError::InvalidRequest(format!("subject_token: {refusal}").into())
         }
     })?;
+    claims.status = Some(status_lists::reserve(app));
     let token = issue::sign(app, client.signing, &claims)?;
     issue::record(app, client, &claims, client_info).await?;
     Ok((token, claims))

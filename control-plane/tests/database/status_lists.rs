@@ -7,6 +7,7 @@ use agentidp_shared::strict::{decode_base64url, parse_json_object};
 use serde_json::{Map, Value, json};
 use time::Duration;
 
+use crate::delegation;
 use crate::support::{Agent, Instance, TOKEN_TTL, Tenant};
 
 async fn scene() -> (Instance, Tenant, Agent) {
@@ -91,6 +92,39 @@ async fn what_is_taken_back_shows_and_so_does_what_comes_again() {
     assert_eq!(status(&instance, &after).await, 0, "of another agent");
     tenant.api.delete(&path).await.expect(204);
     assert_eq!(status(&instance, &kept).await, 1);
+}
+
+#[tokio::test]
+async fn what_becomes_of_any_token_it_comes_from_shows_at_a_derived_tokens_place() {
+    for fate in
+        ["the delegation is taken back", "its token is revoked", "it is suspended", "it is decommissioned"]
+    {
+        let (instance, tenant, agent) = scene().await;
+        let [second, third] = delegation::agents(&tenant).await;
+        let first = agent.token(&tenant.api).await;
+        let to_second = delegation::delegate(&tenant.api, &first, &second, &["agents:read"]).await;
+        let to_third = delegation::delegate(&tenant.api, &to_second, &third, &["agents:read"]).await;
+        for token in [&first, &to_second, &to_third] {
+            assert_eq!(status(&instance, token).await, 0);
+        }
+        match fate {
+            "the delegation is taken back" => {
+                let path = format!("/oauth2/token/delegate/{}", delegation::id_of(&to_second));
+                tenant.api.with_token(&first).delete(&path).await.expect(204);
+            }
+            "its token is revoked" => {
+                tenant.api.with_token(&first).form("/oauth2/revoke", &[("token", &first)]).await.expect(200);
+            }
+            "it is suspended" => {
+                tenant.api.patch(&agent.path(), &json!({"status": "suspended"})).await.expect(200);
+            }
+            _ => drop(tenant.api.delete(&agent.path()).await.expect(204)),
+        }
+        assert_eq!(status(&instance, &first).await == 0, fate == "the delegation is taken back", "{fate}");
+        for token in [&to_second, &to_third] {
+            assert_ne!(status(&instance, token).await, 0, "{fate}");
+        }
+    }
 }
 
 #[tokio::test]
