@@ -11,7 +11,7 @@ use crate::claims::MalformedClaim;
 use crate::ids::AgentId;
 use crate::jwk::{Algorithm, VerificationKey};
 use crate::strict::{decode_base64url, parse_json_object};
-use crate::verify::{self, Compact, Header, LEEWAY_SECONDS, is_type, read_header, split};
+use crate::verify::{self, Compact, Header, LEEWAY_SECONDS, is_type, read_header_without_kid, split};
 
 /// The `client_assertion_type` of these assertions (RFC 7523 §2.2).
 pub const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -50,7 +50,8 @@ pub enum Refusal {
 /// A well-formed assertion whose signature has not been checked.
 #[derive(Debug)]
 pub struct Unverified<'a> {
-    header: Header,
+    algorithm: Algorithm,
+    kid: Option<String>,
     signing_input: &'a str,
     signature: Vec<u8>,
     claims: Map<String, Value>,
@@ -86,19 +87,20 @@ pub fn parse(assertion: &str) -> Result<Unverified<'_>, Refusal> {
     }
     let Compact { header, payload, signing_input, signature } = split(assertion)?;
     // RFC 7523 asks for no type, and clients send none or "JWT". Any other names a JWT that was made for something else.
-    let header = read_header(
+    let (algorithm, kid) = read_header_without_kid(
         &header,
+        &[],
         |typ| typ.is_none_or(|typ| is_type(typ, "JWT") || is_type(typ, "client-authentication+jwt")),
         algorithm,
     )?;
     // Not text that could be stored as a key's name.
-    if header.kid.chars().any(char::is_control) {
+    if kid.as_ref().is_some_and(|kid| kid.chars().any(char::is_control)) {
         return Err(verify::Refusal::UnknownKey.into());
     }
     let payload = decode_base64url(payload).map_err(|_| verify::Refusal::Malformed)?;
     let claims = parse_json_object(&payload).map_err(|_| verify::Refusal::MalformedClaims)?;
     let client = text(&claims, "sub")?.parse().map_err(|_| MalformedClaim("sub"))?;
-    Ok(Unverified { header, signing_input, signature, claims, client })
+    Ok(Unverified { algorithm, kid, signing_input, signature, claims, client })
 }
 
 impl Unverified<'_> {
@@ -107,17 +109,20 @@ impl Unverified<'_> {
         self.client
     }
 
-    pub fn kid(&self) -> &str {
-        &self.header.kid
+    /// Which of the client's keys; `None` is the only one it has (OpenID Connect Core §10.1).
+    pub fn kid(&self) -> Option<&str> {
+        self.kid.as_deref()
     }
 
     pub fn algorithm(&self) -> Algorithm {
-        self.header.algorithm
+        self.algorithm
     }
 
-    /// Checks the signature under `key`, which must be one of [`client`](Self::client)'s with this [`kid`](Self::kid).
+    /// Checks the signature under `key`, which must be the one of [`client`](Self::client)'s with this [`kid`](Self::kid).
     pub fn check_signature(self, key: &VerificationKey) -> Result<Authentic, Refusal> {
-        verify::check_jws(&self.header, self.signing_input, &self.signature, key)?;
+        let kid = self.kid.unwrap_or_else(|| key.kid().to_owned());
+        let header = Header { algorithm: self.algorithm, kid };
+        verify::check_jws(&header, self.signing_input, &self.signature, key)?;
         Ok(Authentic { claims: self.claims, client: self.client })
     }
 

@@ -183,6 +183,17 @@ pub(crate) fn read_header_with(
     accepts: impl FnOnce(Option<&str>) -> bool,
     algorithm: impl FnOnce(&str) -> Option<Algorithm>,
 ) -> Result<Header, Refusal> {
+    let (algorithm, kid) = read_header_without_kid(header, ignored, accepts, algorithm)?;
+    Ok(Header { algorithm, kid: kid.ok_or(Refusal::MissingKeyId)? })
+}
+
+/// The same, for headers that may leave `kid` out. One that is there and names nothing is refused.
+pub(crate) fn read_header_without_kid(
+    header: &[u8],
+    ignored: &[&str],
+    accepts: impl FnOnce(Option<&str>) -> bool,
+    algorithm: impl FnOnce(&str) -> Option<Algorithm>,
+) -> Result<(Algorithm, Option<String>), Refusal> {
     let header = parse_json_object(header).map_err(|_| Refusal::MalformedHeader)?;
     let known = |name: &str| matches!(name, "alg" | "kid" | "typ") || ignored.contains(&name);
     if !header.keys().all(|name| known(name)) {
@@ -193,8 +204,11 @@ pub(crate) fn read_header_with(
     if header.get("typ").is_some_and(|typ| !typ.is_string()) || !accepts(text("typ")) {
         return Err(Refusal::WrongType);
     }
+    if !header.contains_key("kid") {
+        return Ok((algorithm, None));
+    }
     let kid = text("kid").filter(|kid| !kid.is_empty()).ok_or(Refusal::MissingKeyId)?;
-    Ok(Header { algorithm, kid: kid.to_owned() })
+    Ok((algorithm, Some(kid.to_owned())))
 }
 
 /// Checks a signature under `key`, which must be the one that the header names, and for its algorithm.

@@ -27,7 +27,11 @@ fn claims() -> Value {
 }
 
 fn assertion(alg: &str, claims: &str) -> String {
-    let header = json!({ "alg": alg, "kid": "k" }).to_string();
+    signed(&json!({ "alg": alg, "kid": "k" }), claims)
+}
+
+fn signed(header: &Value, claims: &str) -> String {
+    let header = header.to_string();
     let input = format!("{}.{}", encode_base64url(header.as_bytes()), encode_base64url(claims.as_bytes()));
     let signature = signer().sign(input.as_bytes());
     format!("{input}.{}", encode_base64url(&signature.to_bytes()))
@@ -42,10 +46,26 @@ fn a_good_assertion_says_whose_it_is_and_how_long_it_must_be_remembered() {
     for alg in ["EdDSA", "Ed25519"] {
         let text = assertion(alg, &claims().to_string());
         let unverified = parse(&text).unwrap();
-        assert_eq!((unverified.client().to_string().as_str(), unverified.kid()), (CLIENT, "k"));
+        assert_eq!((unverified.client().to_string().as_str(), unverified.kid()), (CLIENT, Some("k")));
         let accepted = unverified.check_signature(&key("k")).unwrap().judge(NOW, &["x", ISSUER]).unwrap();
         assert_eq!((accepted.jti.as_str(), accepted.refused_from), ("one", NOW + 70));
     }
+}
+
+#[test]
+fn an_assertion_that_leaves_its_key_out_is_checked_under_the_one_there_is() {
+    let text = signed(&json!({ "alg": "EdDSA", "typ": "JWT" }), &claims().to_string());
+    let unverified = parse(&text).unwrap();
+    assert_eq!(unverified.kid(), None);
+    assert!(unverified.check_signature(&key("whatever")).unwrap().judge(NOW, &[ISSUER]).is_ok());
+    // One that is there names a key.
+    for kid in [json!(null), json!(""), json!(7)] {
+        let text = signed(&json!({ "alg": "EdDSA", "kid": kid }), &claims().to_string());
+        assert_eq!(parse(&text).unwrap_err(), verify::Refusal::MissingKeyId.into());
+    }
+    let lying = signed(&json!({ "alg": "RS256" }), &claims().to_string());
+    let refused = parse(&lying).unwrap().check_signature(&key("k")).unwrap_err();
+    assert_eq!(refused, verify::Refusal::AlgorithmMismatch.into());
 }
 
 #[test]

@@ -23,11 +23,12 @@ pub(super) struct Owner {
 }
 
 /// The agent's key with this `kid`, and whose it is, if it is neither revoked nor expired nor replaced for good; or else `stand_in`,
-/// which comes back the same way, so that a key that is not there takes as long as one that is.
+/// which comes back the same way, so that a key that is not there takes as long as one that is. Without `kid`, the key of an agent
+/// that has no other: none is ever tried after another.
 pub(super) async fn usable_any_tenant(
     tx: &mut PgConnection,
     agent: AgentId,
-    kid: &str,
+    kid: Option<&str>,
     stand_in: &Jwk,
     now: OffsetDateTime,
 ) -> Result<(Jwk, Option<Owner>), sqlx::Error> {
@@ -36,12 +37,12 @@ pub(super) async fn usable_any_tenant(
              coalesce(jwk, $4) as "jwk!: Json<Jwk>"
            from (values (1)) always
            left join lateral (
-             select id, organization_id,
-               case when public_jwk->>'kid' = $3 then public_jwk else previous_public_jwk end as jwk
+             select id, organization_id, jwk, count(*) over () as candidates
              from credentials
+             cross join lateral (values (public_jwk), (case when previous_valid_until > $2 then previous_public_jwk end)) keys (jwk)
              where agent_id = $1 and status = 'active' and (expires_at is null or expires_at > $2)
-               and (public_jwk->>'kid' = $3 or (previous_valid_until > $2 and previous_public_jwk->>'kid' = $3))
-             limit 1) found on true
+               and jwk is not null and ($3::text is null or jwk->>'kid' = $3)
+             limit 1) found on $3 is not null or candidates = 1
            left join organizations on organizations.id = coalesce(found.organization_id, $1)"#,
         agent.as_uuid(),
         now,

@@ -3,8 +3,9 @@
 use agentidp_shared::jwk::Algorithm;
 use agentidp_shared::strict::{decode_base64url, encode_base64url};
 use agentidp_tests::ClientKey;
+use agentidp_tests::client_key::claims;
 use aws_lc_rs::hmac;
-use serde_json::json;
+use serde_json::{Value, json};
 use time::Duration;
 
 use crate::private_key_jwt::{Scene, register};
@@ -162,6 +163,44 @@ async fn kid_injection_attack_the_name_of_a_key_is_only_compared() {
         let header = json!({ "alg": "ES256", "kid": kid }).to_string();
         scene.refused(scene.key.sign_texts(&header, &scene.claims().to_string()), "names no key").await;
     }
+}
+
+#[tokio::test]
+async fn unnamed_key_attack_a_key_is_left_out_only_where_there_is_one_and_none_is_tried_after_another() {
+    let scene = Scene::of(Algorithm::ES256).await;
+    let unnamed = |key: &ClientKey, claims: &Value| {
+        let header = json!({ "alg": key.algorithm.as_str(), "typ": "JWT" });
+        key.sign_texts(&header.to_string(), &claims.to_string())
+    };
+    let good = unnamed(&scene.key, &scene.claims());
+    scene.ask(&good).await.expect(200);
+    scene.refused(good, "used before").await;
+    let thief = ClientKey::generate(Algorithm::ES256);
+    scene.refused(unnamed(&thief, &scene.claims()), "signature is not valid").await;
+    let other = ClientKey::generate(Algorithm::EdDSA);
+    scene.refused(unnamed(&other, &scene.claims()), "does not belong to its key").await;
+    // Of another agent, which has no key: its own secret is none.
+    let of_another = claims(&scene.tenant.admin.id, ISSUER, scene.now());
+    scene.refused(unnamed(&scene.key, &of_another), "key is not known").await;
+
+    // Of two keys, also of different algorithms, neither is meant until one is named.
+    let second = register(&scene.tenant, &scene.agent, &other).await.expect(201).text("credentialId");
+    for key in [&scene.key, &other] {
+        scene.refused(unnamed(key, &scene.claims()), "key is not known").await;
+    }
+    scene.ask(&scene.good()).await.expect(200);
+    scene.tenant.api.delete(&format!("{}/credentials/{second}", scene.agent.path())).await.expect(204);
+    scene.ask(&unnamed(&scene.key, &scene.claims())).await.expect(200);
+
+    // Nor while a key that is replaced is still good beside its successor.
+    let body = json!({ "publicJwk": thief.public_jwk(), "overlapSeconds": 60 });
+    scene.tenant.api.post(&format!("{}/rotate", scene.path()), &body).await.expect(200);
+    for key in [&scene.key, &thief] {
+        scene.refused(unnamed(key, &scene.claims()), "key is not known").await;
+    }
+    scene.instance.advance(Duration::seconds(61));
+    scene.ask(&unnamed(&thief, &scene.claims())).await.expect(200);
+    scene.refused(unnamed(&scene.key, &scene.claims()), "signature is not valid").await;
 }
 
 #[tokio::test]
