@@ -6,7 +6,9 @@ use agentidp_shared::jwk::Algorithm;
 use agentidp_shared::strict::encode_base64url;
 use axum::Json;
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
 use axum::routing::get;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -19,6 +21,7 @@ struct Published {
     discovery: Value,
     keys: Value,
     asked: usize,
+    requests: usize,
 }
 
 /// Serves discovery and keys until the test ends.
@@ -44,10 +47,11 @@ impl OidcIssuer {
             "scopes_supported": ["openid"],
         });
         let keys = json!({ "keys": [published(&key)] });
-        let published = Arc::new(Mutex::new(Published { discovery, keys, asked: 0 }));
+        let published = Arc::new(Mutex::new(Published { discovery, keys, asked: 0, requests: 0 }));
         let router = Router::new()
             .route("/.well-known/openid-configuration", get(discover))
             .route("/.well-known/jwks", get(list_keys))
+            .layer(from_fn_with_state(published.clone(), count))
             .with_state(published.clone());
         let server = TlsServer::serve(listener, &["localhost"], router);
         Self { server, key, published }
@@ -70,6 +74,11 @@ impl OidcIssuer {
     /// How often its keys were fetched.
     pub fn asked(&self) -> usize {
         self.published.lock().unwrap().asked
+    }
+
+    /// How often anything was asked of it, at whatever path.
+    pub fn requests(&self) -> usize {
+        self.published.lock().unwrap().requests
     }
 
     /// Publishes another discovery document.
@@ -138,6 +147,11 @@ pub fn published(key: &ClientKey) -> Value {
     jwk["x5t"] = json!("eBZ_cn3sXYAd0ch4THBKHIgOwOE");
     jwk["x5c"] = json!([encode_base64url(b"a certificate")]);
     jwk
+}
+
+async fn count(State(published): State<Arc<Mutex<Published>>>, request: Request, next: Next) -> Response {
+    published.lock().unwrap().requests += 1;
+    next.run(request).await
 }
 
 async fn discover(State(published): State<Arc<Mutex<Published>>>) -> Json<Value> {

@@ -19,7 +19,7 @@ use crate::status_lists;
 pub(super) const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 /// RFC 8693 §3.
 pub(super) const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
-const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
+pub(super) const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
 
 /// A new token and its claims. What was exchanged stays good.
 pub(super) async fn exchange(
@@ -29,9 +29,7 @@ pub(super) async fn exchange(
     form: &Form,
     now: u64,
 ) -> Result<(String, Claims), OAuthError> {
-    if form.get("requested_token_type").is_some_and(|requested| requested != ACCESS_TOKEN) {
-        return Err(invalid("requested_token_type must be that of an access token"));
-    }
+    check_requested_type(form)?;
     let parent = living(app, client, form, "subject_token", "subject_token_type").await?;
     let parent = parent.ok_or_else(|| invalid("subject_token is missing"))?;
     // A delegated token is held by whom it was delegated to, which its `client_id`, `act` and `may_act` all name.
@@ -75,6 +73,12 @@ pub(super) async fn exchange(
     Ok((token, claims))
 }
 
+/// There are access tokens and no others.
+pub(super) fn check_requested_type(form: &Form) -> Result<(), OAuthError> {
+    let is_other = form.get("requested_token_type").is_some_and(|requested| requested != ACCESS_TOKEN);
+    if is_other { Err(invalid("requested_token_type must be that of an access token")) } else { Ok(()) }
+}
+
 /// RFC 8693 §2.2.2: also what is wrong with a token is an invalid request.
 fn invalid(description: &'static str) -> OAuthError {
     OAuthError::InvalidRequest(description.into())
@@ -111,17 +115,21 @@ async fn living(
     if good && claims.exp > unix_seconds(app.now()) { Ok(Some(claims)) } else { Err(refused()) }
 }
 
-/// `audience` and `resource` (RFC 8693 §2.1): one API, by its URI. None: that of the subject token.
-async fn audience(app: &App, client: &Client, form: &Form) -> Result<Option<String>, OAuthError> {
-    let named = match (form.get("audience"), form.get("resource")) {
-        (None, None) => return Ok(None),
+/// `audience` and `resource` (RFC 8693 §2.1): one API, by its URI.
+pub(super) fn named_api(form: &Form) -> Result<Option<&str>, OAuthError> {
+    match (form.get("audience"), form.get("resource")) {
         (Some(audience), Some(resource)) if audience != resource => {
             let description = "audience and resource name different APIs; a token is for one";
-            return Err(OAuthError::InvalidTarget(description.into()));
+            Err(OAuthError::InvalidTarget(description.into()))
         }
-        (audience, resource) => audience.or(resource),
-    };
-    let audience = model::audience(named, &app.config.issuer)?;
+        (audience, resource) => Ok(audience.or(resource)),
+    }
+}
+
+/// The API that is named, if it is allowed. None: that of the subject token.
+async fn audience(app: &App, client: &Client, form: &Form) -> Result<Option<String>, OAuthError> {
+    let Some(named) = named_api(form)? else { return Ok(None) };
+    let audience = model::audience(Some(named), &app.config.issuer)?;
     if audience != app.config.issuer {
         issue::check_allowed(app, client, &audience).await?;
     }

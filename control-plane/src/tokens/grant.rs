@@ -3,18 +3,38 @@
 use agentidp_shared::ids::AgentId;
 use time::OffsetDateTime;
 
-use super::issue::{TokenResponse, answer, fresh_claims, sign};
+use super::issue::{TokenResponse, answer, fresh_claims, not_allowed, sign};
 use super::issued::{self, Issued};
-use super::store;
+use super::oauth_error::OAuthError;
+use super::{model, store};
 use crate::app::App;
 use crate::infra::db::TenantTx;
 use crate::infra::http::client_info::ClientInfo;
 use crate::infra::http::error::ApiError;
+use crate::organizations;
+
+/// What a token is to be good for, as it was asked, before any of it was checked.
+#[derive(Debug, Default)]
+pub struct Target {
+    /// Scopes separated by spaces; all that the agent was granted if absent.
+    pub scope: Option<String>,
+    /// An API by its URI (RFC 8707); this one if absent.
+    pub resource: Option<String>,
+}
+
+impl Target {
+    /// Whether the token is not for this API.
+    pub fn is_another_api(&self, app: &App) -> bool {
+        self.resource.as_ref().is_some_and(|resource| *resource != app.config.issuer)
+    }
+}
 
 #[derive(Debug)]
 pub enum GrantError {
     /// The agent may not have tokens now.
     Refused(&'static str),
+    /// It may, but not such ones: the scope or resource is not for it.
+    NotGiven(OAuthError),
     Internal(ApiError),
 }
 
@@ -24,20 +44,30 @@ impl From<sqlx::Error> for GrantError {
     }
 }
 
-/// Issues a token with all the scopes that the agent was granted, for this API. `now` is when the check began that lets it.
+/// Issues a token for the target. `now` is when the check began that lets it.
 pub async fn grant(
     tx: &mut TenantTx,
     app: &App,
     client_info: &ClientInfo,
     agent: AgentId,
+    target: &Target,
     now: OffsetDateTime,
 ) -> Result<TokenResponse, GrantError> {
     let agent = store::client(tx, agent).await?.ok_or(GrantError::Refused("agent does not exist"))?;
     if let Some(reason) = agent.refusal() {
         return Err(GrantError::Refused(reason));
     }
-    let claims = fresh_claims(app, &agent, &agent, agent.scopes.clone(), app.config.issuer.clone(), now);
+    let scopes =
+        model::granted_scopes(target.scope.as_deref(), &agent.scopes).map_err(GrantError::NotGiven)?;
+    let audience =
+        model::audience(target.resource.as_deref(), &app.config.issuer).map_err(GrantError::NotGiven)?;
+    if audience != app.config.issuer
+        && !organizations::allows_resource(tx, agent.organization_id, &audience).await?
+    {
+        return Err(GrantError::NotGiven(not_allowed()));
+    }
+    let claims = fresh_claims(app, &agent, &agent, scopes, audience, now);
     let access_token = sign(app, agent.signing, &claims).map_err(GrantError::Internal)?;
     issued::add(tx, app, &[Issued::of(&claims, &agent, client_info)]).await?;
-    Ok(answer(access_token, &claims, None, None))
+    Ok(answer(access_token, &claims, None))
 }

@@ -15,7 +15,7 @@ use super::form::Form;
 use super::issued::Issued;
 use super::oauth_error::{OAuthError, OAuthErrorBody};
 use super::store::Client;
-use super::{client_auth, exchange, model, store};
+use super::{client_auth, exchange, from_outside, model, store};
 use crate::app::App;
 use crate::infra::clock::unix_seconds;
 use crate::infra::http::client_info::ClientInfo;
@@ -44,11 +44,13 @@ pub(super) struct TokenRequest {
     /// Copied into the ID token.
     #[schema(max_length = 512)]
     nonce: Option<String>,
-    /// For an administrator: another agent of the organization to get a token for.
+    /// For an administrator: another agent of the organization to get a token for. For a workload's token: the agent; a token that can
+    /// register agents if absent.
     agent_id: Option<String>,
-    /// To be exchanged (RFC 8693): a token that the client holds, also one that was delegated to it.
+    /// To be exchanged (RFC 8693): a token that the client holds, also one that was delegated to it; or, without client authentication,
+    /// one of a workload outside that an organization trusts.
     subject_token: Option<String>,
-    /// `urn:ietf:params:oauth:token-type:access_token`, or `…:jwt`.
+    /// `urn:ietf:params:oauth:token-type:access_token`, or `…:jwt`; of a workload's `…:jwt` or `…:id_token`.
     subject_token_type: Option<String>,
     /// A token of the client's own; the new one does not outlive it.
     actor_token: Option<String>,
@@ -77,6 +79,13 @@ pub struct TokenResponse {
     id_token: Option<String>,
 }
 
+impl TokenResponse {
+    /// The answer to a token exchange.
+    pub(super) fn with_type(self, issued: &'static str) -> Self {
+        Self { issued_token_type: Some(issued), ..self }
+    }
+}
+
 /// Get an access token
 #[utoipa::path(post, path = "/oauth2/token", operation_id = "issue_token", tag = "Tokens",
     security(("client_basic" = []), ()),
@@ -98,7 +107,15 @@ pub(super) async fn issue_token(
         exchange::GRANT_TYPE => Grant::TokenExchange,
         _ => return Err(OAuthError::UnsupportedGrantType),
     };
-    let unverified = client_auth::presented(&headers, &form)?.ok_or(OAuthError::InvalidClient)?;
+    let headers_of_answer = [(header::CACHE_CONTROL, "no-store"), (header::PRAGMA, "no-cache")];
+    let unverified = match client_auth::presented(&headers, &form)? {
+        Some(unverified) => unverified,
+        None if matches!(grant, Grant::TokenExchange) && from_outside::is_meant(&form) => {
+            let response = from_outside::exchange(&app, &client_info, &form).await?;
+            return Ok((headers_of_answer, Json(response)));
+        }
+        None => return Err(OAuthError::InvalidClient),
+    };
     // Before the secret or assertion is looked at: a token must never be younger than the check that allowed it.
     let now = app.now();
     let client = client_auth::authenticate(&app, &unverified, &client_info).await?;
@@ -107,10 +124,10 @@ pub(super) async fn issue_token(
         Grant::TokenExchange => {
             let (token, claims) =
                 exchange::exchange(&app, &client, &client_info, &form, unix_seconds(now)).await?;
-            answer(token, &claims, Some(exchange::ACCESS_TOKEN), None)
+            answer(token, &claims, None).with_type(exchange::ACCESS_TOKEN)
         }
     };
-    Ok(([(header::CACHE_CONTROL, "no-store"), (header::PRAGMA, "no-cache")], Json(response)))
+    Ok((headers_of_answer, Json(response)))
 }
 
 enum Grant {
@@ -119,18 +136,13 @@ enum Grant {
 }
 
 /// The answer, counted: for a token whose event is written.
-pub(super) fn answer(
-    access_token: String,
-    claims: &Claims,
-    issued_token_type: Option<&'static str>,
-    id_token: Option<String>,
-) -> TokenResponse {
+pub(super) fn answer(access_token: String, claims: &Claims, id_token: Option<String>) -> TokenResponse {
     for scope in claims.scopes.iter() {
         metrics::counter!("agentidp_tokens_issued_total", "scope" => scope.to_string()).increment(1);
     }
     TokenResponse {
         access_token,
-        issued_token_type,
+        issued_token_type: None,
         token_type: "Bearer",
         expires_in: u32::try_from(claims.exp.saturating_sub(claims.iat)).unwrap_or(u32::MAX),
         scope: claims.scopes.to_string(),
@@ -156,7 +168,7 @@ async fn by_credentials(
     let access_token = sign(app, target.signing, &claims)?;
     let id_token = oidc::id_token(app, target.signing, &claims, &access_token, form.get("nonce")).await?;
     record(app, client, &claims, client_info).await?;
-    Ok(answer(access_token, &claims, None, id_token))
+    Ok(answer(access_token, &claims, id_token))
 }
 
 /// Of a token that `client` holds, for `target`: itself, or an agent it administers. `now` is when the check began that allowed it.
@@ -236,9 +248,11 @@ pub(super) async fn check_allowed(app: &App, target: &Client, audience: &str) ->
     let mut tx = app.db.tenant(target.organization_id).await?;
     let allowed = organizations::allows_resource(&mut tx, target.organization_id, audience).await?;
     tx.commit().await?;
-    let refused =
-        || OAuthError::InvalidTarget("the organization does not allow tokens for this resource".into());
-    if allowed { Ok(()) } else { Err(refused()) }
+    if allowed { Ok(()) } else { Err(not_allowed()) }
+}
+
+pub(super) fn not_allowed() -> OAuthError {
+    OAuthError::InvalidTarget("the organization does not allow tokens for this resource".into())
 }
 
 pub fn sign(app: &App, choice: Choice, claims: &Claims) -> Result<String, ApiError> {

@@ -7,6 +7,7 @@ mod authorize;
 mod client_auth;
 mod exchange;
 mod form;
+mod from_outside;
 mod grant;
 mod introspect;
 mod issue;
@@ -19,7 +20,7 @@ mod routes;
 mod store;
 mod throttle;
 
-pub use grant::{GrantError, grant};
+pub use grant::{GrantError, Target, grant};
 pub use introspect::{signed_by_us, timely_claims};
 pub use issue::{TokenResponse, sign};
 pub use oauth_error::OAuthError;

@@ -9,12 +9,14 @@ mod delete;
 mod exchange;
 mod fields;
 mod github;
+mod judge;
 mod list;
 mod model;
 mod routes;
 mod rule;
 mod store;
 
+pub use judge::{NotExchanged, Presented, exchange};
 pub use routes::routes;
 
 use sqlx::PgConnection;

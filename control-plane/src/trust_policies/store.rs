@@ -106,10 +106,11 @@ pub(super) async fn list(tx: &mut TenantTx, limit: i64, offset: i64) -> Result<V
     rows.into_iter().map(Policy::try_from).collect()
 }
 
-/// The policies that a token of `issuer` could be about, the oldest first: for `agent`, or for registering agents.
+/// The policies that a token of `issuer` could be about, the oldest first: for `agent`, or for registering agents. `None` is any
+/// provider.
 pub(super) async fn candidates(
     tx: &mut TenantTx,
-    provider: Provider,
+    provider: Option<Provider>,
     issuer: &str,
     agent: Option<AgentId>,
 ) -> Result<Vec<Policy>, sqlx::Error> {
@@ -118,11 +119,11 @@ pub(super) async fn candidates(
         r#"select id, organization_id, provider, issuer, rule as "rule: Json<Rule>", pinned as "pinned: Json<Pinned>",
              agent_id, is_bootstrap, created_at, last_used_at
            from trust_policies
-           where organization_id = $1 and provider = $2 and issuer = $3
+           where organization_id = $1 and ($2::text is null or provider = $2) and issuer = $3
              and (($4::uuid is null and is_bootstrap) or (agent_id = $4 and not is_bootstrap))
            order by created_at, id"#,
         tx.organization_id().as_uuid(),
-        provider.as_str(),
+        provider.map(Provider::as_str),
         issuer,
         agent.map(AgentId::as_uuid)
     )

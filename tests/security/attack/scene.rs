@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use agentidp_shared::jwk::Algorithm;
 use agentidp_tests::{Agent, Answer, ControlPlane, OidcIssuer, Tenant};
+use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 
 pub const PATH: &str = "/api/v1/oidc/trust-policies";
@@ -63,15 +64,20 @@ impl Scene {
     }
 
     pub async fn exchange_as(&self, body: &Value) -> Answer {
+        let api = self.tenant.api.anonymous();
+        let request = api.request("POST", "/api/v1/oidc/token").header("content-type", "application/json");
+        self.send_from_anew(request.body(body.to_string())).await
+    }
+
+    /// The same at the token endpoint.
+    pub async fn ask_for_token(&self, form: &[(&str, &str)]) -> Answer {
+        self.send_from_anew(self.tenant.api.anonymous().form_request("/oauth2/token", form)).await
+    }
+
+    async fn send_from_anew(&self, request: RequestBuilder) -> Answer {
         let asked = self.asked.fetch_add(1, Ordering::SeqCst);
         let address = format!("198.18.{}.{}", asked / 250, asked % 250 + 1);
-        let api = self.tenant.api.anonymous();
-        let request = api
-            .request("POST", "/api/v1/oidc/token")
-            .header("x-forwarded-for", address)
-            .header("content-type", "application/json")
-            .body(body.to_string());
-        api.send(request).await
+        self.tenant.api.send(request.header("x-forwarded-for", address)).await
     }
 }
 
