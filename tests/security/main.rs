@@ -13,6 +13,7 @@ mod bad_input;
 mod bad_requests;
 mod bench;
 mod bodies;
+mod client_id_documents;
 mod concurrency;
 mod crash;
 mod isolation;
