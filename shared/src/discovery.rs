@@ -110,7 +110,10 @@ pub fn unverified_organization_at(path: &str) -> Option<&str> {
     (!id.is_empty() && !id.contains('/')).then_some(id)
 }
 
-/// The document at `/.well-known/oauth-protected-resource`: the management API as a protected resource.
+/// Where a protected resource is described, before the path of its identifier (RFC 9728 §3.1).
+pub const PROTECTED_RESOURCE: &str = "/.well-known/oauth-protected-resource";
+
+/// The document at [`PROTECTED_RESOURCE`]: the management API as a protected resource.
 pub fn protected_resource_metadata(config: &IssuerConfig) -> Value {
     json!({
         "resource": config.issuer,

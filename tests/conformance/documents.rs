@@ -62,6 +62,61 @@ async fn discovery_names_this_address_and_only_what_is_there() {
     assert_eq!(resource["authorization_servers"], json!([base]));
 }
 
+/// RFC 8414 §3.1, the same with OpenID Connect's name, and OpenID Connect Discovery 1.0 §4.1: clients of the Model Context Protocol
+/// try all three of an issuer with a path, and the first two of one without.
+#[tokio::test]
+async fn every_place_where_clients_look_for_an_issuers_metadata_has_the_same_document() {
+    let scene = Scene::set().await;
+    let organization = scene.tenant.create_organization().await;
+    let path = format!("/organizations/{}", organization.organization_id);
+    let places = [
+        format!("/.well-known/oauth-authorization-server{path}"),
+        format!("/.well-known/openid-configuration{path}"),
+        format!("{path}/.well-known/openid-configuration"),
+    ];
+    for place in &places {
+        let absent = scene.api.get(place).await.expect(404);
+        assert_eq!(absent.code(), "ISSUER_NOT_FOUND", "{place}");
+        assert_eq!(absent.header("access-control-allow-origin"), Some("*"), "{place}");
+    }
+    let own = json!({ "issuerKind": "organization" });
+    organization.api.patch(&format!("/api/v1{path}"), &own).await.expect(200);
+
+    let instance = scene.api.get("/.well-known/oauth-authorization-server").await.expect(200);
+    let openid = scene.api.get("/.well-known/openid-configuration").await.expect(200);
+    assert_eq!((instance.json()["issuer"].as_str(), &instance.body), (Some(scene.api.base()), &openid.body));
+    // Clients are registered here by their operators, and nothing is fetched for one (decision 32).
+    for promise in ["client_id_metadata_document_supported", "registration_endpoint"] {
+        assert_eq!(instance.json().get(promise), None, "{promise}");
+    }
+    let mut expected = instance.json();
+    expected["issuer"] = json!(format!("{}{path}", scene.api.base()));
+    let origin = scene.api.at(&scene.stack.control_plane.url());
+    for place in &places {
+        // As a browser's script asks, with the header that the protocol has it send.
+        let request = scene.api.request("GET", place);
+        let request =
+            request.header("origin", "https://app.example").header("mcp-protocol-version", "2025-11-25");
+        let document = scene.api.send(request).await.expect(200);
+        assert_eq!(document.json(), expected, "{place}");
+        assert_eq!(document.header("content-type"), Some("application/json"), "{place}");
+        assert_eq!(document.header("access-control-allow-origin"), Some("*"), "{place}");
+        let tag = document.header("etag").unwrap().to_owned();
+        let held = scene.api.request("GET", place).header("if-none-match", &tag);
+        scene.api.send(held).await.expect(304);
+        assert_eq!(origin.get(place).await.expect(200).json(), expected, "{place} at the control plane");
+        let preflight = scene.api.send(scene.api.request("OPTIONS", place)).await.expect(204);
+        assert_eq!(preflight.header("access-control-allow-headers"), Some("*"), "{place}");
+        for other in [format!("{place}/"), format!("{place}/x"), place.to_uppercase()] {
+            assert_eq!(scene.api.get(&other).await.status, 404, "{other}");
+        }
+    }
+    // There is no such place for a path that is no issuer's.
+    for place in ["/.well-known/oauth-authorization-server/mcp", "/mcp/.well-known/openid-configuration"] {
+        scene.api.get(place).await.expect(404);
+    }
+}
+
 /// A token, with a key that was registered for it.
 async fn by_key(scene: &Scene, issuer: &str) -> Answer {
     let key = ClientKey::generate(Algorithm::ES256);

@@ -86,21 +86,34 @@ async fn jose_verifies_our_tokens_with_the_remote_key_set() {
 }
 
 #[tokio::test]
-async fn the_mcp_sdk_finds_its_way_to_a_server_behind_the_gateway() {
+async fn the_mcp_sdk_finds_its_way_to_a_server_behind_the_gateway_and_not_to_those_that_are_not_for_it() {
     let folder = Folder::new();
     let mut command = Command::new(environment::node());
     command.arg(clients().join("mcp-server.mjs"));
     let server = Process::start("the MCP server", command, folder.path().join("mcp-server.log"));
-    let (mut url, origin) = (String::new(), server.ready("url"));
+    let origin = server.ready("url");
     let stack = Stack::start_in_front_of(|edge| {
-        url = format!("{edge}/mcp");
-        json!([{
-            "name": "mcp", "match": {"pathPrefix": "/mcp"}, "origin": origin, "audience": url,
-            "rules": [{"methods": ["GET", "POST", "DELETE"], "path": "/mcp", "scopes": ["agents:read"]}],
-        }])
+        let servers = [("mcp", "agents:read"), ("forbidden", "agents:read"), ("closed", "audit:read")];
+        let upstream = |(name, scope): &(&str, &str)| {
+            json!({
+                "name": name, "match": {"pathPrefix": format!("/{name}")}, "origin": origin, "audience": format!("{edge}/{name}"),
+                "rules": [{"methods": ["GET", "POST", "DELETE"], "path": format!("/{name}"), "scopes": [scope]}],
+            })
+        };
+        json!(servers.iter().map(upstream).collect::<Vec<_>>())
     })
     .await;
-    run_against(stack, environment::node(), "mcp.mjs", &SCOPES, &[("MCP_URL", url)]).await;
+    let [open, forbidden, closed] =
+        ["mcp", "forbidden", "closed"].map(|name| format!("{}/{name}", stack.url()));
+    let organization = stack.platform().await.create_organization().await;
+    let path = format!("/api/v1/organizations/{}", organization.organization_id);
+    organization.api.patch(&path, &json!({ "issuerKind": "organization" })).await.expect(200);
+    let allowed = json!({ "allowedResources": [open, closed] });
+    organization.api.json("PUT", &format!("{path}/resources"), &allowed).await.expect(200);
+    let variables = [("MCP_URL", open), ("FORBIDDEN_MCP_URL", forbidden), ("CLOSED_MCP_URL", closed)];
+    // It registers its own key.
+    let scopes = ["agents:read", "agents:write"];
+    run_as(&organization, &stack.url(), environment::node(), "mcp.mjs", &scopes, &variables).await;
 }
 
 #[tokio::test]

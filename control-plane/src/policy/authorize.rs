@@ -40,7 +40,7 @@ pub async fn authorize(
     }
     let caller = authenticate_bearer(&app, request.headers())
         .await
-        .and_then(|caller| caller.ok_or_else(|| unauthenticated("an access token is required")))
+        .and_then(|caller| caller.ok_or_else(|| unauthenticated(&app)))
         .map_err(IntoResponse::into_response)?;
     match ask(true, &caller.scopes) {
         Decision::Allow if caller.only_registers && (method.as_str(), route.as_str()) != REGISTER => {
@@ -56,7 +56,7 @@ pub async fn authorize(
             Ok(next.run(request).await)
         }
         Decision::Deny(Denial::InsufficientScope { required }) => {
-            Err(insufficient_scope(&required).into_response())
+            Err(insufficient_scope(&app, &required).into_response())
         }
         Decision::Deny(_) => Err(unknown_endpoint(&app, route.as_str()).into_response()),
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use agentidp_shared::claims::Claims;
+use agentidp_shared::discovery::PROTECTED_RESOURCE;
 use agentidp_shared::exceptions::Exceptions;
 use agentidp_shared::hashing::SeededHasher;
 use agentidp_shared::ids::{AgentId, OrganizationId, TokenId};
@@ -96,9 +97,9 @@ impl Caller {
 impl FromRequestParts<App> for Caller {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, ApiError> {
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
         // Put there by `authorize`; absent only if a route is not marked `bearer` in the policy's table.
-        parts.extensions.get().cloned().ok_or_else(|| unauthenticated("an access token is required"))
+        parts.extensions.get().cloned().ok_or_else(|| unauthenticated(app))
     }
 }
 
@@ -131,7 +132,7 @@ pub async fn authenticate_bearer(app: &App, headers: &HeaderMap) -> Result<Optio
     let claims =
         match verify::verify(unverified_token, &signers.verification, &none, unix_seconds(now), &expected) {
             Verdict::Accepted(claims) => claims,
-            Verdict::Refused(refusal) => return Err(invalid_token(&refusal.to_string())),
+            Verdict::Refused(refusal) => return Err(invalid_token(app, &refusal.to_string())),
         };
 
     let mut tx = app.db.system().await?;
@@ -156,21 +157,21 @@ pub async fn authenticate_bearer(app: &App, headers: &HeaderMap) -> Result<Optio
     .await?;
     let chain_stands = claims.delegation.is_none() || delegation::stands(&mut tx, &claims).await?;
     tx.commit().await?;
-    let Some(standing) = standing else { return Err(invalid_token("the agent does not exist")) };
+    let Some(standing) = standing else { return Err(invalid_token(app, "the agent does not exist")) };
     let issued_before = |not_before: Option<OffsetDateTime>| {
         not_before.is_some_and(|limit| claims.iat <= unix_seconds(limit))
     };
     if standing.token_revoked {
-        return Err(invalid_token("the token was revoked"));
+        return Err(invalid_token(app, "the token was revoked"));
     }
     if !chain_stands {
-        return Err(invalid_token("the token, or one that it was derived from, was revoked"));
+        return Err(invalid_token(app, "the token, or one that it was derived from, was revoked"));
     }
     if standing.status != "active" || standing.organization_status != "active" || standing.client_refused {
-        return Err(invalid_token("the agent or its organization is not active"));
+        return Err(invalid_token(app, "the agent or its organization is not active"));
     }
     if issued_before(standing.not_before) || issued_before(standing.organization_not_before) {
-        return Err(invalid_token("tokens issued so far were revoked"));
+        return Err(invalid_token(app, "tokens issued so far were revoked"));
     }
     let is_delegated = claims.delegation.is_some();
     Ok(Some(Caller {
@@ -185,30 +186,33 @@ pub async fn authenticate_bearer(app: &App, headers: &HeaderMap) -> Result<Optio
     }))
 }
 
-pub(super) fn unauthenticated(message: &'static str) -> ApiError {
-    ApiError::new(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", message)
-        .header(header::WWW_AUTHENTICATE, r#"Bearer realm="agentidp""#.to_owned())
+pub(super) fn unauthenticated(app: &App) -> ApiError {
+    ApiError::new(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", "an access token is required")
+        .header(header::WWW_AUTHENTICATE, challenge(app, &[]))
 }
 
-fn invalid_token(reason: &str) -> ApiError {
-    ApiError::new(StatusCode::UNAUTHORIZED, "INVALID_TOKEN", reason.to_owned()).header(
-        header::WWW_AUTHENTICATE,
-        format!(
-            r#"Bearer realm="agentidp", error="invalid_token", error_description="{}""#,
-            reason.replace(['"', '\\'], "'")
-        ),
-    )
+fn invalid_token(app: &App, reason: &str) -> ApiError {
+    let parameters = [("error", "invalid_token"), ("error_description", reason)];
+    ApiError::new(StatusCode::UNAUTHORIZED, "INVALID_TOKEN", reason.to_owned())
+        .header(header::WWW_AUTHENTICATE, challenge(app, &parameters))
+}
+
+/// RFC 6750 §3, and where to learn what is asked for (RFC 9728 §5.1). Quotes in parameters become harmless.
+fn challenge(app: &App, parameters: &[(&str, &str)]) -> String {
+    let metadata = format!("{}{PROTECTED_RESOURCE}", app.config.issuer);
+    let parameters = parameters.iter().copied().chain([("resource_metadata", metadata.as_str())]);
+    let parameter =
+        |(name, value): (&str, &str)| format!(r#", {name}="{}""#, value.replace(['"', '\\'], "'"));
+    format!(r#"Bearer realm="agentidp"{}"#, parameters.map(parameter).collect::<String>())
 }
 
 fn invalid_request(reason: &'static str) -> ApiError {
     ApiError::new(StatusCode::BAD_REQUEST, "INVALID_REQUEST", reason)
 }
 
-pub(super) fn insufficient_scope(required: &ScopeSet) -> ApiError {
+pub(super) fn insufficient_scope(app: &App, required: &ScopeSet) -> ApiError {
+    let parameters = [("error", "insufficient_scope"), ("scope", &required.to_string())];
     ApiError::new(StatusCode::FORBIDDEN, "INSUFFICIENT_SCOPE", format!("this needs the scope {required}"))
         .details(serde_json::json!({ "requiredScopes": required }))
-        .header(
-            header::WWW_AUTHENTICATE,
-            format!(r#"Bearer realm="agentidp", error="insufficient_scope", scope="{required}""#),
-        )
+        .header(header::WWW_AUTHENTICATE, challenge(app, &parameters))
 }

@@ -123,7 +123,20 @@ async fn agent_info_says_what_the_id_token_says() {
     let refused = api.with_token(&unscoped).get("/agent-info").await.expect(403);
     let challenge = refused.headers[header::WWW_AUTHENTICATE].to_str().unwrap();
     assert!(challenge.contains("insufficient_scope") && challenge.contains("openid"), "{challenge}");
-    assert!(api.get("/agent-info").await.expect(401).headers.contains_key(header::WWW_AUTHENTICATE));
+    // RFC 9728 §5.1: whoever is refused learns where to read what is asked for.
+    let metadata = format!(r#"resource_metadata="{ISSUER}/.well-known/oauth-protected-resource""#);
+    let [nothing, nonsense] = [api.get("/agent-info").await, api.with_token("x").get("/agent-info").await];
+    for refused in [nothing.expect(401), nonsense.expect(401), refused] {
+        let challenge = refused.headers[header::WWW_AUTHENTICATE].to_str().unwrap();
+        assert!(challenge.ends_with(&metadata), "{challenge}");
+    }
+    let described = api.get("/.well-known/oauth-protected-resource").await.expect(200).json();
+    assert_eq!(
+        (&described["resource"], &described["authorization_servers"]),
+        (&json!(ISSUER), &json!([ISSUER]))
+    );
+    assert_eq!(described["bearer_methods_supported"], json!(["header"]));
+    assert!(described["scopes_supported"].as_array().unwrap().contains(&json!("openid")));
     // For another API is not for this one.
     let elsewhere =
         ask(&api, &agent, &[("scope", "openid"), ("resource", "https://api.example")]).await.expect(200);

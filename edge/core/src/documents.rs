@@ -5,7 +5,8 @@ use std::rc::Rc;
 
 use agentidp_shared::did;
 use agentidp_shared::discovery::{
-    IssuerConfig, algorithms_of, authorization_server_metadata, protected_resource_metadata, published_keys,
+    IssuerConfig, PROTECTED_RESOURCE, algorithms_of, authorization_server_metadata,
+    protected_resource_metadata, published_keys,
 };
 use agentidp_shared::jwk::JwkSet;
 use agentidp_shared::state::State;
@@ -35,7 +36,7 @@ impl Kind {
             "/.well-known/openid-configuration" | "/.well-known/oauth-authorization-server" => {
                 Some(Self::AuthorizationServer)
             }
-            "/.well-known/oauth-protected-resource" => Some(Self::ProtectedResource),
+            PROTECTED_RESOURCE => Some(Self::ProtectedResource),
             "/.well-known/jwks.json" => Some(Self::Jwks),
             "/.well-known/did.json" => Some(Self::InstanceDid),
             _ => None,

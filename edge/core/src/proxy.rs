@@ -1,5 +1,6 @@
 //! What the edge does not answer itself goes to the control plane, as HTTP says a proxy forwards (RFC 9110 §7.6).
 
+use agentidp_shared::discovery::PROTECTED_RESOURCE;
 use agentidp_shared::scopes::ScopeSet;
 use http::{HeaderValue, Request, Response};
 
@@ -45,6 +46,10 @@ async fn good_token<H: Host>(
     match judge_caller(node, host, unverified_token, Audience::Own, &ScopeSet::empty()).await {
         Ok(accepted) => Ok(Some(accepted)),
         Err(Rejected::Unknown) => Ok(None),
-        Err(rejected @ Rejected::Bad(_)) => Err(rejected.into()),
+        Err(rejected @ Rejected::Bad(_)) => {
+            // RFC 9728 §5.1, as the control plane says it.
+            let metadata = format!("{}{PROTECTED_RESOURCE}", node.config.issuer());
+            Err(Problem::from(rejected).challenge(&[("resource_metadata", &metadata)]))
+        }
     }
 }

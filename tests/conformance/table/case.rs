@@ -179,9 +179,11 @@ pub fn bad_token(description: &str) -> Expected {
         .lacks("x-agent-id")
 }
 
-/// The same, of the management API.
-pub fn bad_token_for_the_api(description: &str) -> Expected {
-    api_error(401, "INVALID_TOKEN").header("www-authenticate", challenge(description))
+/// The same, of the management API, which is described at the issuer's address (RFC 9728 §5.1).
+pub fn bad_token_for_the_api(issuer: &str, description: &str) -> Expected {
+    let metadata = format!(r#"resource_metadata="{issuer}/.well-known/oauth-protected-resource""#);
+    api_error(401, "INVALID_TOKEN")
+        .header("www-authenticate", format!("{}, {metadata}", challenge(description)))
 }
 
 fn challenge(description: &str) -> String {

@@ -1,5 +1,6 @@
 //! What an upstream says of itself as a protected resource (RFC 9728).
 
+use agentidp_shared::discovery::PROTECTED_RESOURCE;
 use agentidp_shared::scopes::ScopeSet;
 use http::{Response, Uri, request};
 use serde_json::json;
@@ -8,8 +9,6 @@ use super::place::{Place, host_of, is_below};
 use crate::documents::{CACHE_FOR, answer};
 use crate::errors::Problem;
 use crate::etag;
-
-pub const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 
 /// The document, where it is, and how challenges point to it.
 #[derive(Debug, Clone)]
@@ -23,7 +22,7 @@ pub struct Metadata {
 
 impl Metadata {
     pub fn new(name: &str, place: &Place, audience: &str, issuer: &str, scopes: &ScopeSet) -> Self {
-        let default = format!("{WELL_KNOWN}{}", place.prefix().unwrap_or_default());
+        let default = format!("{PROTECTED_RESOURCE}{}", place.prefix().unwrap_or_default());
         let own = issuer.parse().ok().and_then(|uri| base_of(&uri)).unwrap_or_default();
         let default_base = place.host().map_or_else(|| own.clone(), |host| format!("https://{host}"));
         // §3.1: between the host and the path of the resource's identifier, if that is an address under which it is reached.
@@ -67,5 +66,5 @@ fn inserted(place: &Place, audience: &str, own: &str) -> Option<(String, String)
         Place::Host(host) => matches!(uri.scheme_str(), Some("https" | "http")) && host_of(&uri)? == host.0,
         Place::PathPrefix(prefix) => base == own && is_below(path, &prefix.0),
     };
-    (is_own && uri.query().is_none()).then(|| (base, format!("{WELL_KNOWN}{path}")))
+    (is_own && uri.query().is_none()).then(|| (base, format!("{PROTECTED_RESOURCE}{path}")))
 }

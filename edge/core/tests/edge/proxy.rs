@@ -91,7 +91,8 @@ fn tokens_known_to_be_bad_do_not_reach_the_control_plane() {
         let answer = edge.get_with(token, "/api/v1/agents");
         assert_eq!(answer.status(), 401);
         assert_eq!(json_of(&answer)["code"], "INVALID_TOKEN");
-        assert!(answer.headers().contains_key("www-authenticate"));
+        let metadata = format!("resource_metadata=\"{ISSUER}/.well-known/oauth-protected-resource\"");
+        assert!(header(&answer, "www-authenticate").ends_with(&metadata));
         let answer = edge.form("/oauth2/revoke", Some(&format!("Bearer {token}")), "token=x");
         assert_eq!(
             (answer.status().as_u16(), json_of(&answer)["error"].as_str()),

@@ -91,12 +91,12 @@ fn forwarded(scene: &Scene) -> Vec<Case> {
         case(
             "an agent, with a bad token",
             get(&agent).bearer("x"),
-            bad_token_for_the_api("the token is not three base64url parts separated by dots"),
+            bad_token_for_the_api(scene.issuer(), "the token is not three base64url parts separated by dots"),
         ),
         case(
             "an agent, with a revoked token",
             get(&agent).bearer(&scene.revoked),
-            bad_token_for_the_api("the token was revoked"),
+            bad_token_for_the_api(scene.issuer(), "the token was revoked"),
         ),
         case(
             "an agent, written without the scope",
