@@ -14,6 +14,7 @@ const SECTIONS: &[&str] = &[
     "ssrf-answers ",
     "trust-policies ",
     "workloads ",
+    "outside-exchange ",
     "issuers ",
     "exchange ",
     "delegation ",

@@ -128,20 +128,23 @@ fn upstreams_that_are_not_right_are_named_with_the_place() {
     }
 }
 
-/// The configuration on the page about the gateway.
+/// The configurations on the pages about the gateway and about MCP servers.
 #[test]
-fn the_documented_example_is_taken_as_it_stands() {
-    let page = include_str!("../../../../docs/gateway.md");
-    let example = page.split("```json\n").nth(1).unwrap().split("```").next().unwrap();
-    let mut upstreams: Value = serde_json::from_str(example).unwrap();
-    if cfg!(not(feature = "rego")) {
-        upstreams[0].as_object_mut().unwrap().remove("policy");
+fn the_documented_examples_are_taken_as_they_stand() {
+    for (page, count) in
+        [(include_str!("../../../../docs/gateway.md"), 2), (include_str!("../../../../docs/mcp.md"), 1)]
+    {
+        let example = page.split("```json\n").nth(1).unwrap().split("```").next().unwrap();
+        let mut upstreams: Value = serde_json::from_str(example).unwrap();
+        if cfg!(not(feature = "rego")) {
+            upstreams[0].as_object_mut().unwrap().remove("policy");
+        }
+        let mut variables = variables();
+        variables.insert("ISSUER", "https://id.example.com".to_owned());
+        variables.insert("UPSTREAMS", upstreams.to_string());
+        let config = Config::from_variables(|name| variables.get(name).cloned()).unwrap();
+        assert_eq!(config.upstreams().len(), count);
     }
-    let mut variables = variables();
-    variables.insert("ISSUER", "https://id.example.com".to_owned());
-    variables.insert("UPSTREAMS", upstreams.to_string());
-    let config = Config::from_variables(|name| variables.get(name).cloned()).unwrap();
-    assert_eq!(config.upstreams().len(), 2);
 }
 
 #[test]
