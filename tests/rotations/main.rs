@@ -33,8 +33,9 @@ const BEFORE: Duration = Duration::from_secs(20);
 /// A rotation is published, known at the edge and in use within this, unless as many keys are published as an edge takes: then the
 /// oldest has to go first.
 const IN_USE_WITHIN: Duration = Duration::from_secs(90);
-/// A switch of algorithm comes with every second rotation.
-const SWITCH_EVERY: usize = 2;
+/// A switch of algorithm comes with each tenth rotation, and of few with every second.
+const SWITCH_EVERY: usize = 10;
+const FEW: usize = 20;
 const PUBLISHED_WITHIN: Duration = Duration::from_mins(8);
 
 #[tokio::main]
@@ -61,8 +62,9 @@ async fn main() -> ExitCode {
     let mut kids = BTreeSet::from([active(&platform).await]);
     let mut algorithms = [Algorithm::EdDSA, Algorithm::RS256, Algorithm::ES256].into_iter().cycle();
     let mut switches = 0;
+    let switch_every = if rotations < FEW { 2 } else { SWITCH_EVERY };
     for number in 1..=rotations {
-        if number % SWITCH_EVERY == 0 {
+        if number % switch_every == 0 {
             let algorithm = algorithms.next().unwrap();
             switch(&platform, &organization, &agents[1], algorithm).await;
             switches += 1;

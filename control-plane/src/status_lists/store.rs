@@ -43,7 +43,7 @@ pub(super) async fn insert<'a>(
         &clients,
         &issued_at,
         &expires_at,
-        &derived_from as &[Option<serde_json::Value>]
+        &derived_from as _
     )
     .execute(tx)
     .await
