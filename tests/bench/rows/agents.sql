@@ -1,19 +1,23 @@
 -- Agents of one organization, each with a credential that nobody knows the secret of: copies of one that was registered.
-insert into agents
-select (jsonb_populate_record(null::agents, to_jsonb(one) || jsonb_build_object(
-  'id', md5('agent' || number)::uuid,
-  'email', number || '@scale.example'
-))).*
-from (
-  select agents.* from agents join credentials on credentials.agent_id = agents.id
-  where agents.organization_id = '$organization' limit 1
-) as one, generate_series($from, $to - 1) as number;
-
-insert into credentials
-select (jsonb_populate_record(null::credentials, to_jsonb(one) || jsonb_build_object(
-  'id', md5('credential' || number)::uuid,
-  'agent_id', md5('agent' || number)::uuid,
-  'secret_hmac', '\x' || encode(sha256(('secret' || number)::bytea), 'hex')
-))).*
-from (select * from credentials where organization_id = '$organization' limit 1) as one,
-  generate_series($from, $to - 1) as number;
+do $$
+declare
+  -- What is each one's own; the rest is as in the one.
+  own jsonb := '{
+    "agents": {"id": "md5(''agent'' || number)::uuid", "email": "number || ''@scale.example''"},
+    "credentials": {"id": "md5(''credential'' || number)::uuid", "agent_id": "md5(''agent'' || number)::uuid",
+      "secret_hmac": "sha256((''secret'' || number)::bytea)"}}';
+  relation text;
+begin
+  -- What they refer to is there, as it is for the one.
+  set local session_replication_role = replica;
+  foreach relation in array array['agents', 'credentials'] loop
+    execute (
+      select format(
+        'insert into %I select %s from (select * from %I where organization_id = ''$organization'' and %s limit 1) one, generate_series($from, $to - 1) number',
+        relation,
+        string_agg(coalesce(own -> relation ->> attname, format('one.%I', attname)), ', ' order by attnum),
+        relation,
+        case relation when 'agents' then 'id in (select agent_id from credentials)' else 'secret_hmac is not null' end)
+      from pg_attribute where attrelid = relation::regclass and attnum > 0 and not attisdropped);
+  end loop;
+end $$;
