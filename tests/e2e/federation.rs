@@ -3,8 +3,12 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use agentidp_shared::jwk::Algorithm;
 use agentidp_tests::process::free_port;
-use agentidp_tests::{Agent, Api, ControlPlane, Edge, Tenant, TlsServer, eventually};
+use agentidp_tests::{
+    Agent, Api, ClientKey, ControlPlane, Edge, OidcIssuer, Stack, Tenant, TlsServer, eventually, now,
+    oidc_issuer,
+};
 use axum::Router;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
@@ -161,4 +165,30 @@ async fn two_deployments_federate_while_the_keys_of_both_change_and_no_call_fail
     assert!(calls > 10 * kids.len(), "{calls} calls say little");
     assert_eq!(failures, 0);
     drop((one.edge, other.edge));
+}
+
+#[tokio::test]
+async fn a_key_that_a_partner_takes_back_is_refused_after_the_next_round() {
+    let settings = vec![("AGENTIDP_SCHEDULES", "federation.keys=1s".to_owned())];
+    let (stack, issuer) = (Stack::start_with(settings).await, OidcIssuer::start(Algorithm::ES256).await);
+    let tenant = stack.platform().await.create_organization().await;
+    tenant.api.post("/api/v1/federation/partners", &issuer.as_partner("org-7")).await.expect(201);
+    let claims = json!({
+        "iss": issuer.url(), "aud": stack.url(), "sub": "agent-7", "organization_id": "org-7", "iat": now(), "exp": now() + 3_600,
+    });
+    let body = json!({ "token": issuer.sign(&claims) });
+    let said = async || tenant.api.post(VERIFY, &body).await.expect(200).json();
+    eventually("it is good", Duration::from_secs(2), async || (said().await["valid"] == true).then_some(()))
+        .await;
+
+    let another = ClientKey::generate(Algorithm::ES256);
+    issuer.publish(|set| set["keys"] = json!([oidc_issuer::published(&another)]));
+    assert_eq!(said().await["valid"], true, "nobody has asked the partner yet");
+    // As if five minutes had passed.
+    let sql = "update federation_partners set keys_refresh_at = now()";
+    sqlx::query(sql).execute(&mut stack.control_plane.database.connect().await).await.unwrap();
+    eventually("it is refused", Duration::from_secs(10), async || {
+        (said().await["reason"] == "the partner has no key with the token's `kid`").then_some(())
+    })
+    .await;
 }
