@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::claims::MalformedClaim;
-use crate::ids::PartnerId;
+use crate::ids::{OrganizationId, PartnerId};
+use crate::issuer;
 use crate::jwk::{JwkSet, KeySet, VerificationKey};
 use crate::outside_token::{Authentic, Kind, Refusal, Unverified};
 use crate::verify;
@@ -86,12 +87,23 @@ impl Partner {
         Ok(key)
     }
 
-    /// What a token says that a [`key`](Self::key) of this partner has signed, if it is good at `now` (Unix seconds), for one of
-    /// `audiences`, and of an organization that is allowed.
-    pub fn accept(&self, authentic: Authentic, now: u64, audiences: &[&str]) -> Result<Accepted, Refused> {
+    /// What a token says that a [`key`](Self::key) of this partner has signed, if it is good at `now` (Unix seconds), of an
+    /// organization that is allowed, and for `wanted`; without that, for an issuer of ours, the instance's or our `organization`'s.
+    pub fn accept(
+        &self,
+        authentic: Authentic,
+        now: u64,
+        wanted: Option<&str>,
+        instance: &str,
+        organization: OrganizationId,
+    ) -> Result<Accepted, Refused> {
         let (audience, claims) =
             (authentic.audience().to_owned(), authentic.judge(now, Kind::Partner)?.claims);
-        if !audiences.contains(&&*audience) {
+        let is_meant = match wanted {
+            Some(wanted) => audience == wanted,
+            None => issuer::may_issue(instance, &audience, organization),
+        };
+        if !is_meant {
             return Err(Refused::Audience);
         }
         let organization_id = text(&claims, "organization_id")?;

@@ -27,7 +27,7 @@ const LOOK: Duration = Duration::from_millis(100);
 const AT_ONCE: i64 = 32;
 
 /// The partner as the edges are told of it.
-pub(super) fn record(stored: &Stored) -> PartnerRecord {
+fn record(stored: &Stored) -> PartnerRecord {
     PartnerRecord {
         partner_id: stored.id,
         jwks: stored.keys.clone(),

@@ -1,7 +1,6 @@
 //! `POST /api/v1/federation/verify`: is this token a partner's?
 
 use agentidp_shared::claims::MAX_URI_LENGTH;
-use agentidp_shared::issuer;
 use agentidp_shared::outside_token::{self, Kind};
 use agentidp_shared::partner::{Accepted, Refused, Verification};
 use agentidp_shared::verify::MAX_TOKEN_LENGTH;
@@ -101,10 +100,5 @@ async fn verify(
         Ok(authentic) => authentic,
         Err(refusal) => return Ok(Err(refusal.into())),
     };
-    let own = issuer::of_organization(&app.config.issuer, organization);
-    let audiences = match &request.audience {
-        Some(audience) => vec![audience.as_str()],
-        None => vec![app.config.issuer.as_str(), &own],
-    };
-    Ok(partner.accept(authentic, now, &audiences))
+    Ok(partner.accept(authentic, now, request.audience.as_deref(), &app.config.issuer, organization))
 }

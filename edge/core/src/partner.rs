@@ -6,7 +6,6 @@
 use agentidp_shared::claims::MAX_URI_LENGTH;
 use agentidp_shared::feed;
 use agentidp_shared::ids::OrganizationId;
-use agentidp_shared::issuer;
 use agentidp_shared::outside_token::{self, Kind};
 use agentidp_shared::partner::{Accepted, Refused, Verification};
 use agentidp_shared::scopes::ScopeSet;
@@ -112,10 +111,5 @@ async fn judge<H: Host>(
         Ok(authentic) => authentic,
         Err(refusal) => return Ok(Err(refusal.into())),
     };
-    let of_organization = issuer::of_organization(&own, organization);
-    let audiences = match &asked.audience {
-        Some(audience) => vec![audience.as_str()],
-        None => vec![own.as_str(), &of_organization],
-    };
-    Ok(partner.accept(authentic, now, &audiences))
+    Ok(partner.accept(authentic, now, asked.audience.as_deref(), &own, organization))
 }
