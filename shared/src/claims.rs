@@ -83,6 +83,11 @@ fn serialize_audience<S: serde::Serializer>(audience: &[String], serializer: S) 
 pub struct MalformedClaim(pub &'static str);
 
 impl Claims {
+    /// Of the agent that holds the token: the token's own, unless it was passed on to another.
+    pub fn holder_organization(&self) -> OrganizationId {
+        self.delegation.as_ref().and_then(Chain::foreign_holder).unwrap_or(self.organization_id)
+    }
+
     /// Reads claims whose signature has been checked. Every claim must be there with exactly its type; a number that is
     /// a string, or a time with a fraction, is malformed, never absent (compare CVE-2026-25537).
     pub fn from_object(object: &Map<String, Value>) -> Result<Self, MalformedClaim> {
@@ -119,15 +124,15 @@ impl Claims {
         let sub = text("sub")?.parse().map_err(|_| MalformedClaim("sub"))?;
         let client_id = text("client_id")?.parse().map_err(|_| MalformedClaim("client_id"))?;
         let iat = seconds("iat")?;
+        let organization_id =
+            text("organization_id")?.parse().map_err(|_| MalformedClaim("organization_id"))?;
 
         Ok(Self {
             iss: text("iss")?.to_owned(),
             sub,
             aud,
             client_id,
-            organization_id: text("organization_id")?
-                .parse()
-                .map_err(|_| MalformedClaim("organization_id"))?,
+            organization_id,
             scopes: ScopeSet::parse(scope).map_err(|_| MalformedClaim("scope"))?,
             jti: text("jti")?.parse().map_err(|_| MalformedClaim("jti"))?,
             iat,
@@ -135,7 +140,7 @@ impl Claims {
             exp: seconds("exp")?,
             auth_time,
             status,
-            delegation: Chain::from_object(object, sub, client_id, iat)?,
+            delegation: Chain::from_object(object, sub, client_id, organization_id, iat)?,
         })
     }
 }

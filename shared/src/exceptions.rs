@@ -129,15 +129,23 @@ impl Exceptions {
             }
             self.check_agent(hop.sub, hop.iat)?;
         }
-        if let Some(organization) = self.organizations.get(&claims.organization_id) {
-            if organization.standing != Standing::Active {
-                return Err(Revoked::Organization);
-            }
-            // The first of the tokens it comes from is the oldest.
-            let oldest = hops.first().map_or(claims.iat, |hop| hop.iat);
-            if organization.not_before.is_some_and(|not_before| oldest <= not_before) {
-                return Err(Revoked::OrganizationTokens);
-            }
+        // The first of the tokens it comes from is the oldest.
+        let oldest = hops.first().map_or(claims.iat, |hop| hop.iat);
+        self.check_organization(claims.organization_id, oldest)?;
+        let chain = claims.delegation.iter();
+        for (organization, issued_at) in chain.flat_map(|chain| chain.foreign_organizations(claims.iat)) {
+            self.check_organization(organization, issued_at)?;
+        }
+        Ok(())
+    }
+
+    fn check_organization(&self, organization: OrganizationId, issued_at: u64) -> Result<(), Revoked> {
+        let Some(exception) = self.organizations.get(&organization) else { return Ok(()) };
+        if exception.standing != Standing::Active {
+            return Err(Revoked::Organization);
+        }
+        if exception.not_before.is_some_and(|not_before| issued_at <= not_before) {
+            return Err(Revoked::OrganizationTokens);
         }
         Ok(())
     }

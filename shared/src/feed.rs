@@ -173,6 +173,10 @@ pub fn keys_concerning(claims: &Claims) -> Vec<String> {
             keys.push(key_of_agent(hop.sub));
         }
     }
+    let chain = claims.delegation.iter();
+    for (organization, _) in chain.flat_map(|chain| chain.foreign_organizations(claims.iat)) {
+        keys.push(key_of_organization(organization));
+    }
     keys
 }
 

@@ -101,6 +101,10 @@ typed_id!(
     PartnerId
 );
 typed_id!(
+    /// What an organization lets another's agents do in the name of its own.
+    GrantId
+);
+typed_id!(
     /// One deployment of AgentIdP; an edge never accepts another deployment's feed.
     InstanceId
 );

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests fail by panicking")]
 
 use agentidp_shared::claims::{Claims, MalformedClaim};
-use agentidp_shared::delegation::{MAX_HOPS, NotDerived, Verification, Wanted, derive, reaches};
+use agentidp_shared::delegation::{Grant, MAX_HOPS, NotDerived, Verification, Wanted, derive, reaches};
 use agentidp_shared::exceptions::{Exceptions, Revoked, Standing, SubjectException};
 use agentidp_shared::feed::keys_concerning;
 use agentidp_shared::hashing::SeededHasher;
@@ -26,6 +26,10 @@ fn token(number: u8) -> TokenId {
 
 fn organization() -> OrganizationId {
     Uuid::from_u128(0xf0).into()
+}
+
+fn another_organization() -> OrganizationId {
+    Uuid::from_u128(0xf1).into()
 }
 
 fn scopes(text: &str) -> ScopeSet {
@@ -55,6 +59,8 @@ fn wanted(number: u8) -> Wanted<'static> {
     Wanted {
         jti: token(number),
         holder: agent(number),
+        organization: organization(),
+        grant: None,
         scopes: None,
         audience: None,
         issuer: ISSUER,
@@ -63,6 +69,12 @@ fn wanted(number: u8) -> Wanted<'static> {
         not_before: None,
         names_delegatee: false,
     }
+}
+
+/// For an agent of the other organization, which was granted this.
+fn abroad(number: u8, granted: &str) -> Wanted<'static> {
+    let grant = Grant { scopes: scopes(granted), expires_at: None };
+    Wanted { organization: another_organization(), grant: Some(grant), ..wanted(number) }
 }
 
 /// A → B → … → the agent `number`.
@@ -182,6 +194,99 @@ fn revoked_hop_attack_any_hop_that_is_revoked_suspended_or_gone_takes_all_after_
     assert_eq!(known.check(&last), Err(Revoked::OrganizationTokens));
 }
 
+const ALL: &str = "agents:read audit:read tokens:read";
+
+#[test]
+fn another_organizations_agent_acts_by_a_grant_within_its_scopes_and_its_time() {
+    let ungranted = Wanted { grant: None, ..abroad(1, ALL) };
+    assert_eq!(derive(&root(), ungranted), Err(NotDerived::Organization));
+    let granted = derive(&root(), abroad(1, "audit:read"));
+    assert_eq!(granted, Err(NotDerived::Grant(scopes("agents:read tokens:read"))));
+    let narrow = Wanted { scopes: Some(scopes("audit:read")), ..abroad(1, "audit:read agents:write") };
+    let held = derive(&root(), narrow.clone()).unwrap();
+    assert_eq!((held.scopes.to_string().as_str(), held.organization_id), ("audit:read", organization()));
+    assert_eq!(held.holder_organization(), another_organization());
+    let grant = Grant { scopes: scopes("audit:read"), expires_at: Some(NOW + 60) };
+    assert_eq!(derive(&root(), Wanted { grant: Some(grant), ..narrow }).unwrap().exp, NOW + 60);
+
+    let claims = object(&held);
+    assert_eq!(claims["act"], json!({"sub": agent(1), "organization_id": another_organization()}));
+    assert_eq!(Claims::from_object(&claims).unwrap(), held);
+    // What it holds it narrows by itself; to pass it on within its organization takes a grant again.
+    let own = Wanted { grant: None, ..abroad(1, ALL) };
+    let narrowed = derive(&held, Wanted { jti: token(2), ..own }).unwrap();
+    assert_eq!(object(&narrowed)["act"], claims["act"]);
+    assert_eq!(derive(&narrowed, Wanted { grant: None, ..abroad(3, ALL) }), Err(NotDerived::Organization));
+    assert_eq!(derive(&narrowed, abroad(3, "tokens:read")), Err(NotDerived::Grant(scopes("audit:read"))));
+    let onward = derive(&narrowed, abroad(3, ALL)).unwrap();
+    let hops = object(&onward)["delegation_chain"].clone();
+    assert_eq!(hops[0].get("organization_id"), None);
+    assert_eq!(hops[1]["organization_id"], json!(another_organization()));
+    assert_eq!(Claims::from_object(&object(&onward)).unwrap(), onward);
+    assert!(derive(&onward, wanted(4)).is_ok(), "back home");
+}
+
+#[test]
+fn organization_swap_attack_who_holds_a_token_does_not_change_organizations() {
+    let held = derive(&root(), abroad(1, ALL)).unwrap();
+    for organization in [organization(), Uuid::from_u128(0xf2).into()] {
+        let swapped = Wanted { jti: token(2), organization, ..abroad(1, ALL) };
+        let derived = derive(&held, swapped);
+        assert!(matches!(derived, Err(NotDerived::Organization | NotDerived::Cycle)), "{derived:?}");
+    }
+}
+
+#[test]
+fn foreign_organization_attack_one_that_is_suspended_or_takes_its_tokens_back_ends_what_its_agents_hold() {
+    let held = derive(&root(), abroad(1, ALL)).unwrap();
+    let home_again = derive(&held, wanted(2)).unwrap();
+    for token in [&held, &home_again] {
+        let looked_up = keys_concerning(token);
+        assert!(looked_up.contains(&format!("organization/{}", another_organization())), "{looked_up:?}");
+        for (exception, expected) in [
+            (standing(Standing::Suspended, None), Revoked::Organization),
+            (standing(Standing::Gone, None), Revoked::Organization),
+            (standing(Standing::Active, Some(NOW + 1)), Revoked::OrganizationTokens),
+        ] {
+            let mut known = exceptions();
+            known.set_organization(another_organization(), exception);
+            assert_eq!(known.check(token), Err(expected));
+        }
+        let mut known = exceptions();
+        known.set_organization(another_organization(), standing(Standing::Active, Some(NOW)));
+        assert!(known.check(token).is_ok(), "what ended before it was given ends nothing");
+    }
+}
+
+#[test]
+fn forged_organization_attacks_the_chain_says_of_each_agent_whose_it_is() {
+    let held = derive(&derive(&root(), abroad(1, ALL)).unwrap(), abroad(2, ALL)).unwrap();
+    let good = object(&held);
+    assert!(Claims::from_object(&good).is_ok());
+    let (own, other) = (json!(organization()), json!(another_organization()));
+    let (hop, act) = ("/delegation_chain/1", "/act");
+    let spoilt = [
+        ("the holder's is the token's", act, own.clone()),
+        ("the holder's is no id", act, json!("F1")),
+        ("the holder's is no text", act, json!(7)),
+        ("a hop's left out", hop, Value::Null),
+        ("a hop's is the token's", hop, own.clone()),
+        ("a hop's is no text", hop, json!([other.clone()])),
+        ("the subject's is another", "/delegation_chain/0", other),
+        ("the subject's is said", "/delegation_chain/0", own),
+        ("an actor's left out", "/act/act", Value::Null),
+    ];
+    for (attack, place, organization) in spoilt {
+        let mut claims = Value::Object(good.clone());
+        let spoilt = claims.pointer_mut(place).unwrap().as_object_mut().unwrap();
+        spoilt.remove("organization_id");
+        if !organization.is_null() {
+            spoilt.insert("organization_id".into(), organization);
+        }
+        assert!(Claims::from_object(claims.as_object().unwrap()).is_err(), "{attack}");
+    }
+}
+
 #[test]
 fn forged_chain_attacks_what_act_and_the_chain_say_must_agree() {
     let good = object(&chain(3));
@@ -269,17 +374,20 @@ proptest! {
     /// Whatever is asked for, by whomever, in whatever order: what comes out never holds more than what went in.
     #[test]
     fn no_sequence_of_delegations_widens_scope_lifetime_or_audience(steps in prop::collection::vec(
-        (0u8..7, prop::option::of(prop::collection::vec(0usize..4, 0..4)), prop::option::of(0usize..3), 0u64..2_000, 0u64..100_000, prop::option::of(0u64..4_000), any::<bool>()),
+        (0u8..7, prop::option::of(prop::collection::vec(0usize..4, 0..4)), prop::option::of(0usize..3), 0u64..2_000, 0u64..100_000, prop::option::of(0u64..4_000), any::<bool>(), any::<bool>(), prop::option::of(prop::collection::vec(0usize..4, 0..4))),
         1..12,
     )) {
         let mut now = NOW;
         let mut lineage = vec![root()];
-        for (position, (holder, asked, audience, passed, lifetime, not_before, names_delegatee)) in steps.into_iter().enumerate() {
+        for (position, (holder, asked, audience, passed, lifetime, not_before, names_delegatee, is_abroad, granted)) in steps.into_iter().enumerate() {
             now += passed;
-            let asked = asked.map(|asked| scopes(&asked.iter().map(|n| SCOPES[*n]).collect::<Vec<_>>().join(" ")));
+            let named = |numbers: Vec<usize>| scopes(&numbers.iter().map(|n| SCOPES[*n]).collect::<Vec<_>>().join(" "));
+            let (asked, granted) = (asked.map(named), granted.map(named));
             let wanted = Wanted {
                 jti: token(u8::try_from(position + 1).unwrap()),
                 holder: agent(holder),
+                organization: if is_abroad { another_organization() } else { organization() },
+                grant: granted.clone().map(|scopes| Grant { scopes, expires_at: Some(NOW + 90_000) }),
                 scopes: asked.clone(),
                 audience: audience.map(|n| AUDIENCES[n].to_owned()),
                 issuer: ISSUER,
@@ -302,6 +410,16 @@ proptest! {
                 prop_assert!(revoked.check(&child).is_err());
                 let mut gone = exceptions();
                 gone.set_agent(ancestor.client_id, standing(Standing::Gone, None));
+                prop_assert!(gone.check(&child).is_err());
+            }
+            if is_abroad && child.client_id != lineage.last().unwrap().client_id {
+                let granted = granted.unwrap();
+                prop_assert!(child.scopes.is_subset_of(&granted) && child.exp <= NOW + 90_000);
+            }
+            if let Some(organization) = child.delegation.as_ref().unwrap().foreign_holder() {
+                prop_assert_eq!(organization, another_organization());
+                let mut gone = exceptions();
+                gone.set_organization(organization, standing(Standing::Gone, None));
                 prop_assert!(gone.check(&child).is_err());
             }
             if let Some(asked) = asked {

@@ -34,6 +34,8 @@ fn claims(scopes: &str, delegated: bool) -> Claims {
     let wanted = Wanted {
         jti: Uuid::from_u128(2).into(),
         holder: Uuid::from_u128(3).into(),
+        organization: own.organization_id,
+        grant: None,
         scopes: None,
         audience: None,
         issuer: "https://id.example",

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use agentidp_tests::{Agent, Api, eventually};
+use agentidp_tests::{Agent, Api, Tenant, eventually};
 use serde_json::json;
 
 use crate::tokens::{Scene, claims};
@@ -64,6 +64,44 @@ async fn a_chain_of_four_is_verified_and_dies_from_where_it_is_cut() {
         let verified =
             scene.with_token().post("/oauth2/token/verify-delegation", &body).await.expect(200).json();
         assert_eq!(verified["valid"], false);
+        scene.with_token().get("/verify").await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn what_was_passed_on_to_another_organization_is_verified_and_ends_with_either_grant() {
+    for end in ["the grant", "the answer", "the other organization"] {
+        let scene = Scene::set().await;
+        let other = scene.tenant.create_organization().await;
+        let agent = other.create_agent(&["agents:read"]).await;
+        let grant = async |of: &Tenant, to: &Tenant, scopes: &[&str]| {
+            let body = json!({"organizationId": to.organization_id, "scopes": scopes});
+            of.api.post("/api/v1/federation/grants", &body).await.expect(201).text("grantId")
+        };
+        let given = grant(&scene.tenant, &other, &["agents:read"]).await;
+        let answer = grant(&other, &scene.tenant, &[]).await;
+        let token = delegate(&scene.api, &scene.token, &agent, &["agents:read"]).await;
+        let verified = scene.api.with_token(&token).get("/verify").await.expect(200);
+        assert_eq!(verified.header("x-agent-id"), Some(&*agent.id));
+        assert_eq!(verified.header("x-agent-organization"), Some(&*scene.tenant.organization_id));
+        assert_eq!(verified.header("x-agent-home-organization"), Some(&*other.organization_id));
+
+        match end {
+            "the grant" => {
+                scene.tenant.api.delete(&format!("/api/v1/federation/grants/{given}")).await.expect(204)
+            }
+            "the answer" => {
+                other.api.delete(&format!("/api/v1/federation/grants/{answer}")).await.expect(204)
+            }
+            _ => {
+                let organization = format!("/api/v1/organizations/{}", other.organization_id);
+                scene.tenant.api.patch(&organization, &json!({"status": "suspended"})).await.expect(200)
+            }
+        };
+        eventually("the edge refuses it", SOON, async || {
+            scene.api.with_token(&token).get("/verify").await.is(401).then_some(())
+        })
+        .await;
         scene.with_token().get("/verify").await.expect(200);
     }
 }

@@ -54,6 +54,9 @@ impl Scene {
                 "name": "A partner", "issuer": "https://localhost:1", "jwksUri": "https://localhost:1/keys",
                 "allowedOrganizations": ["org-7"], "expiresAt": "2099-01-01T00:00:00Z",
             }),
+            "create_grant" => json!({
+                "organizationId": "0198c5a4-0000-7000-8000-00000000dead", "scopes": ["agents:read"], "expiresAt": "2099-01-01T00:00:00Z",
+            }),
             "verify_partner_token" => json!({"token": "not.a.token"}),
             "exchange_oidc_token" => json!({"provider": "github", "token": "not.a.token"}),
             other => panic!("no example body for {other}: add one here"),
@@ -77,6 +80,7 @@ impl Scene {
             .replace("{agentId}", &self.agent.id)
             .replace("{credentialId}", &self.agent.credential_id)
             .replace("{organizationId}", &self.tenant.organization_id)
+            .replace("{grantId}", "0198c5a4-0000-7000-8000-00000000dead")
             .replace("{partnerId}", "0198c5a4-0000-7000-8000-00000000dead")
             .replace("{policyId}", "0198c5a4-0000-7000-8000-00000000dead")
             .replace("{chainId}", "0198c5a4-0000-7000-8000-00000000dead")

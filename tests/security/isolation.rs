@@ -45,6 +45,7 @@ async fn another_organizations_things_are_answered_like_nobodys() {
             &victims.event,
             &victims.policy,
             &victims.partner,
+            &victims.grant,
             NOBODY,
         ];
         for outsider in [&scene.outsider.api, &scene.outsider_agent.log_in(&scene.outsider.api).await] {

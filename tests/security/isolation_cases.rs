@@ -46,13 +46,15 @@ pub fn case(operation: &str) -> Option<Case> {
         | "get_agent_badge"
         | "delete_trust_policy"
         | "get_partner"
+        | "get_grant"
+        | "delete_grant"
         | "update_partner"
         | "delete_partner"
         // Public, but of those that have chosen an issuer only.
         | "get_organization_openid_configuration"
         | "get_organization_openid_configuration_alias"
         | "get_organization_authorization_server_metadata" => Case::ById,
-        "list_agents" | "list_organizations" | "list_audit_events" | "list_audit_logs" | "list_trust_policies" | "list_partners" => Case::List,
+        "list_agents" | "list_organizations" | "list_audit_events" | "list_audit_logs" | "list_trust_policies" | "list_partners" | "list_grants" => Case::List,
         "create_agent"
         | "create_organization"
         | "issue_token"
@@ -78,6 +80,7 @@ pub fn case(operation: &str) -> Option<Case> {
         | "create_trust_policy"
         | "exchange_oidc_token"
         | "create_partner"
+        | "create_grant"
         | "verify_partner_token" => Case::Special,
         "authorize"
         | "get_openid_configuration"

@@ -18,6 +18,7 @@ pub struct Scene {
     pub victim_event: String,
     pub victim_policy: String,
     pub victim_partner: String,
+    pub victim_grant: String,
     pub outsider: Tenant,
     pub outsider_agent: Agent,
     /// Text that is in the victim's data only.
@@ -48,6 +49,9 @@ impl Scene {
         let issuer = OidcIssuer::start(Algorithm::ES256).await;
         let victim_partner = victim.api.post("/api/v1/federation/partners", &issuer.as_partner(&mark)).await;
         let victim_partner = victim_partner.expect(201).text("partnerId");
+        let grant = json!({"organizationId": victim_agent.id, "scopes": ["agents:read"]});
+        let victim_grant =
+            victim.api.post("/api/v1/federation/grants", &grant).await.expect(201).text("grantId");
         let marks = vec![
             mark,
             victim.slug.clone(),
@@ -62,6 +66,7 @@ impl Scene {
             victim_event.clone(),
             victim_policy.clone(),
             victim_partner.clone(),
+            victim_grant.clone(),
         ];
         Self {
             control_plane,
@@ -71,6 +76,7 @@ impl Scene {
             victim_event,
             victim_policy,
             victim_partner,
+            victim_grant,
             outsider,
             outsider_agent,
             marks,
@@ -121,6 +127,7 @@ impl Ids {
                 "eventId" => &self.event,
                 "policyId" => &self.policy,
                 "partnerId" => &self.partner,
+                "grantId" => &self.grant,
                 other => panic!("no id for `{other}` of {}", operation.id),
             };
             path = path.replace(&format!("{{{name}}}"), id);
@@ -136,12 +143,21 @@ pub struct Ids {
     pub event: String,
     pub policy: String,
     pub partner: String,
+    pub grant: String,
 }
 
 impl Ids {
     pub fn nobodys() -> Self {
         let id = || NOBODY.to_owned();
-        Self { agent: id(), credential: id(), organization: id(), event: id(), policy: id(), partner: id() }
+        Self {
+            agent: id(),
+            credential: id(),
+            organization: id(),
+            event: id(),
+            policy: id(),
+            partner: id(),
+            grant: id(),
+        }
     }
 
     pub fn victims(scene: &Scene) -> Self {
@@ -152,6 +168,7 @@ impl Ids {
             event: scene.victim_event.clone(),
             policy: scene.victim_policy.clone(),
             partner: scene.victim_partner.clone(),
+            grant: scene.victim_grant.clone(),
         }
     }
 }

@@ -18,6 +18,7 @@ const SECTIONS: &[&str] = &[
     "issuers ",
     "exchange ",
     "delegation ",
+    "grants ",
     "federation ",
 ];
 

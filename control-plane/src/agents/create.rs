@@ -64,7 +64,7 @@ impl FromFields for CreateAgentRequest {
         let description = input.optional_string("description", DESCRIPTION_LENGTH);
         let is_public = input.optional_bool("isPublic");
         let a2a_url = fields::a2a_url(input);
-        let scopes = fields::scopes(input);
+        let scopes = input.optional_scopes("scopes");
         Some(Self {
             email: email?,
             agent_type: agent_type?,

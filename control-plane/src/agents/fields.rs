@@ -1,14 +1,11 @@
 //! Reading the fields of an agent.
 
-use agentidp_shared::scopes::{MAX_SCOPE_LENGTH, Scope, ScopeSet};
-
 use super::model::{AgentType, DeploymentEnv};
 use crate::infra::http::fields::Fields;
 
 /// Most capabilities of one agent.
 const MAX_CAPABILITIES: usize = 64;
 const MAX_CAPABILITY_LENGTH: usize = 128;
-const MAX_SCOPES: usize = 64;
 /// RFC 5321 §4.5.3.1: the longest address a mail server has to take.
 const MAX_EMAIL_LENGTH: usize = 254;
 
@@ -84,19 +81,6 @@ fn is_public_url(text: &str) -> bool {
         && url.username().is_empty()
         && url.password().is_none()
         && url.fragment().is_none()
-}
-
-/// Well-formed scopes; whether they exist and may be granted is for the operation to say.
-pub(super) fn scopes(fields: &mut Fields) -> Option<ScopeSet> {
-    let texts = fields.optional_strings("scopes", MAX_SCOPES, 1..=MAX_SCOPE_LENGTH)?;
-    let mut scopes = Vec::with_capacity(texts.len());
-    for (position, text) in texts.iter().enumerate() {
-        match text.parse::<Scope>() {
-            Ok(scope) => scopes.push(scope),
-            Err(error) => fields.error(&format!("scopes[{position}]"), error.to_string()),
-        }
-    }
-    (scopes.len() == texts.len()).then(|| scopes.into_iter().collect())
 }
 
 /// An address we are willing to keep: a dot-atom at a host name (RFC 5321 §4.1.2), nothing quoted, nothing literal.

@@ -60,6 +60,8 @@ actions! {
     PartnerCreated = "federation.partner_created",
     PartnerUpdated = "federation.partner_updated",
     PartnerDeleted = "federation.partner_deleted",
+    GrantCreated = "federation.grant_created",
+    GrantDeleted = "federation.grant_deleted",
     JobRetried = "job.retried",
     KeystoreReencrypted = "keystore.reencrypted",
 }

@@ -3,12 +3,13 @@
 use agentidp_shared::claims::{Claims, MAX_URI_LENGTH};
 use agentidp_shared::delegation::{self, NotDerived, Wanted};
 use agentidp_shared::ids::{AgentId, TokenId};
-use agentidp_shared::scopes::{MAX_SCOPE_LENGTH, MAX_SCOPES, Scope, ScopeSet};
+use agentidp_shared::scopes::ScopeSet;
 use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
+use sqlx::PgConnection;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
@@ -16,14 +17,16 @@ use super::store;
 use crate::app::App;
 use crate::audit::{self, Action, NewEvent};
 use crate::infra::clock::{from_unix_seconds, unix_seconds};
-use crate::infra::db::TenantTx;
+use crate::infra::db::SystemTx;
 use crate::infra::http::client_info::ClientInfo;
 use crate::infra::http::error::{ApiError, ErrorBody};
 use crate::infra::http::fields::{Fields, FromFields};
 use crate::infra::http::idempotency::{self, Idempotency};
 use crate::infra::http::json::StrictJson;
+use crate::keys::Choice;
 use crate::policy::Caller;
-use crate::{organizations, status_lists, tokens};
+use crate::tokens::{self, Client};
+use crate::{federation, organizations, status_lists};
 
 const TTL_SECONDS: std::ops::RangeInclusive<u64> = 60..=86_400;
 
@@ -31,7 +34,7 @@ const TTL_SECONDS: std::ops::RangeInclusive<u64> = 60..=86_400;
 #[derive(Debug, ToSchema)]
 #[schema(rename_all = "camelCase")]
 pub(super) struct DelegateRequest {
-    /// An active agent of the same organization.
+    /// An active agent of the same organization, or of one with which there are grants.
     #[schema(value_type = uuid::Uuid)]
     delegatee_id: AgentId,
     /// At least one, each of which the access token in use holds.
@@ -47,19 +50,10 @@ pub(super) struct DelegateRequest {
 impl FromFields for DelegateRequest {
     fn from_fields(input: &mut Fields) -> Option<Self> {
         let delegatee_id = input.required_parsed("delegateeId", "an agent's id");
-        let scopes = input.required_strings("scopes", MAX_SCOPES, 1..=MAX_SCOPE_LENGTH).and_then(|texts| {
-            if texts.is_empty() {
-                input.error("scopes", "must have at least one item");
-            }
-            let mut scopes = Vec::with_capacity(texts.len());
-            for (position, text) in texts.iter().enumerate() {
-                match text.parse::<Scope>() {
-                    Ok(scope) => scopes.push(scope),
-                    Err(error) => input.error(&format!("scopes[{position}]"), error.to_string()),
-                }
-            }
-            (scopes.len() == texts.len()).then(|| scopes.into_iter().collect())
-        });
+        let scopes = input.required("scopes", |input| input.optional_scopes("scopes"));
+        if scopes.as_ref().is_some_and(ScopeSet::is_empty) {
+            input.error("scopes", "must have at least one item");
+        }
         let ttl_seconds = input.required_u64("ttlSeconds", TTL_SECONDS);
         let resource = input.optional_string("resource", 1..=MAX_URI_LENGTH);
         if resource.as_deref().is_some_and(|resource| !organizations::is_resource(resource)) {
@@ -113,30 +107,71 @@ pub(super) async fn delegate(
     if request.delegatee_id == caller.actor() {
         return Err(ApiError::bad_request("SELF_DELEGATION", "an agent does not delegate to itself"));
     }
-    let work = create(&app, &caller, &client, &request);
     // The answer holds a token: it is for whoever asked, not for whomever they act for.
     let asking = Caller { agent_id: caller.actor(), ..caller.clone() };
-    idempotency::run(&app, &asking, "delegate", idempotency, work).await
+    let now = unix_seconds(app.now());
+    let mut tx = app.db.tenant(caller.organization_id).await?;
+    let delegatee = tokens::client(&mut tx, request.delegatee_id).await?;
+    tx.commit().await?;
+    if let Some(delegatee) = delegatee {
+        let work = async {
+            let mut tx = app.db.tenant(caller.organization_id).await?;
+            let to = Delegatee { signing: delegatee.signing, client: delegatee, grant: None };
+            let response = create(&mut tx, &app, &caller, &client, &request, to, now).await?;
+            Ok((tx, response))
+        };
+        idempotency::run(&app, &asking, "delegate", idempotency, work).await
+    } else {
+        let work = async {
+            let mut tx = app.db.system().await?;
+            let to = abroad(&mut tx, &app, &caller, &request).await?;
+            let response = create(&mut tx, &app, &caller, &client, &request, to, now).await?;
+            Ok((tx, response))
+        };
+        idempotency::run(&app, &asking, "delegate", idempotency, work).await
+    }
+}
+
+/// Whom something is passed on to.
+struct Delegatee {
+    client: Client,
+    /// How tokens of the subject's organization are signed.
+    signing: Choice,
+    /// If it is of another organization.
+    grant: Option<delegation::Grant>,
+}
+
+/// An agent of another organization. Unless there are grants, it is as if there were none.
+async fn abroad(
+    tx: &mut SystemTx,
+    app: &App,
+    caller: &Caller,
+    request: &DelegateRequest,
+) -> Result<Delegatee, ApiError> {
+    let not_found = || ApiError::not_found("AGENT_NOT_FOUND", "the organization has no agent with this id");
+    let client = tokens::client_any_tenant(tx, request.delegatee_id).await?.ok_or_else(not_found)?;
+    let grant = federation::granted(tx, caller.organization_id, client.organization_id, app.now()).await?;
+    let grant = grant.ok_or_else(not_found)?;
+    let subject = tokens::client_any_tenant(tx, caller.token.sub).await?.ok_or_else(not_found)?;
+    Ok(Delegatee { client, signing: subject.signing, grant: Some(grant) })
 }
 
 async fn create(
+    tx: &mut PgConnection,
     app: &App,
     caller: &Caller,
     client: &ClientInfo,
     request: &DelegateRequest,
-) -> Result<(TenantTx, Response), ApiError> {
-    let now = unix_seconds(app.now());
+    to: Delegatee,
+    now: u64,
+) -> Result<Response, ApiError> {
     let organization = caller.organization_id;
-    let mut tx = app.db.tenant(organization).await?;
-    let delegatee = tokens::client(&mut tx, request.delegatee_id).await?;
-    let delegatee = delegatee.ok_or_else(|| {
-        ApiError::not_found("AGENT_NOT_FOUND", "the organization has no agent with this id")
-    })?;
+    let Delegatee { client: delegatee, signing, grant } = to;
     if delegatee.refusal().is_some() {
         return Err(ApiError::conflict("AGENT_NOT_ACTIVE", "only an active agent can be a delegatee"));
     }
     if let Some(resource) = request.resource.as_deref().filter(|resource| *resource != app.config.issuer)
-        && !organizations::allows_resource(&mut tx, organization, resource).await?
+        && !organizations::allows_resource(tx, organization, resource).await?
     {
         let message = "the organization does not allow tokens for this resource";
         return Err(ApiError::forbidden("RESOURCE_NOT_ALLOWED", message));
@@ -144,6 +179,8 @@ async fn create(
     let wanted = Wanted {
         jti: TokenId::new(app.new_id()),
         holder: request.delegatee_id,
+        organization: delegatee.organization_id,
+        grant,
         scopes: Some(request.scopes.clone()),
         audience: request.resource.clone(),
         issuer: &app.config.issuer,
@@ -154,10 +191,10 @@ async fn create(
     };
     let mut claims = delegation::derive(&caller.token, wanted).map_err(|refusal| not_derived(&refusal))?;
     claims.status = Some(status_lists::reserve(app));
-    let delegation_token = tokens::sign(app, delegatee.signing, &claims)?;
-    store::insert(&mut tx, &claims, caller.actor()).await?;
-    status_lists::record(&mut tx, std::iter::once(&claims)).await?;
-    audit::record(&mut tx, app, created(caller, client, &claims)).await?;
+    let delegation_token = tokens::sign(app, signing, &claims)?;
+    store::insert(tx, &claims, caller.actor()).await?;
+    status_lists::record(tx, std::iter::once(&claims)).await?;
+    audit::record(tx, app, created(caller, client, &claims)).await?;
     metrics::counter!("agentidp_delegations_created_total").increment(1);
     let body = NewDelegation {
         delegation_token,
@@ -168,8 +205,7 @@ async fn create(
         expires_at: from_unix_seconds(claims.exp),
         scopes: claims.scopes,
     };
-    let response = (StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response();
-    Ok((tx, response))
+    Ok((StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response())
 }
 
 fn created(caller: &Caller, client: &ClientInfo, claims: &Claims) -> NewEvent {
@@ -180,6 +216,7 @@ fn created(caller: &Caller, client: &ClientInfo, claims: &Claims) -> NewEvent {
             "actorId": caller.actor(),
             "chainId": claims.jti,
             "delegateeId": claims.client_id,
+            "delegateeOrganizationId": claims.holder_organization(),
             "scope": claims.scopes.to_string(),
             "audience": claims.aud,
             "expiresAt": claims.exp,
@@ -195,6 +232,7 @@ fn not_derived(refusal: &NotDerived) -> ApiError {
         NotDerived::Cycle => "CHAIN_CYCLE",
         NotDerived::Scope(_) => "SCOPE_NOT_HELD",
         NotDerived::Audience => "AUDIENCE_NOT_HELD",
+        NotDerived::Organization | NotDerived::Grant(_) => "NOT_GRANTED",
     };
     ApiError::forbidden(code, refusal.to_string())
 }

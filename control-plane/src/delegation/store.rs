@@ -2,31 +2,38 @@
 
 use agentidp_shared::claims::Claims;
 use agentidp_shared::delegation::{Chain, Hop};
-use agentidp_shared::ids::{AgentId, TokenId};
+use agentidp_shared::ids::{AgentId, OrganizationId, TokenId};
 use sqlx::PgConnection;
 use time::{Duration, OffsetDateTime};
 
 use crate::infra::clock::from_unix_seconds;
-use crate::infra::db::TenantTx;
+use crate::infra::db::{SystemTx, TenantTx};
 
 /// How long a delegation is kept after it expired, so that taking it back late is answered as it should be.
 const KEPT: Duration = Duration::days(1);
 
 /// Whether a token counts by the database: neither it nor any it was derived from was revoked, and everyone the authority went
-/// through is still there.
-pub async fn stands(tx: &mut PgConnection, claims: &Claims) -> Result<bool, sqlx::Error> {
+/// through is still there, in the organization that the token says. Of several organizations, so it takes a system transaction.
+pub async fn stands(tx: &mut SystemTx, claims: &Claims) -> Result<bool, sqlx::Error> {
     let mut hops = vec![
-        Hop { sub: claims.sub, jti: claims.jti, iat: claims.iat },
-        Hop { sub: claims.client_id, jti: claims.jti, iat: claims.iat },
+        Hop { sub: claims.sub, jti: claims.jti, iat: claims.iat, organization_id: None },
+        Hop {
+            sub: claims.client_id,
+            jti: claims.jti,
+            iat: claims.iat,
+            organization_id: Some(claims.holder_organization()),
+        },
     ];
     hops.extend(claims.delegation.as_ref().map(Chain::hops).unwrap_or_default());
     let agents: Vec<_> = hops.iter().map(|hop| hop.sub.as_uuid()).collect();
     let tokens: Vec<_> = hops.iter().map(|hop| hop.jti.as_uuid()).collect();
+    let organizations: Vec<_> =
+        hops.iter().map(|hop| hop.organization_id.unwrap_or(claims.organization_id).as_uuid()).collect();
     let times: Vec<_> = hops.iter().map(|hop| i64::try_from(hop.iat).unwrap_or(i64::MAX)).collect();
     sqlx::query_scalar!(
         r#"select not exists (
-             select from unnest($2::uuid[], $3::uuid[], $4::bigint[]) as hop (agent_id, jti, iat)
-             left join agents on agents.id = hop.agent_id and agents.organization_id = $1
+             select from unnest($2::uuid[], $3::uuid[], $4::bigint[], $5::uuid[]) as hop (agent_id, jti, iat, organization_id)
+             left join agents on agents.id = hop.agent_id and agents.organization_id = hop.organization_id
              left join organizations on organizations.id = agents.organization_id
              where agents.status is distinct from 'active' or organizations.status is distinct from 'active'
                or agents.not_before >= to_timestamp(hop.iat::float8)
@@ -35,30 +42,34 @@ pub async fn stands(tx: &mut PgConnection, claims: &Claims) -> Result<bool, sqlx
         claims.organization_id.as_uuid(),
         &agents,
         &tokens,
-        &times
+        &times,
+        &organizations
     )
-    .fetch_one(tx)
+    .fetch_one(&mut **tx)
     .await
 }
 
 /// Keeps that `claims` were delegated by `delegator`.
 pub(super) async fn insert(
-    tx: &mut TenantTx,
+    tx: &mut PgConnection,
     claims: &Claims,
     delegator: AgentId,
 ) -> Result<(), sqlx::Error> {
+    let abroad = claims.delegation.as_ref().and_then(Chain::foreign_holder);
     sqlx::query!(
-        "insert into delegations (chain_id, organization_id, subject_id, delegator_id, delegatee_id, issued_at, expires_at)
-         values ($1, $2, $3, $4, $5, $6, $7)",
+        "insert into delegations (chain_id, organization_id, subject_id, delegator_id, delegatee_id, issued_at, expires_at,
+           delegatee_organization_id)
+         values ($1, $2, $3, $4, $5, $6, $7, $8)",
         claims.jti.as_uuid(),
-        tx.organization_id().as_uuid(),
+        claims.organization_id.as_uuid(),
         claims.sub.as_uuid(),
         delegator.as_uuid(),
         claims.client_id.as_uuid(),
         from_unix_seconds(claims.iat),
-        from_unix_seconds(claims.exp)
+        from_unix_seconds(claims.exp),
+        abroad.map(OrganizationId::as_uuid)
     )
-    .execute(&mut **tx)
+    .execute(tx)
     .await
     .map(|_| ())
 }
@@ -105,6 +116,50 @@ pub(super) async fn revoke(
     .execute(&mut **tx)
     .await
     .map(|_| ())
+}
+
+/// A delegation that was ended with others.
+#[derive(Debug)]
+pub struct Ended {
+    pub chain_id: TokenId,
+    pub organization_id: OrganizationId,
+    pub subject_id: AgentId,
+    pub delegator_id: AgentId,
+    pub delegatee_id: AgentId,
+    pub expires_at: OffsetDateTime,
+}
+
+/// Takes back all that was passed on from agents of one of two organizations to agents of the other. The edges are not told yet.
+pub async fn end_between(
+    tx: &mut SystemTx,
+    one: OrganizationId,
+    other: OrganizationId,
+    now: OffsetDateTime,
+) -> Result<Vec<Ended>, sqlx::Error> {
+    let rows = sqlx::query!(
+        "with ended as (
+           update delegations set revoked_at = $3
+           where (organization_id, delegatee_organization_id) in (($1, $2), ($2, $1)) and revoked_at is null and expires_at > $3
+           returning chain_id, organization_id, subject_id, delegator_id, delegatee_id, expires_at),
+         revoked as (
+           insert into revoked_tokens (jti, organization_id, agent_id, expires_at, revoked_at)
+           select chain_id, organization_id, subject_id, expires_at, $3 from ended on conflict (jti) do nothing)
+         select chain_id, organization_id, subject_id, delegator_id, delegatee_id, expires_at from ended order by chain_id",
+        one.as_uuid(),
+        other.as_uuid(),
+        now
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    let ended = rows.into_iter().map(|row| Ended {
+        chain_id: row.chain_id.into(),
+        organization_id: row.organization_id.into(),
+        subject_id: row.subject_id.into(),
+        delegator_id: row.delegator_id.into(),
+        delegatee_id: row.delegatee_id.into(),
+        expires_at: row.expires_at,
+    });
+    Ok(ended.collect())
 }
 
 /// Deletes delegations that expired a while ago.

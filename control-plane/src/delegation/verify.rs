@@ -78,7 +78,7 @@ pub(super) async fn verify_delegation(
         None => Verification::unknown(),
         Some(Err(refusal)) => Verification::refused(refusal.to_string()),
         Some(Ok(claims)) => {
-            let mut tx = app.db.tenant(organization).await?;
+            let mut tx = app.db.system().await?;
             let stands = store::stands(&mut tx, &claims).await?;
             tx.commit().await?;
             if stands {

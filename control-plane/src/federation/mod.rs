@@ -1,4 +1,5 @@
-//! Partners: issuers of others whose tokens an organization accepts as of those organizations that it names.
+//! Trust between organizations. Partners are issuers of others, whose tokens an organization accepts as of those organizations that it
+//! names; grants are for other organizations of this instance.
 //!
 //! A partner is pinned to its own keys: what they sign is good in its name alone, never in another partner's or in ours.
 
@@ -7,6 +8,7 @@ mod create;
 mod delete;
 mod fields;
 mod get;
+mod grants;
 mod keys;
 mod list;
 mod model;
@@ -14,6 +16,7 @@ mod routes;
 mod store;
 mod verify;
 
+pub use grants::granted;
 pub use keys::RefreshPartnerKeys;
 pub use routes::routes;
 

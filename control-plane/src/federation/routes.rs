@@ -3,7 +3,7 @@
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{change, create, delete, get, list, verify};
+use super::{change, create, delete, get, grants, list, verify};
 use crate::app::App;
 
 pub fn routes() -> OpenApiRouter<App> {
@@ -11,4 +11,5 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(create::create_partner, list::list_partners))
         .routes(routes!(get::get_partner, change::update_partner, delete::delete_partner))
         .routes(routes!(verify::verify_partner_token))
+        .merge(grants::routes())
 }

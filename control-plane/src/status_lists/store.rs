@@ -73,21 +73,27 @@ pub(super) async fn not_valid_any_tenant(
                revoked.jti is not null or coalesce(origin.is_final, false)
                or agents.status = 'decommissioned' or clients.status = 'decommissioned' or organizations.status = 'deleted'
                or entries.issued_at <= coalesce(floor(extract(epoch from greatest(agents.not_before, clients.not_before))), -1)
+               or homes.status = 'deleted'
+               or entries.issued_at <= coalesce(floor(extract(epoch from homes.not_before)), -1)
                or coalesce(origin.since, entries.issued_at)
                     <= coalesce(floor(extract(epoch from organizations.not_before)), -1) as is_final,
                agents.status = 'suspended' or clients.status = 'suspended' or organizations.status = 'suspended'
+               or homes.status = 'suspended'
                or coalesce(origin.is_suspended, false) as is_suspended
              from status_list_entries entries
              join agents on agents.id = entries.agent_id
              join agents clients on clients.id = entries.client_id
              join organizations on organizations.id = entries.organization_id
+             join organizations homes on homes.id = clients.organization_id
              left join revoked_tokens revoked on revoked.jti = entries.jti
              left join lateral (
-               select bool_or(cut.jti is not null or holders.status = 'decommissioned'
+               select bool_or(cut.jti is not null or holders.status = 'decommissioned' or homes.status = 'deleted'
+                   or hops.iat <= coalesce(floor(extract(epoch from homes.not_before)), -1)
                    or hops.iat <= coalesce(floor(extract(epoch from holders.not_before)), -1)) as is_final,
-                 bool_or(holders.status = 'suspended') as is_suspended, min(hops.iat) as since
+                 bool_or(holders.status = 'suspended' or homes.status = 'suspended') as is_suspended, min(hops.iat) as since
                from jsonb_to_recordset(entries.derived_from) hops (sub uuid, jti uuid, iat bigint)
                join agents holders on holders.id = hops.sub
+               join organizations homes on homes.id = holders.organization_id
                left join revoked_tokens cut on cut.jti = hops.jti) origin on true
              where entries.list_id = $1) places
            where is_final or is_suspended"#,

@@ -8,12 +8,13 @@ use agentidp_shared::scopes::ScopeSet;
 use super::form::Form;
 use super::introspect::authentic_claims;
 use super::oauth_error::OAuthError;
-use super::store::Client;
+use super::store::{self, Client};
 use super::{issue, model};
 use crate::app::App;
 use crate::delegation::stands;
 use crate::infra::clock::unix_seconds;
 use crate::infra::http::client_info::ClientInfo;
+use crate::keys::Choice;
 use crate::status_lists;
 
 pub(super) const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
@@ -45,13 +46,15 @@ pub(super) async fn exchange(
     }
     let scopes = form.get("scope").map(ScopeSet::parse).transpose();
     let scopes = scopes.map_err(|error| OAuthError::InvalidScope(error.to_string().into()))?;
-    let audience = audience(app, client, form).await?;
+    let audience = audience(app, &parent, form).await?;
     // Nothing is issued beyond the end of anything that was presented.
     let lifetime = u64::from(app.config.token_ttl_seconds);
     let end = actor.as_ref().map_or(u64::MAX, |actor| actor.exp);
     let wanted = Wanted {
         jti: TokenId::new(app.new_id()),
         holder: client.agent_id,
+        organization: client.organization_id,
+        grant: None,
         scopes,
         audience,
         issuer: &app.config.issuer,
@@ -63,14 +66,28 @@ pub(super) async fn exchange(
     let mut claims = delegation::derive(&parent, wanted).map_err(|refusal| match refusal {
         NotDerived::Scope(_) => OAuthError::InvalidScope(refusal.to_string().into()),
         NotDerived::Audience => OAuthError::InvalidTarget(refusal.to_string().into()),
-        NotDerived::ObtainedForAnother | NotDerived::Expired | NotDerived::TooDeep | NotDerived::Cycle => {
-            OAuthError::InvalidRequest(format!("subject_token: {refusal}").into())
-        }
+        NotDerived::ObtainedForAnother
+        | NotDerived::Expired
+        | NotDerived::TooDeep
+        | NotDerived::Cycle
+        | NotDerived::Organization
+        | NotDerived::Grant(_) => OAuthError::InvalidRequest(format!("subject_token: {refusal}").into()),
     })?;
     claims.status = Some(status_lists::reserve(app));
-    let token = issue::sign(app, client.signing, &claims)?;
+    let token = issue::sign(app, signing(app, client, &parent).await?, &claims)?;
     issue::record(app, client, &claims, client_info).await?;
     Ok((token, claims))
+}
+
+/// How tokens of the subject's organization are signed.
+async fn signing(app: &App, client: &Client, parent: &Claims) -> Result<Choice, OAuthError> {
+    if parent.organization_id == client.organization_id {
+        return Ok(client.signing);
+    }
+    let mut tx = app.db.tenant(parent.organization_id).await?;
+    let subject = store::client(&mut tx, parent.sub).await?;
+    tx.commit().await?;
+    subject.map(|subject| subject.signing).ok_or_else(|| invalid("the subject_token is not good"))
 }
 
 /// There are access tokens and no others.
@@ -106,10 +123,10 @@ async fn living(
     };
     let refused = || OAuthError::InvalidRequest(format!("the {name} is not good").into());
     let claims = authentic_claims(app, unverified_token).map_err(|_| refused())?;
-    if claims.organization_id != client.organization_id {
+    if claims.holder_organization() != client.organization_id {
         return Err(refused());
     }
-    let mut tx = app.db.tenant(client.organization_id).await?;
+    let mut tx = app.db.system().await?;
     let good = stands(&mut tx, &claims).await?;
     tx.commit().await?;
     if good && claims.exp > unix_seconds(app.now()) { Ok(Some(claims)) } else { Err(refused()) }
@@ -127,11 +144,11 @@ pub(super) fn named_api(form: &Form) -> Result<Option<&str>, OAuthError> {
 }
 
 /// The API that is named, if it is allowed. None: that of the subject token.
-async fn audience(app: &App, client: &Client, form: &Form) -> Result<Option<String>, OAuthError> {
+async fn audience(app: &App, parent: &Claims, form: &Form) -> Result<Option<String>, OAuthError> {
     let Some(named) = named_api(form)? else { return Ok(None) };
     let audience = model::audience(Some(named), &app.config.issuer)?;
     if audience != app.config.issuer {
-        issue::check_allowed(app, client, &audience).await?;
+        issue::check_allowed(app, parent.organization_id, &audience).await?;
     }
     Ok(Some(audience))
 }

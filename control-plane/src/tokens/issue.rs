@@ -1,7 +1,7 @@
 //! `POST /oauth2/token`: an access token (RFC 9068) by client credentials (RFC 6749 §4.4) or for another token (RFC 8693).
 
 use agentidp_shared::claims::Claims;
-use agentidp_shared::ids::{AgentId, TokenId};
+use agentidp_shared::ids::{AgentId, OrganizationId, TokenId};
 use agentidp_shared::scopes::ScopeSet;
 use axum::Json;
 use axum::body::Bytes;
@@ -161,7 +161,7 @@ async fn by_credentials(
     let scopes = model::granted_scopes(form.get("scope"), &target.scopes)?;
     let audience = model::audience(form.get("resource"), &app.config.issuer)?;
     if audience != app.config.issuer {
-        check_allowed(app, &target, &audience).await?;
+        check_allowed(app, target.organization_id, &audience).await?;
     }
 
     let claims = fresh_claims(app, client, &target, scopes, audience, now);
@@ -244,9 +244,13 @@ async fn target(app: &App, client: &Client, unverified_agent_id: Option<&str>) -
 }
 
 /// Whether the organization lets its agents have tokens for this API.
-pub(super) async fn check_allowed(app: &App, target: &Client, audience: &str) -> Result<(), OAuthError> {
-    let mut tx = app.db.tenant(target.organization_id).await?;
-    let allowed = organizations::allows_resource(&mut tx, target.organization_id, audience).await?;
+pub(super) async fn check_allowed(
+    app: &App,
+    organization: OrganizationId,
+    audience: &str,
+) -> Result<(), OAuthError> {
+    let mut tx = app.db.tenant(organization).await?;
+    let allowed = organizations::allows_resource(&mut tx, organization, audience).await?;
     tx.commit().await?;
     if allowed { Ok(()) } else { Err(not_allowed()) }
 }

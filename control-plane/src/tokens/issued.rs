@@ -36,7 +36,11 @@ impl Issued {
             "expiresAt": claims.exp,
         });
         if let Some(members) = metadata.as_object_mut() {
-            let credential = client.credential_id.map(|credential| json!(credential));
+            let is_foreign = client.organization_id != claims.organization_id;
+            // By which credential another organization's agent has come, that organization's log says.
+            let credential = client.credential_id.filter(|_| !is_foreign).map(|credential| json!(credential));
+            let home = is_foreign.then(|| json!(client.organization_id));
+            members.extend(home.map(|organization| ("actorOrganizationId".to_owned(), organization)));
             let actors = claims.delegation.as_ref().and_then(Chain::act);
             members.extend(credential.map(|credential| ("credentialId".to_owned(), credential)));
             members.extend(actors.map(|actors| ("act".to_owned(), actors)));

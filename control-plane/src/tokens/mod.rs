@@ -25,7 +25,7 @@ pub use introspect::{signed_by_us, timely_claims};
 pub use issue::{TokenResponse, sign};
 pub use oauth_error::OAuthError;
 pub use routes::routes;
-pub use store::{Client, client, revoke as revoke_stored};
+pub use store::{Client, client, client_any_tenant, revoke as revoke_stored};
 pub use throttle::{address_must_wait, count_failure};
 
 use sqlx::PgConnection;

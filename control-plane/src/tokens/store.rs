@@ -10,7 +10,7 @@ use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
 use crate::infra::clock::unix_seconds;
-use crate::infra::db::{TenantTx, decode};
+use crate::infra::db::{SystemTx, TenantTx, decode};
 use crate::keys::Choice;
 use crate::organizations::IssuerKind;
 use crate::policy::Role;
@@ -65,6 +65,11 @@ pub(super) async fn clients_any_tenant(
 pub async fn client(tx: &mut TenantTx, agent_id: AgentId) -> Result<Option<Client>, sqlx::Error> {
     let organization = tx.organization_id();
     Ok(find_clients(tx, Some(organization), &[agent_id.as_uuid()]).await?.pop())
+}
+
+/// An agent of whichever organization, of which the token in use or a grant says that it is the caller's business.
+pub async fn client_any_tenant(tx: &mut SystemTx, agent_id: AgentId) -> Result<Option<Client>, sqlx::Error> {
+    Ok(find_clients(tx, None, &[agent_id.as_uuid()]).await?.pop())
 }
 
 async fn find_clients(

@@ -1,5 +1,6 @@
 //! Delegation and token exchange (RFC 8693), at the control plane and as the edge's rules see it.
 
+mod abroad;
 mod attack;
 
 use agentidp_shared::strict::{decode_base64url, parse_json_object};

@@ -20,6 +20,7 @@ const RIGHTS_OF_APP: &[(&str, &str)] = &[
     ("delegations", "select, insert, update"),
     ("edge_feed_pending", "insert"),
     ("edge_usage", "select"),
+    ("federation_grants", "select, insert"),
     ("federation_partners", "select, insert, update, delete"),
     ("idempotency_keys", "select, insert, update, delete"),
     ("instance", "select"),

@@ -37,7 +37,7 @@ fn inflate(list: &str) -> Vec<u8> {
 }
 
 /// What the list says of a token, a moment after whatever happened before.
-async fn status(instance: &Instance, token: &str) -> u8 {
+pub async fn status(instance: &Instance, token: &str) -> u8 {
     instance.advance(Duration::seconds(5));
     let (path, idx) = place(token);
     let list = instance.api().get(&path).await.expect(200).body;

@@ -83,9 +83,11 @@ pub fn name_agent(headers: &mut HeaderMap, claims: &Claims) {
     }
     let Some(chain) = on_behalf else { return };
     let through: Vec<_> = chain.agents().iter().map(ToString::to_string).collect();
-    for (name, value) in
-        [("x-agent-on-behalf-of", claims.sub.to_string()), ("x-agent-delegation", through.join(" "))]
-    {
+    let abroad =
+        chain.foreign_holder().map(|organization| ("x-agent-home-organization", organization.to_string()));
+    let delegation =
+        [("x-agent-on-behalf-of", claims.sub.to_string()), ("x-agent-delegation", through.join(" "))];
+    for (name, value) in delegation.into_iter().chain(abroad) {
         if let Ok(value) = HeaderValue::try_from(value) {
             headers.insert(HeaderName::from_static(name), value);
         }

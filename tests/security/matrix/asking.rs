@@ -52,6 +52,7 @@ pub fn question(operation: &Operation, things: &Things) -> Question {
             "chainId" => things.delegation.clone(),
             "eventId" => things.event.clone(),
             "policyId" => things.policy.clone(),
+            "grantId" => things.grant.clone(),
             "partnerId" => things.partner.clone(),
             "kid" => "no-key".to_owned(),
             "statusListId" => status_list(&things.token).unwrap_or_else(|| things.agent.clone()),
@@ -84,6 +85,7 @@ pub fn question(operation: &Operation, things: &Things) -> Question {
             json(json!({"provider": "github", "repository": repository, "agentId": things.agent}))
         }
         "create_partner" => json(things.issuer.as_partner(&things.mark)),
+        "create_grant" => json(json!({"organizationId": things.organization, "scopes": ["agents:read"]})),
         "verify_partner_token" => json(json!({"token": things.partner_token})),
         "exchange_oidc_token" => {
             json(json!({"provider": "github", "token": things.token, "agentId": things.agent}))
@@ -102,7 +104,8 @@ pub fn question(operation: &Operation, things: &Things) -> Question {
         | "list_audit_events"
         | "list_audit_logs"
         | "list_trust_policies"
-        | "list_partners" => {
+        | "list_partners"
+        | "list_grants" => {
             path.push_str("?limit=100");
         }
         _ => {}

@@ -78,6 +78,7 @@ pub fn row(operation: &str) -> Option<Row> {
         | "get_organization"
         | "get_allowed_resources"
         | "get_partner"
+        | "get_grant"
         | "get_audit_event"
         | "resolve_agent_did"
         // Public, if the agent is or the organization has an issuer of its own; those in the matrix begin as neither.
@@ -107,14 +108,15 @@ pub fn row(operation: &str) -> Option<Row> {
         | "revoke_credential"
         | "delete_trust_policy"
         | "delete_partner"
+        | "delete_grant"
         | "revoke_all_credentials"
         | "delete_organization"
         | "remove_member" => (Kind::ById, &[Read, Delete, Error]),
         "list_agents" | "list_organizations" | "list_audit_events" | "list_audit_logs" => {
             (Kind::List, &[List, Filter, Cursor])
         }
-        "list_trust_policies" | "list_partners" => (Kind::List, &[List, Cursor]),
-        "create_partner" => (Kind::Create, &[Write, Error]),
+        "list_trust_policies" | "list_partners" | "list_grants" => (Kind::List, &[List, Cursor]),
+        "create_partner" | "create_grant" => (Kind::Create, &[Write, Error]),
         "verify_partner_token" => (Kind::Token, &[Read]),
         "create_agent" => (Kind::Create, &[Read, Write, Error]),
         "create_organization" => (Kind::Platform, &[Write, Error]),

@@ -22,6 +22,7 @@ pub struct Things {
     pub event: String,
     pub policy: String,
     pub partner: String,
+    pub grant: String,
     /// Of the partner.
     pub issuer: Arc<OidcIssuer>,
     /// A token of the partner's for the organization.
@@ -54,12 +55,15 @@ impl Things {
             tenant.api.post("/api/v1/oidc/trust-policies", &policy).await.expect(201).text("policyId");
         let issuer = Arc::new(OidcIssuer::start(Algorithm::ES256).await);
         let partner = tenant.api.post("/api/v1/federation/partners", &issuer.as_partner(&mark)).await;
+        let grant = json!({"organizationId": id, "scopes": ["agents:read"]});
+        let grant = tenant.api.post("/api/v1/federation/grants", &grant).await;
         let audience = format!("{}/organizations/{}", tenant.api.base(), tenant.organization_id);
         let partner_token = issuer.sign(&json!({
             "iss": issuer.url(), "aud": audience, "sub": "x", "organization_id": mark, "iat": now(), "exp": now() + 3_600,
         }));
         Self {
             partner: partner.expect(201).text("partnerId"),
+            grant: grant.expect(201).text("grantId"),
             issuer,
             partner_token,
             policy,
@@ -90,6 +94,7 @@ impl Things {
             event: id(),
             policy: id(),
             partner: id(),
+            grant: id(),
             issuer: Arc::new(OidcIssuer::start(Algorithm::ES256).await),
             partner_token: "nothing".into(),
             token: "nothing".into(),
@@ -101,7 +106,7 @@ impl Things {
     }
 
     /// All that an answer could show of them.
-    pub fn all(&self) -> [&String; 13] {
+    pub fn all(&self) -> [&String; 14] {
         [
             &self.token,
             &self.secret,
@@ -113,6 +118,7 @@ impl Things {
             &self.event,
             &self.policy,
             &self.partner,
+            &self.grant,
             &self.mark,
             &self.delegation,
             &self.delegation_token,

@@ -2,6 +2,7 @@
 
 use std::ops::RangeInclusive;
 
+use agentidp_shared::scopes::{MAX_SCOPE_LENGTH, MAX_SCOPES, Scope, ScopeSet};
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -200,6 +201,19 @@ impl Fields {
         length: RangeInclusive<usize>,
     ) -> Option<Vec<String>> {
         self.required(name, |fields| fields.optional_strings(name, max_items, length))
+    }
+
+    /// Well-formed scopes; whether they exist and may be given is for the operation to say.
+    pub fn optional_scopes(&mut self, name: &str) -> Option<ScopeSet> {
+        let texts = self.optional_strings(name, MAX_SCOPES, 1..=MAX_SCOPE_LENGTH)?;
+        let mut scopes = Vec::with_capacity(texts.len());
+        for (position, text) in texts.iter().enumerate() {
+            match text.parse::<Scope>() {
+                Ok(scope) => scopes.push(scope),
+                Err(error) => self.error(&format!("{name}[{position}]"), error.to_string()),
+            }
+        }
+        (scopes.len() == texts.len()).then(|| scopes.into_iter().collect())
     }
 
     pub fn optional_bool(&mut self, name: &str) -> Option<bool> {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::str::FromStr;
 
 use agentidp_shared::ids::{
-    AgentId, CredentialId, EventId, OrganizationId, PartnerId, StatusListId, TokenId, TrustPolicyId,
+    AgentId, CredentialId, EventId, GrantId, OrganizationId, PartnerId, StatusListId, TokenId, TrustPolicyId,
 };
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
@@ -40,6 +40,10 @@ impl PathId for TokenId {
 
 impl PathId for EventId {
     const PARAMETER: &'static str = "eventId";
+}
+
+impl PathId for GrantId {
+    const PARAMETER: &'static str = "grantId";
 }
 
 impl PathId for PartnerId {

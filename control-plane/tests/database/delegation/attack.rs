@@ -26,7 +26,7 @@ impl Table {
 }
 
 /// A verification says in its body what came of it.
-fn outcome(answer: &Answer) -> Outcome {
+pub fn outcome(answer: &Answer) -> Outcome {
     let body = answer.json();
     let code = body["error"].as_str().or(body["code"].as_str()).unwrap_or("no error");
     match (answer.status, body["valid"].as_bool()) {

@@ -1,6 +1,7 @@
 //! Delegated tokens, judged without the origin.
 
-use agentidp_shared::exceptions::Standing;
+use agentidp_shared::exceptions::{Standing, SubjectException};
+use agentidp_shared::feed::Change;
 use http::Method;
 use serde_json::{Value, json};
 
@@ -67,6 +68,26 @@ fn revoked_hop_attack_what_ends_any_of_the_chain_ends_the_token() {
     let unrelated =
         Edge::following(Feed::new().with(Feed::revocation("0198c5a4-0000-7000-8000-00000000000e")));
     assert_eq!(unrelated.verify(&delegated_token()), 200);
+}
+
+#[test]
+fn foreign_organization_attack_an_agents_own_organization_must_stand_too() {
+    let abroad = token_with(&[
+        ("client_id", OTHER_AGENT.into()),
+        ("jti", OTHER_AGENT.into()),
+        ("act", json!({ "sub": OTHER_AGENT, "organization_id": OTHER_ORGANIZATION })),
+        ("delegation_chain", json!([hop()])),
+    ]);
+    let answer = Edge::new().get_with(&abroad, "/verify");
+    assert_eq!((answer.status().as_u16(), header(&answer, "x-agent-organization")), (200, ORGANIZATION));
+    assert_eq!(header(&answer, "x-agent-home-organization"), OTHER_ORGANIZATION);
+    for standing in [Standing::Suspended, Standing::Gone] {
+        let exception = SubjectException { standing, not_before: None, expires_at: NOW + 500_000 };
+        let organization_id = OTHER_ORGANIZATION.parse().unwrap();
+        let edge = Edge::following(Feed::new().with(Change::Organization { organization_id, exception }));
+        assert_eq!(edge.verify(&abroad), 401, "{standing:?}");
+        assert_eq!(edge.verify(&delegated_token()), 200, "{standing:?}");
+    }
 }
 
 #[test]

@@ -1,0 +1,70 @@
+//! `DELETE /api/v1/federation/grants/{grantId}`.
+
+use agentidp_shared::feed::Change;
+use agentidp_shared::ids::GrantId;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde_json::json;
+
+use super::{not_found, store};
+use crate::app::App;
+use crate::audit::{self, Action, NewEvent};
+use crate::delegation::{self, Ended};
+use crate::edge_feed;
+use crate::infra::clock::unix_seconds;
+use crate::infra::http::client_info::ClientInfo;
+use crate::infra::http::error::{ApiError, ErrorBody};
+use crate::infra::http::path::Id;
+use crate::policy::Caller;
+
+/// Take back a grant
+///
+/// And all that was passed on between agents of the two organizations, either way.
+#[utoipa::path(delete, path = "/api/v1/federation/grants/{grantId}", operation_id = "delete_grant", tag = "Federation",
+    security(("bearer" = ["admin:orgs"])),
+    params(("grantId" = uuid::Uuid, Path, description = "The grant")),
+    responses(
+        (status = 204, description = "The grant is gone"),
+        (status = 401, description = "The access token is missing or not good", body = ErrorBody),
+        (status = 403, description = "A scope is lacking", body = ErrorBody),
+        (status = 404, description = "There is no such grant", body = ErrorBody)))]
+pub(super) async fn delete_grant(
+    State(app): State<App>,
+    caller: Caller,
+    client: ClientInfo,
+    Id(id): Id<GrantId>,
+) -> Result<StatusCode, ApiError> {
+    let organization = caller.organization_id;
+    let mut tx = app.db.system().await?;
+    // Whoever passes something on meanwhile is waited for; it is among what is ended.
+    let grantee = store::lock(&mut tx, organization, id).await?.ok_or_else(not_found)?;
+    store::delete(&mut tx, organization, id).await?;
+    let ended = delegation::end_between(&mut tx, organization, grantee, app.now()).await?;
+    for delegation in &ended {
+        let expires_at = unix_seconds(delegation.expires_at);
+        edge_feed::append(&mut tx, &Change::TokenRevoked { jti: delegation.chain_id, expires_at }).await?;
+    }
+    let event = NewEvent::new(organization, Action::GrantDeleted).client(&client).metadata(json!({
+        "actorId": caller.agent_id,
+        "grantId": id,
+        "granteeId": grantee,
+        "delegationsRevoked": ended.len(),
+    }));
+    audit::record(&mut tx, &app, event).await?;
+    // Each in the log of the organization in whose name it was: who asked is told to the other by its organization alone.
+    let revoked: Vec<_> = ended.iter().map(|ended| revoked(ended, organization)).collect();
+    audit::record_all(&mut tx, &app, &revoked.iter().collect::<Vec<_>>()).await?;
+    tx.commit().await?;
+    metrics::counter!("agentidp_delegations_revoked_total")
+        .increment(u64::try_from(ended.len()).unwrap_or(0));
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn revoked(ended: &Ended, by: agentidp_shared::ids::OrganizationId) -> NewEvent {
+    NewEvent::new(ended.organization_id, Action::DelegationRevoked).agent(ended.subject_id).metadata(json!({
+        "chainId": ended.chain_id,
+        "delegatorId": ended.delegator_id,
+        "delegateeId": ended.delegatee_id,
+        "grantDeletedBy": by,
+    }))
+}
