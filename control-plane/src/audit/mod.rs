@@ -35,7 +35,7 @@ pub use checkpoint::{read as read_checkpoint, sign_if_due};
 pub use export::{Exported, export};
 pub use fsck::{Checked, Damage, fsck};
 pub use model::{Action, Outcome};
-pub use record::{NewEvent, record, record_all};
+pub use record::{NewEvent, record};
 pub use routes::routes;
 pub use seal::seal_committed;
 pub use watch::VerifyLog;

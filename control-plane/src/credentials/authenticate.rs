@@ -1,11 +1,11 @@
 //! Are these secrets the agents'? Asked before the tenant is known, so in a system transaction, and of several agents at once.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
 
 use agentidp_shared::ids::{AgentId, CredentialId};
 use sqlx::PgConnection;
+use time::OffsetDateTime;
 
 use super::{secret, store};
 use crate::app::App;
@@ -49,49 +49,76 @@ impl PresentedSecret {
     }
 }
 
+/// A login, as far as it goes without the database.
+#[derive(Debug)]
+pub struct Presented {
+    /// What failures of its address are counted under.
+    pub address_key: Option<String>,
+    /// `None` if what was presented can be no agent's id with a secret of ours.
+    pub secret: Option<PresentedSecret>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub enum Proof {
+    Authentic(Authenticated),
+    NotAuthentic,
+    /// Its address has failed too often, and its secret was not looked at.
+    MustWaitUntil(OffsetDateTime),
+}
+
 /// Of each, the agent's credential that the secret belongs to, if there is one that counts now. Notes their use.
 pub async fn authenticate(
     tx: &mut PgConnection,
     app: &App,
-    presented: &[&PresentedSecret],
-) -> Result<Vec<Option<Authenticated>>, sqlx::Error> {
+    presented: &[Presented],
+) -> Result<Vec<Proof>, sqlx::Error> {
     let now = app.now();
-    let mut candidates: HashMap<AgentId, Vec<store::Candidate>> = HashMap::new();
-    let agents: Vec<_> = presented.iter().map(|secret| secret.agent.as_uuid()).collect();
-    for candidate in store::usable_any_tenant(tx, &agents, now).await? {
-        candidates.entry(candidate.agent).or_default().push(candidate);
-    }
+    let agents: Vec<_> = presented
+        .iter()
+        .map(|presented| presented.secret.as_ref().map(|secret| secret.agent.as_uuid()))
+        .collect();
+    let address_keys: Vec<_> = presented.iter().map(|presented| presented.address_key.as_deref()).collect();
+    let known = store::usable_any_tenant(tx, &agents, &address_keys, now).await?;
     let mut used = Vec::new();
-    let found = presented.iter().map(|secret| {
-        let candidates = candidates.get(&secret.agent).map_or(&[][..], Vec::as_slice);
-        let (credential_id, use_is_news) = matching(app.keystore.hmac_key_id(), candidates, &secret.offered)?;
+    let proofs = presented.iter().zip(known).map(|(presented, known)| {
+        if let Some(until) = known.blocked_until {
+            return Proof::MustWaitUntil(until);
+        }
+        let Some(secret) = &presented.secret else { return Proof::NotAuthentic };
+        let Some((credential_id, use_is_news)) =
+            matching(app.keystore.hmac_key_id(), secret, &known.candidates)
+        else {
+            return Proof::NotAuthentic;
+        };
         if use_is_news {
             used.push((credential_id, secret.address));
         }
-        Some(Authenticated { credential_id })
+        Proof::Authentic(Authenticated { credential_id })
     });
-    let found = found.collect();
+    let proofs = proofs.collect();
     store::note_uses_any_tenant(tx, &used, now).await?;
-    Ok(found)
+    Ok(proofs)
 }
 
 /// Every candidate is compared, whichever matches, and an empty place like any other.
 fn matching(
     hmac_key_id: &str,
-    candidates: &[store::Candidate],
-    offered: &[u8; 32],
+    presented: &PresentedSecret,
+    candidates: &[Option<store::Candidate>],
 ) -> Option<(CredentialId, bool)> {
-    candidates.iter().fold(None, |found, candidate| {
-        if candidate.hmac_key_id.as_deref().is_some_and(|stored| stored != hmac_key_id) {
-            let agent = candidate.agent;
+    candidates.iter().map(Option::as_ref).fold(None, |found, candidate| {
+        let stored_under = candidate.and_then(|candidate| candidate.hmac_key_id.as_deref());
+        if stored_under.is_some_and(|stored| stored != hmac_key_id) {
+            let agent = presented.agent;
             tracing::error!(%agent, "a credential was stored under another HMAC root and cannot be used");
             return found;
         }
-        let is = |stored: &Option<Vec<u8>>| secret::matches(stored.as_deref().unwrap_or(&[0; 32]), offered);
-        let current = is(&candidate.secret_hmac);
-        let previous = candidate.previous_secret_hmac.is_some() && is(&candidate.previous_secret_hmac);
-        match candidate.id {
-            Some(id) if current || previous => Some((id, candidate.use_is_news)),
+        let is = |stored: Option<&[u8]>| secret::matches(stored.unwrap_or(&[0; 32]), &presented.offered);
+        let previous = candidate.and_then(|candidate| candidate.previous_secret_hmac.as_deref());
+        let current = is(candidate.and_then(|candidate| candidate.secret_hmac.as_deref()));
+        let previous = previous.is_some() && is(previous);
+        match candidate {
+            Some(candidate) if current || previous => Some((candidate.id, candidate.use_is_news)),
             _ => found,
         }
     })

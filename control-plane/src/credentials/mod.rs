@@ -20,7 +20,7 @@ mod secret;
 mod store;
 
 pub use assertion::{AssertionRefusal, authenticate_by_assertion, purge_used_assertions};
-pub use authenticate::{Authenticated, PresentedSecret, authenticate};
+pub use authenticate::{Authenticated, Presented, PresentedSecret, Proof, authenticate};
 pub use expiring::{NoticeExpiring, sample};
 pub use generate::generate;
 pub use model::{Credential, CredentialKind, CredentialStatus, ShownSecret};

@@ -43,11 +43,9 @@ pub(super) struct StoredSecret<'a> {
     pub key_id: &'a str,
 }
 
-/// What a secret is compared with: one of the agent's credentials, or for an agent that has none, or is none, an empty place.
+/// What a secret is compared with.
 pub(super) struct Candidate {
-    pub agent: AgentId,
-    /// `None` of an empty place.
-    pub id: Option<CredentialId>,
+    pub id: CredentialId,
     pub hmac_key_id: Option<String>,
     pub secret_hmac: Option<Vec<u8>>,
     /// Only while it is still accepted.
@@ -56,35 +54,53 @@ pub(super) struct Candidate {
     pub use_is_news: bool,
 }
 
-/// The agents' secrets that are neither revoked nor expired; at least one row for each agent, so that those who do not exist cost
-/// as much as the others.
+/// What is known before a secret is compared.
+#[derive(Default)]
+pub(super) struct Known {
+    /// Until when the address has to wait, if it does; there are no candidates then.
+    pub blocked_until: Option<OffsetDateTime>,
+    /// The agent's; `None` is an empty place, of an agent that has none, or is none.
+    pub candidates: Vec<Option<Candidate>>,
+}
+
+/// For each, whether the address has to wait, and else the agent's secrets that are neither revoked nor expired. At least one row
+/// for each, so that agents who do not exist cost as much as the others.
+#[expect(clippy::as_conversions, reason = "tells the macro the types; nothing is converted")]
 pub(super) async fn usable_any_tenant(
     tx: &mut PgConnection,
-    agents: &[Uuid],
+    agents: &[Option<Uuid>],
+    address_keys: &[Option<&str>],
     now: OffsetDateTime,
-) -> Result<Vec<Candidate>, sqlx::Error> {
+) -> Result<Vec<Known>, sqlx::Error> {
     let rows = sqlx::query!(
-        r#"select asked.agent_id as "agent_id!", id as "id?", hmac_key_id, secret_hmac,
-             case when previous_valid_until > $2 then previous_secret_hmac end as previous_secret_hmac,
-             (last_used_at is null or last_used_at < $3) as "use_is_news!"
-           from (select distinct agent_id from unnest($1::uuid[]) as presented (agent_id)) as asked
-           left join credentials on credentials.agent_id = asked.agent_id and status = 'active'
-             and (expires_at is null or expires_at > $2) and secret_hmac is not null"#,
-        agents,
+        r#"select asked.place as "place!", throttle.blocked_until as "blocked_until?", credentials.id as "id?", hmac_key_id, secret_hmac,
+             case when previous_valid_until > $3 then previous_secret_hmac end as previous_secret_hmac,
+             (last_used_at is null or last_used_at < $4) as "use_is_news!"
+           from unnest($1::uuid[], $2::text[]) with ordinality as asked (agent_id, address_key, place)
+           left join login_throttle throttle on throttle.key = asked.address_key and throttle.blocked_until > $3
+           left join credentials on throttle.key is null and credentials.agent_id = asked.agent_id and credentials.status = 'active'
+             and (expires_at is null or expires_at > $3) and secret_hmac is not null"#,
+        agents as &[Option<Uuid>],
+        address_keys as &[Option<&str>],
         now,
         now - USE_NOTED_EVERY
     )
     .fetch_all(tx)
     .await?;
-    let candidates = rows.into_iter().map(|row| Candidate {
-        agent: row.agent_id.into(),
-        id: row.id.map(Into::into),
-        hmac_key_id: row.hmac_key_id,
-        secret_hmac: row.secret_hmac,
-        previous_secret_hmac: row.previous_secret_hmac,
-        use_is_news: row.use_is_news,
-    });
-    Ok(candidates.collect())
+    let mut known: Vec<_> = agents.iter().map(|_| Known::default()).collect();
+    for row in rows {
+        let place = usize::try_from(row.place - 1).ok().and_then(|place| known.get_mut(place));
+        let place = place.ok_or_else(|| sqlx::Error::Decode("a row of nobody's".into()))?;
+        place.blocked_until = row.blocked_until;
+        place.candidates.push(row.id.map(|id| Candidate {
+            id: id.into(),
+            hmac_key_id: row.hmac_key_id,
+            secret_hmac: row.secret_hmac,
+            previous_secret_hmac: row.previous_secret_hmac,
+            use_is_news: row.use_is_news,
+        }));
+    }
+    Ok(known)
 }
 
 /// Notes uses and where they came from, of each credential one within a minute. What another process notes at this moment is

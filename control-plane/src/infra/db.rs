@@ -1,7 +1,7 @@
 //! The database: one pool, and transactions that carry who they act for.
 //!
-//! There is no way to run a query of a feature outside a [`TenantTx`] or a [`SystemTx`]. Both choose their role with
-//! `SET LOCAL`, so a pooled connection goes back without a trace of them.
+//! There is no way to run a query of a feature outside a [`TenantTx`], a [`SystemTx`] or a [`Line`](super::line::Line). The first two
+//! choose their role with `SET LOCAL`, so a pooled connection goes back without a trace of them; a line's never goes back.
 
 use std::ops::{Deref, DerefMut};
 use std::panic::Location;
@@ -9,7 +9,7 @@ use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use agentidp_shared::ids::OrganizationId;
-use sqlx::pool::MaybePoolConnection;
+use sqlx::pool::{MaybePoolConnection, PoolConnection};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{
     AssertSqlSafe, ConnectOptions, Connection as _, PgConnection, PgPool, Postgres, SqlSafeStr as _,
@@ -20,9 +20,9 @@ use uuid::Uuid;
 use super::config::Database;
 
 /// How long a request may wait for a connection before it is told to come back later.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 /// A connection that was used so lately is taken to work: asking it first is a trip to the database.
-const TRUSTED_FOR: Duration = Duration::from_millis(500);
+pub(super) const TRUSTED_FOR: Duration = Duration::from_millis(500);
 /// Longest statement of a request; background work that needs longer says so itself.
 const STATEMENT_TIMEOUT: &str = "10s";
 /// Longest wait for a row that another transaction holds.
@@ -142,12 +142,14 @@ impl Db {
         &self.pool
     }
 
+    pub(super) async fn acquire(&self) -> Result<PoolConnection<Postgres>, sqlx::Error> {
+        let _waiting = Waiting::new();
+        self.pool.acquire().await
+    }
+
     /// Begins, and says who acts, in one trip. No text of anybody else is in the statement.
     async fn begin(&self, statement: String) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
-        let connection = {
-            let _waiting = Waiting::new();
-            MaybePoolConnection::from(self.pool.acquire().await?)
-        };
+        let connection = MaybePoolConnection::from(self.acquire().await?);
         // Once it is sent it is waited for, whoever gives up: a connection that went back in between would still act for somebody.
         let begin = Transaction::begin(connection, Some(AssertSqlSafe(statement).into_sql_str()));
         tokio::spawn(begin).await.map_err(|_| sqlx::Error::WorkerCrashed)?
@@ -187,13 +189,13 @@ impl Db {
 
 /// Measures a transaction from its beginning to its end, however it ends.
 #[derive(Debug)]
-struct Timer {
+pub(super) struct Timer {
     operation: &'static str,
     started: Instant,
 }
 
 impl Timer {
-    fn start(caller: &'static Location<'static>) -> Self {
+    pub(super) fn start(caller: &'static Location<'static>) -> Self {
         Self { operation: operation_of(caller.file()), started: Instant::now() }
     }
 }

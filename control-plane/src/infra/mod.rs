@@ -7,6 +7,7 @@ pub mod gather;
 pub mod http;
 pub mod jobs;
 pub mod keystore;
+pub mod line;
 pub mod metrics;
 pub mod outbound;
 pub mod rng;

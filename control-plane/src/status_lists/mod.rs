@@ -17,6 +17,7 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+use uuid::Uuid;
 
 use crate::app::App;
 use get::Signed;
@@ -56,6 +57,12 @@ pub async fn record<'a>(
         Some((list, idx, claims))
     });
     store::insert(tx, entries).await
+}
+
+/// A token's place: its list, and where in it.
+pub fn place_of(claims: &Claims) -> Option<(Uuid, i32)> {
+    let (list, idx) = place(claims.status.as_ref()?)?;
+    Some((list.as_uuid(), idx))
 }
 
 /// Deletes places of tokens that have expired.

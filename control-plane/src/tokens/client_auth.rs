@@ -18,7 +18,7 @@ use super::store::{self, Client};
 use super::throttle;
 use crate::app::App;
 use crate::audit::{self, Action, NewEvent};
-use crate::credentials::{self, PresentedSecret};
+use crate::credentials::{self, Presented, PresentedSecret};
 use crate::infra::config::Secret;
 use crate::infra::http::client_info::ClientInfo;
 use crate::policy;
@@ -250,7 +250,8 @@ impl<'a> Attempt<'a> {
                 (CLIENT_SECRET, presented, None)
             }
         };
-        let login = Login { address_key: identity.address_key().map(str::to_owned), secret: presented };
+        let address_key = identity.address_key().map(str::to_owned);
+        let login = Login(Presented { address_key, secret: presented });
         match app.tokens.logins.ask(|| app.clone(), login).await?? {
             Verdict::Proven(client) => Ok((method, Ok(*client))),
             Verdict::NotProven => Ok((method, Err(detail))),

@@ -1,28 +1,28 @@
 //! Writing down that tokens were issued, before they are given out: many by one commit. Whatever is issued while one commit is
 //! under way is in the next, so the disk's pace limits how long a token takes, and not how many there are.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use agentidp_shared::claims::Claims;
 use agentidp_shared::delegation::Chain;
-use serde_json::json;
+use serde_json::{Value, json};
 use sqlx::PgConnection;
 
-use super::store::{self, Client};
+use super::issued_store;
+use super::store::Client;
 use crate::app::App;
-use crate::audit::{self, Action, NewEvent};
 use crate::infra::gather::Round;
 use crate::infra::http::client_info::ClientInfo;
-use crate::status_lists;
 
 /// Slots one organization's usage counter is spread over.
 const USAGE_SLOTS: u8 = 16;
 
-/// A token that is to be given out, and the event that says so.
+/// A token that is to be given out, and what its event says.
 pub(super) struct Issued {
-    claims: Claims,
-    event: NewEvent,
+    pub claims: Claims,
+    pub client: ClientInfo,
+    /// Of the event.
+    pub metadata: Value,
 }
 
 impl Issued {
@@ -45,11 +45,7 @@ impl Issued {
             members.extend(credential.map(|credential| ("credentialId".to_owned(), credential)));
             members.extend(actors.map(|actors| ("act".to_owned(), actors)));
         }
-        let event = NewEvent::new(claims.organization_id, Action::TokenIssued)
-            .agent(claims.sub)
-            .client(client_info)
-            .metadata(metadata);
-        Self { claims: claims.clone(), event }
+        Self { claims: claims.clone(), client: client_info.clone(), metadata }
     }
 }
 
@@ -83,11 +79,13 @@ fn is_about_the_data(error: &sqlx::Error) -> bool {
     code.is_some_and(|code| code.starts_with("22") || code.starts_with("23"))
 }
 
-/// All of them or none. Across organizations: each row is written under the organization that its token names.
+/// All of them or none, by one statement that commits itself. Across organizations: each row is written under the organization that
+/// its token names.
 async fn write(app: &App, issued: &[Issued]) -> Result<(), sqlx::Error> {
-    let mut tx = app.db.system().await?;
-    add(&mut tx, app, issued).await?;
-    tx.commit().await
+    let mut line = app.tokens.issued_line.take(&app.db).await?;
+    add(&mut line, app, issued).await?;
+    line.keep();
+    Ok(())
 }
 
 /// The same in a transaction of the caller's, which may be of the organization of all these tokens.
@@ -95,13 +93,6 @@ pub(super) async fn add(tx: &mut PgConnection, app: &App, issued: &[Issued]) -> 
     let mut slot = [0];
     app.rng.fill(&mut slot);
     let [slot] = slot;
-    let mut uses = BTreeMap::new();
-    for issued in issued {
-        *uses.entry(issued.claims.organization_id).or_insert(0) += 1;
-    }
-    let events: Vec<_> = issued.iter().map(|issued| &issued.event).collect();
-    audit::record_all(tx, app, &events).await?;
-    status_lists::record(tx, issued.iter().map(|issued| &issued.claims)).await?;
-    // Last, because others who count wait for its rows.
-    store::count_usage(tx, &uses, app.now().date(), "tokens", i16::from(slot % USAGE_SLOTS)).await
+    let event_ids: Vec<_> = issued.iter().map(|_| app.new_id()).collect();
+    issued_store::insert(tx, issued, &event_ids, app.now(), i16::from(slot % USAGE_SLOTS)).await
 }

@@ -12,6 +12,7 @@ mod grant;
 mod introspect;
 mod issue;
 mod issued;
+mod issued_store;
 mod login;
 mod model;
 mod oauth_error;
@@ -32,6 +33,7 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 
 use crate::infra::gather::Gather;
+use crate::infra::line::Line;
 use crate::{credentials, delegation};
 
 /// Where requests meet that are served by one trip to the database together.
@@ -39,6 +41,8 @@ use crate::{credentials, delegation};
 pub struct Rounds {
     logins: Gather<login::Login>,
     issued: Gather<issued::Issued>,
+    login_line: Line,
+    issued_line: Line,
 }
 
 /// Deletes revocations of tokens that have expired, assertions that have, delegations that have, and old login failures.

@@ -1,12 +1,10 @@
 //! SQL of tokens.
 
-use std::collections::BTreeMap;
-
 use agentidp_shared::ids::{AgentId, CredentialId, OrganizationId, TokenId};
 use agentidp_shared::jwk::{Algorithm, InvalidKey};
 use agentidp_shared::scopes::{Scope, ScopeSet};
 use sqlx::PgConnection;
-use time::{Date, OffsetDateTime};
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::infra::clock::unix_seconds;
@@ -130,33 +128,6 @@ pub(super) async fn organization_of_any_tenant(
     .fetch_optional(tx)
     .await?;
     Ok(row.map(|row| (row.id.into(), row.exists)))
-}
-
-/// Counts uses of several organizations. `slot` (0..16) spreads one organization's counter over rows.
-pub(super) async fn count_usage(
-    tx: &mut PgConnection,
-    uses: &BTreeMap<OrganizationId, i64>,
-    day: Date,
-    metric: &str,
-    slot: i16,
-) -> Result<(), sqlx::Error> {
-    // In the order of their ids, so that two who count at once never wait for each other in a circle.
-    let (organizations, counts): (Vec<_>, Vec<_>) =
-        uses.iter().map(|(organization, count)| (organization.as_uuid(), *count)).unzip();
-    sqlx::query!(
-        "insert into usage_counters (organization_id, day, metric, slot, count)
-         select organization_id, $2, $3, $4, count from unnest($1::uuid[], $5::bigint[]) as uses (organization_id, count)
-         order by organization_id
-         on conflict (organization_id, day, metric, slot) do update set count = usage_counters.count + excluded.count",
-        &organizations,
-        day,
-        metric,
-        slot,
-        &counts
-    )
-    .execute(tx)
-    .await
-    .map(|_| ())
 }
 
 /// Marks a token as revoked; false if it already was.

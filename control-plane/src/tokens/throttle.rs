@@ -79,7 +79,7 @@ pub(super) async fn addresses_that_wait(
     )
     .fetch_all(tx)
     .await?;
-    Ok(rows.into_iter().filter_map(|row| Some((row.key, seconds_left(row.blocked_until, now)?))).collect())
+    Ok(rows.into_iter().map(|row| (row.key, seconds_left(row.blocked_until, now))).collect())
 }
 
 /// Seconds an address has to wait before it may fail again, if it does.
@@ -150,9 +150,9 @@ fn wait_after(failures: i32, allowance: i32) -> Option<u64> {
     Some((FIRST_WAIT_SECONDS << (excess - 1).min(16)).min(LONGEST_WAIT_SECONDS))
 }
 
-fn seconds_left(until: OffsetDateTime, now: OffsetDateTime) -> Option<u64> {
-    let left = until - now;
-    left.is_positive().then(|| u64::try_from(left.whole_seconds()).unwrap_or(0) + 1)
+/// Whole seconds until a time that has not come.
+pub(super) fn seconds_left(until: OffsetDateTime, now: OffsetDateTime) -> u64 {
+    u64::try_from((until - now).whole_seconds()).unwrap_or(0) + 1
 }
 
 pub(super) async fn purge(tx: &mut PgConnection, now: OffsetDateTime) -> Result<(), sqlx::Error> {

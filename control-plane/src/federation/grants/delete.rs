@@ -1,7 +1,7 @@
 //! `DELETE /api/v1/federation/grants/{grantId}`.
 
 use agentidp_shared::feed::Change;
-use agentidp_shared::ids::GrantId;
+use agentidp_shared::ids::{GrantId, OrganizationId};
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde_json::json;
@@ -43,6 +43,8 @@ pub(super) async fn delete_grant(
     for delegation in &ended {
         let expires_at = unix_seconds(delegation.expires_at);
         edge_feed::append(&mut tx, &Change::TokenRevoked { jti: delegation.chain_id, expires_at }).await?;
+        // In the log of the organization in whose name it was: of who asked, the other is told the organization alone.
+        audit::record(&mut tx, &app, revoked(delegation, organization)).await?;
     }
     let event = NewEvent::new(organization, Action::GrantDeleted).client(&client).metadata(json!({
         "actorId": caller.agent_id,
@@ -51,16 +53,13 @@ pub(super) async fn delete_grant(
         "delegationsRevoked": ended.len(),
     }));
     audit::record(&mut tx, &app, event).await?;
-    // Each in the log of the organization in whose name it was: who asked is told to the other by its organization alone.
-    let revoked: Vec<_> = ended.iter().map(|ended| revoked(ended, organization)).collect();
-    audit::record_all(&mut tx, &app, &revoked.iter().collect::<Vec<_>>()).await?;
     tx.commit().await?;
     metrics::counter!("agentidp_delegations_revoked_total")
         .increment(u64::try_from(ended.len()).unwrap_or(0));
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn revoked(ended: &Ended, by: agentidp_shared::ids::OrganizationId) -> NewEvent {
+fn revoked(ended: &Ended, by: OrganizationId) -> NewEvent {
     NewEvent::new(ended.organization_id, Action::DelegationRevoked).agent(ended.subject_id).metadata(json!({
         "chainId": ended.chain_id,
         "delegatorId": ended.delegator_id,
