@@ -76,28 +76,25 @@ async function introspect(request, url, env, context) {
   return Array.isArray(given) ? afterSignature(given) : given;
 }
 
-async function afterSignature(given) {
+function afterSignature([checking, number]) {
   const { instanceId } = instance;
-  while (Array.isArray(given)) {
-    const [checking, number] = given;
-    let valid;
-    try {
-      valid = await checking;
-    } catch {
-      // The platform could not check it.
-    }
+  const goOn = (valid) => {
     // The numbers of another instance are of other requests.
     if (instance.criticalError || instance.instanceId !== instanceId) throw new Error("the instance has failed meanwhile");
-    given = guarded(resume, number, valid);
-  }
-  if (given === undefined) throw new Error("the request is gone");
-  return typeof given === "string" ? told(given) : given;
+    const given = guarded(resume, number, valid);
+    if (given === undefined) throw new Error("the request is gone");
+    if (typeof given === "string") return told(given);
+    return Array.isArray(given) ? afterSignature(given) : given;
+  };
+  // Without a word if the platform could not check it.
+  return checking.then(goOn, () => goOn(undefined));
 }
 
 // As worker-build does it: an instance that has trapped is replaced before the next request.
-function guarded(call, ...given) {
+// Named one by one: rest parameters would make a list of every request.
+function guarded(call, a, b, c, d, e, f, g, h, i, j, k) {
   try {
-    return call(...given);
+    return call(a, b, c, d, e, f, g, h, i, j, k);
   } catch (error) {
     if (error instanceof WebAssembly.RuntimeError) {
       console.error("Critical", error);
