@@ -75,7 +75,7 @@ async fn what_was_passed_on_to_another_organization_is_verified_and_ends_with_ei
         let other = scene.tenant.create_organization().await;
         let agent = other.create_agent(&["agents:read"]).await;
         let grant = async |of: &Tenant, to: &Tenant, scopes: &[&str]| {
-            let body = json!({"organizationId": to.organization_id, "scopes": scopes});
+            let body = json!({"granteeId": to.organization_id, "scopes": scopes});
             of.api.post("/api/v1/federation/grants", &body).await.expect(201).text("grantId")
         };
         let given = grant(&scene.tenant, &other, &["agents:read"]).await;

@@ -55,7 +55,7 @@ impl Scene {
                 "allowedOrganizations": ["org-7"], "expiresAt": "2099-01-01T00:00:00Z",
             }),
             "create_grant" => json!({
-                "organizationId": "0198c5a4-0000-7000-8000-00000000dead", "scopes": ["agents:read"], "expiresAt": "2099-01-01T00:00:00Z",
+                "granteeId": "0198c5a4-0000-7000-8000-00000000dead", "scopes": ["agents:read"], "expiresAt": "2099-01-01T00:00:00Z",
             }),
             "verify_partner_token" => json!({"token": "not.a.token"}),
             "exchange_oidc_token" => json!({"provider": "github", "token": "not.a.token"}),

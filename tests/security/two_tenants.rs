@@ -49,7 +49,7 @@ impl Scene {
         let issuer = OidcIssuer::start(Algorithm::ES256).await;
         let victim_partner = victim.api.post("/api/v1/federation/partners", &issuer.as_partner(&mark)).await;
         let victim_partner = victim_partner.expect(201).text("partnerId");
-        let grant = json!({"organizationId": victim_agent.id, "scopes": ["agents:read"]});
+        let grant = json!({"granteeId": victim_agent.id, "scopes": ["agents:read"]});
         let victim_grant =
             victim.api.post("/api/v1/federation/grants", &grant).await.expect(201).text("grantId");
         let marks = vec![

@@ -46,7 +46,7 @@ impl Scene {
             let policy =
                 json!({"provider": "github", "repository": "octo-org/octo-repo", "agentId": agent.id});
             tenant.api.post("/api/v1/oidc/trust-policies", &policy).await.expect(201);
-            let grant = json!({"organizationId": NOBODY, "scopes": ["agents:read"]});
+            let grant = json!({"granteeId": NOBODY, "scopes": ["agents:read"]});
             tenant.api.post("/api/v1/federation/grants", &grant).await.expect(201);
             let partner = format!(
                 "insert into federation_partners (id, organization_id, name, issuer, jwks_uri, keys, keys_fetched_at, keys_ask_again_at,

@@ -85,7 +85,7 @@ pub fn question(operation: &Operation, things: &Things) -> Question {
             json(json!({"provider": "github", "repository": repository, "agentId": things.agent}))
         }
         "create_partner" => json(things.issuer.as_partner(&things.mark)),
-        "create_grant" => json(json!({"organizationId": things.organization, "scopes": ["agents:read"]})),
+        "create_grant" => json(json!({"granteeId": things.organization, "scopes": ["agents:read"]})),
         "verify_partner_token" => json(json!({"token": things.partner_token})),
         "exchange_oidc_token" => {
             json(json!({"provider": "github", "token": things.token, "agentId": things.agent}))

@@ -55,7 +55,7 @@ impl Things {
             tenant.api.post("/api/v1/oidc/trust-policies", &policy).await.expect(201).text("policyId");
         let issuer = Arc::new(OidcIssuer::start(Algorithm::ES256).await);
         let partner = tenant.api.post("/api/v1/federation/partners", &issuer.as_partner(&mark)).await;
-        let grant = json!({"organizationId": id, "scopes": ["agents:read"]});
+        let grant = json!({"granteeId": id, "scopes": ["agents:read"]});
         let grant = tenant.api.post("/api/v1/federation/grants", &grant).await;
         let audience = format!("{}/organizations/{}", tenant.api.base(), tenant.organization_id);
         let partner_token = issuer.sign(&json!({

@@ -42,8 +42,8 @@ pub(super) async fn create_grant(
     StrictJson(new): StrictJson<NewGrant>,
 ) -> Result<Response, ApiError> {
     let mut errors = FieldErrors::new();
-    if new.organization_id == caller.organization_id {
-        errors.push("organizationId", "is this organization");
+    if new.grantee_id == caller.organization_id {
+        errors.push("granteeId", "is this organization");
     }
     if new.expires_at.is_some_and(|expires_at| expires_at <= app.now()) {
         errors.push("expiresAt", "must be in the future");
@@ -67,7 +67,7 @@ async fn create(
     new: &NewGrant,
 ) -> Result<(TenantTx, Response), ApiError> {
     let organization = caller.organization_id;
-    let answered = store::answered(app, organization, &[new.organization_id]).await?;
+    let answered = store::answered(app, organization, &[new.grantee_id]).await?;
     let mut tx = app.db.tenant(organization).await?;
     if store::count(&mut tx).await? >= MAX_GRANTS {
         let message = format!("an organization can have {MAX_GRANTS} grants");
@@ -85,14 +85,14 @@ async fn create(
     let event = NewEvent::new(organization, Action::GrantCreated).client(client).metadata(json!({
         "actorId": caller.agent_id,
         "grantId": grant_id,
-        "granteeId": new.organization_id,
+        "granteeId": new.grantee_id,
         "scope": new.scopes.to_string(),
         "expiresAt": new.expires_at.map(crate::infra::clock::unix_seconds),
     }));
     audit::record(&mut tx, app, event).await?;
     let grant = Grant {
         grant_id,
-        organization_id: new.organization_id,
+        grantee_id: new.grantee_id,
         scopes: new.scopes.clone(),
         expires_at: new.expires_at,
         answered: !answered.is_empty(),

@@ -14,7 +14,7 @@ use crate::infra::http::fields::{Fields, FromFields};
 pub(super) struct NewGrant {
     /// The organization whose agents may act for this one's. It has to have a grant for this one too.
     #[schema(value_type = uuid::Uuid)]
-    pub organization_id: OrganizationId,
+    pub grantee_id: OrganizationId,
     /// What may be passed on to its agents. None: nothing, but its agents may pass on to this organization's.
     #[schema(value_type = Vec<String>, max_items = 64)]
     pub scopes: ScopeSet,
@@ -25,10 +25,10 @@ pub(super) struct NewGrant {
 
 impl FromFields for NewGrant {
     fn from_fields(input: &mut Fields) -> Option<Self> {
-        let organization_id = input.required_parsed("organizationId", "an organization's id");
+        let grantee_id = input.required_parsed("granteeId", "an organization's id");
         let scopes = input.required("scopes", |input| input.optional_scopes("scopes"));
         let expires_at = input.optional_timestamp("expiresAt");
-        Some(Self { organization_id: organization_id?, scopes: scopes?, expires_at })
+        Some(Self { grantee_id: grantee_id?, scopes: scopes?, expires_at })
     }
 }
 
@@ -41,7 +41,7 @@ pub(super) struct Grant {
     pub grant_id: GrantId,
     /// The organization whose agents may act for this one's.
     #[schema(value_type = uuid::Uuid)]
-    pub organization_id: OrganizationId,
+    pub grantee_id: OrganizationId,
     #[schema(value_type = Vec<String>)]
     pub scopes: ScopeSet,
     #[serde(with = "time::serde::rfc3339::option")]

@@ -26,7 +26,7 @@ impl TryFrom<Row> for Grant {
     fn try_from(row: Row) -> Result<Self, sqlx::Error> {
         Ok(Self {
             grant_id: row.id.into(),
-            organization_id: row.grantee_id.into(),
+            grantee_id: row.grantee_id.into(),
             scopes: read_scopes(&row.scopes)?,
             expires_at: row.expires_at,
             answered: false,
@@ -93,10 +93,10 @@ pub(super) async fn mark_answered(
     organization: OrganizationId,
     grants: &mut [Grant],
 ) -> Result<(), sqlx::Error> {
-    let grantees: Vec<_> = grants.iter().map(|grant| grant.organization_id).collect();
+    let grantees: Vec<_> = grants.iter().map(|grant| grant.grantee_id).collect();
     let answered = answered(app, organization, &grantees).await?;
     for grant in grants {
-        grant.answered = answered.contains(&grant.organization_id);
+        grant.answered = answered.contains(&grant.grantee_id);
     }
     Ok(())
 }
@@ -121,7 +121,7 @@ pub(super) async fn insert(
         "insert into federation_grants (id, organization_id, grantee_id, scopes, expires_at, created_at) values ($1, $2, $3, $4, $5, $6)",
         id.as_uuid(),
         tx.organization_id().as_uuid(),
-        new.organization_id.as_uuid(),
+        new.grantee_id.as_uuid(),
         &scopes,
         new.expires_at,
         now

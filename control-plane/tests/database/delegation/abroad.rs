@@ -14,7 +14,7 @@ const GRANTS: &str = "/api/v1/federation/grants";
 const API: &str = "https://api.example.com";
 
 async fn grant(from: &Tenant, to: &Tenant, scopes: &[&str]) -> String {
-    let body = json!({"organizationId": to.organization_id, "scopes": scopes});
+    let body = json!({"granteeId": to.organization_id, "scopes": scopes});
     from.api.post(GRANTS, &body).await.expect(201).text("grantId")
 }
 
@@ -169,7 +169,7 @@ async fn a_grant_is_kept_by_the_organization_that_gave_it_and_says_whether_it_is
     other.api.get(&format!("{GRANTS}/{of_home}")).await.expect(404);
     assert_eq!(other.api.get(GRANTS).await.expect(200).json()["data"], json!([]));
     let soon = (instance.now() + Duration::hours(1)).format(&Rfc3339).unwrap();
-    let body = json!({"organizationId": home.organization_id, "scopes": [], "expiresAt": soon});
+    let body = json!({"granteeId": home.organization_id, "scopes": [], "expiresAt": soon});
     let keyed = other.api.with("idempotency-key", "once");
     let of_other = keyed.post(GRANTS, &body).await.expect(201);
     assert_eq!(of_other.json()["answered"], true);
@@ -187,13 +187,12 @@ async fn a_grant_is_kept_by_the_organization_that_gave_it_and_says_whether_it_is
     for (action, of) in [("federation.grant_created", &home), ("federation.grant_deleted", &home)] {
         assert_eq!(of.events(action).await.len(), 1, "{action}");
     }
-    let bad = json!({"organizationId": home.organization_id, "scopes": ["a b"], "expiresAt": "2001-01-01T00:00:00Z", "x": 1});
+    let bad = json!({"granteeId": home.organization_id, "scopes": ["a b"], "expiresAt": "2001-01-01T00:00:00Z", "x": 1});
     let answer = home.api.post(GRANTS, &bad).await.expect(400);
     assert!(answer.body.contains("scopes[0]") && answer.body.contains("\"x\""), "{}", answer.body);
-    let bad =
-        json!({"organizationId": home.organization_id, "scopes": [], "expiresAt": "2001-01-01T00:00:00Z"});
+    let bad = json!({"granteeId": home.organization_id, "scopes": [], "expiresAt": "2001-01-01T00:00:00Z"});
     let answer = home.api.post(GRANTS, &bad).await.expect(400);
-    assert!(answer.body.contains("organizationId") && answer.body.contains("expiresAt"), "{}", answer.body);
+    assert!(answer.body.contains("granteeId") && answer.body.contains("expiresAt"), "{}", answer.body);
 }
 
 #[tokio::test]
@@ -205,7 +204,7 @@ async fn what_is_passed_on_ends_with_the_sooner_of_the_grants() {
     let (a, b) = (home.create_agent(&["agents:read"]).await, other.create_agent(&["agents:read"]).await);
     for (from, to, seconds) in [(&home, &other, 300), (&other, &home, 90)] {
         let end = (instance.now() + Duration::seconds(seconds)).format(&Rfc3339).unwrap();
-        let body = json!({"organizationId": to.organization_id, "scopes": ["agents:read"], "expiresAt": end});
+        let body = json!({"granteeId": to.organization_id, "scopes": ["agents:read"], "expiresAt": end});
         from.api.post(GRANTS, &body).await.expect(201);
     }
     let root = a.token(&home.api).await;

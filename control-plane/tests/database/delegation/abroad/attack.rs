@@ -90,7 +90,7 @@ async fn grant_attacks_none_is_accepted_and_each_twin_is() {
 
     // What a holder abroad may not do.
     let abroad = home.api.with_token(&scene.token);
-    let grants = json!({"organizationId": third.organization_id, "scopes": []});
+    let grants = json!({"granteeId": third.organization_id, "scopes": []});
     let twin = home.api.post(GRANTS, &grants).await;
     add(
         "a grant made with what was passed on",
@@ -101,8 +101,8 @@ async fn grant_attacks_none_is_accepted_and_each_twin_is() {
     let chain = format!("/oauth2/token/delegate/{}", id_of(&scene.token));
     let twin = scene.ask(&scene.token, two, &["agents:read"]).await;
     add("taken back by whom it was given to", "NOT_DELEGATOR", &abroad.delete(&chain).await, &twin);
-    let more = json!({"organizationId": stranger.id, "scopes": ["unheard:of"]});
-    let twin = home.api.post(GRANTS, &json!({"organizationId": stranger.id, "scopes": ["audit:read"]})).await;
+    let more = json!({"granteeId": stranger.id, "scopes": ["unheard:of"]});
+    let twin = home.api.post(GRANTS, &json!({"granteeId": stranger.id, "scopes": ["audit:read"]})).await;
     add(
         "a grant of what the caller does not hold",
         "SCOPE_NOT_HELD",
