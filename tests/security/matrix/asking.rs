@@ -6,6 +6,8 @@ use agentidp_tests::openapi::Operation;
 use agentidp_tests::tenants::new_agent;
 use agentidp_tests::{Answer, Api};
 use serde_json::{Value, json};
+use time::format_description::well_known::Rfc3339;
+use time::{Duration, OffsetDateTime};
 
 use super::things::Things;
 use crate::two_tenants::body_of;
@@ -85,7 +87,11 @@ pub fn question(operation: &Operation, things: &Things) -> Question {
             json(json!({"provider": "github", "repository": repository, "agentId": things.agent}))
         }
         "create_partner" => json(things.issuer.as_partner(&things.mark)),
-        "create_grant" => json(json!({"granteeId": things.organization, "scopes": ["agents:read"]})),
+        // For a moment: two that have grants for each other are not strangers any more.
+        "create_grant" => {
+            let end = (OffsetDateTime::now_utc() + Duration::seconds(3)).format(&Rfc3339).unwrap();
+            json(json!({"granteeId": things.grantee, "scopes": ["agents:read"], "expiresAt": end}))
+        }
         "verify_partner_token" => json(json!({"token": things.partner_token})),
         "exchange_oidc_token" => {
             json(json!({"provider": "github", "token": things.token, "agentId": things.agent}))

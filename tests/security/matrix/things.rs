@@ -23,6 +23,8 @@ pub struct Things {
     pub policy: String,
     pub partner: String,
     pub grant: String,
+    /// For whom a grant is: the organization. Of nobody another each time, because there is one grant for each.
+    pub grantee: String,
     /// Of the partner.
     pub issuer: Arc<OidcIssuer>,
     /// A token of the partner's for the organization.
@@ -68,6 +70,7 @@ impl Things {
             partner_token,
             policy,
             organization: tenant.organization_id.clone(),
+            grantee: tenant.organization_id.clone(),
             slug: tenant.slug.clone(),
             event: events["data"][0]["eventId"].as_str().unwrap().to_owned(),
             agent: id,
@@ -87,6 +90,7 @@ impl Things {
         let mark = format!("none{}", unique());
         Self {
             organization: id(),
+            grantee: format!("0198c5a4-0000-7000-8000-{}", unique()),
             slug: format!("org-{}", unique()),
             agent: id(),
             email: format!("{mark}@tests.example"),
