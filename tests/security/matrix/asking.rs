@@ -4,10 +4,10 @@ use agentidp_shared::strict::decode_base64url;
 use agentidp_tests::api::{encode, form};
 use agentidp_tests::openapi::Operation;
 use agentidp_tests::tenants::new_agent;
-use agentidp_tests::{Answer, Api};
+use agentidp_tests::{Answer, Api, now};
 use serde_json::{Value, json};
+use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use time::{Duration, OffsetDateTime};
 
 use super::things::Things;
 use crate::two_tenants::body_of;
@@ -89,7 +89,7 @@ pub fn question(operation: &Operation, things: &Things) -> Question {
         "create_partner" => json(things.issuer.as_partner(&things.mark)),
         // For a moment: two that have grants for each other are not strangers any more.
         "create_grant" => {
-            let end = (OffsetDateTime::now_utc() + Duration::seconds(3)).format(&Rfc3339).unwrap();
+            let end = OffsetDateTime::from_unix_timestamp(now() + 3).unwrap().format(&Rfc3339).unwrap();
             json(json!({"granteeId": things.grantee, "scopes": ["agents:read"], "expiresAt": end}))
         }
         "verify_partner_token" => json(json!({"token": things.partner_token})),
