@@ -13,7 +13,7 @@ use crate::delegation::Chain;
 use crate::discovery::IssuerConfig;
 use crate::exceptions::SubjectException;
 use crate::ids::{AgentId, InstanceId, OrganizationId, TokenId};
-use crate::jwk::{Algorithm, JwkSet, KeySet};
+use crate::jwk::{Algorithm, JwkSet, KeySet, VerificationKey};
 use crate::partner::PartnerRecord;
 use crate::policy::EndpointTable;
 use crate::rate_limit::RateLimits;
@@ -244,8 +244,25 @@ pub fn seal(signing_input: &str, signature: &[u8]) -> String {
     format!("{signing_input}.{}", encode_base64url(signature))
 }
 
-/// Opens a batch under the pinned keys. `unverified` must already be bounded in size by the caller's transport.
+/// A batch that names one of the pinned keys, and whose signature has not been checked.
+#[derive(Debug)]
+pub struct UnverifiedBatch<'a> {
+    signing_input: &'a str,
+    payload: &'a str,
+    signature: Vec<u8>,
+    key: &'a VerificationKey,
+}
+
+/// Opens a batch under the pinned keys, with the signature checked in pure Rust. `unverified` must already be bounded in size by
+/// the caller's transport.
 pub fn open(unverified: &str, pinned: &KeySet) -> Result<Batch, FeedError> {
+    let unverified = parse(unverified, pinned)?;
+    let valid = unverified.key.verify(unverified.signing_input(), &unverified.signature);
+    unverified.attest(valid)
+}
+
+/// The first half of [`open`], for hosts that check signatures themselves.
+pub fn parse<'a>(unverified: &'a str, pinned: &'a KeySet) -> Result<UnverifiedBatch<'a>, FeedError> {
     let (signing_input, signature) = unverified.trim_ascii().rsplit_once('.').ok_or(FeedError::Malformed)?;
     let (header, payload) = signing_input.split_once('.').ok_or(FeedError::Malformed)?;
     if header.len() > crate::verify::MAX_HEADER_LENGTH {
@@ -254,12 +271,33 @@ pub fn open(unverified: &str, pinned: &KeySet) -> Result<Batch, FeedError> {
     let header = decode_base64url(header).map_err(|_| FeedError::Malformed)?;
     let signature = decode_base64url(signature).map_err(|_| FeedError::Malformed)?;
     let key = find_key(&header, BATCH_TYPE, pinned).map_err(FeedError::Header)?;
-    if !key.verify(signing_input.as_bytes(), &signature) {
-        return Err(FeedError::InvalidSignature);
+    Ok(UnverifiedBatch { signing_input, payload, signature, key })
+}
+
+impl<'a> UnverifiedBatch<'a> {
+    pub fn key(&self) -> &'a VerificationKey {
+        self.key
     }
-    let payload = decode_base64url(payload).map_err(|_| FeedError::Malformed)?;
-    let value = parse_json(&payload).map_err(|_| FeedError::MalformedPayload)?;
-    // A snapshot may be large, and memory short.
-    drop(payload);
-    serde_json::from_value(value).map_err(|_| FeedError::MalformedPayload)
+
+    /// The bytes the signature covers (RFC 7515 §5.1 step 5).
+    pub fn signing_input(&self) -> &'a [u8] {
+        self.signing_input.as_bytes()
+    }
+
+    pub fn signature(&self) -> &[u8] {
+        &self.signature
+    }
+
+    /// The second half: `signature_is_valid` must be the answer of a check of exactly [`signature`](Self::signature) over
+    /// [`signing_input`](Self::signing_input) under [`key`](Self::key).
+    pub fn attest(self, signature_is_valid: bool) -> Result<Batch, FeedError> {
+        if !signature_is_valid {
+            return Err(FeedError::InvalidSignature);
+        }
+        let payload = decode_base64url(self.payload).map_err(|_| FeedError::Malformed)?;
+        let value = parse_json(&payload).map_err(|_| FeedError::MalformedPayload)?;
+        // A snapshot may be large, and memory short.
+        drop(payload);
+        serde_json::from_value(value).map_err(|_| FeedError::MalformedPayload)
+    }
 }

@@ -114,6 +114,8 @@ pub struct Sample {
     pub p99_ms: f64,
     /// Milliseconds of CPU that each process spent on one request.
     pub cpu_ms: BTreeMap<&'static str, f64>,
+    /// What each had resident at the end.
+    pub memory_mib: BTreeMap<&'static str, u64>,
 }
 
 impl Sample {
@@ -168,9 +170,11 @@ impl Running {
         let requests = sent.requests as f64;
         let cpu_ms = self
             .before
-            .into_iter()
-            .map(|(name, pid, before)| (name, (machine::cpu_seconds(pid) - before) * 1_000.0 / requests))
+            .iter()
+            .map(|(name, pid, before)| (*name, (machine::cpu_seconds(*pid) - before) * 1_000.0 / requests))
             .collect();
+        let memory_mib =
+            self.before.iter().map(|(name, pid, _)| (*name, machine::memory_mib(*pid))).collect();
         let milliseconds = |micros: Option<f64>| micros.unwrap_or(f64::NAN) / 1_000.0;
         Sample {
             requests,
@@ -179,6 +183,7 @@ impl Running {
             p99_ms: milliseconds(sent.p99_micros),
             failures: sent.failures,
             cpu_ms,
+            memory_mib,
         }
     }
 }

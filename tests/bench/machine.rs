@@ -45,14 +45,14 @@ pub fn cpu_seconds(root: u32) -> f64 {
     ticks / TICKS_PER_SECOND
 }
 
-/// The most memory a process and those below it have had resident, each at its own worst moment, in MiB.
-pub fn peak_memory_mib(root: u32) -> u64 {
-    family(root).into_iter().filter_map(|pid| status(pid, "VmHWM")).sum::<u64>() / 1_024
+/// The memory that a process and those below it have resident, in MiB; what several share is counted once.
+pub fn memory_mib(root: u32) -> u64 {
+    family(root).into_iter().filter_map(proportional_kib).sum::<u64>() / 1_024
 }
 
-fn status(pid: u32, member: &str) -> Option<u64> {
-    let text = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix(member)?.strip_prefix(':'))?;
+fn proportional_kib(pid: u32) -> Option<u64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("Pss:"))?;
     line.trim().trim_end_matches(" kB").parse().ok()
 }
 

@@ -55,7 +55,7 @@ struct Arguments {
     /// Fewer and shorter rounds.
     #[arg(long)]
     quick: bool,
-    /// Where the figures are added, a line of JSON for each run.
+    /// Where the figures are added, a line of JSON for each run; says how the ratios stand to those of the last run of the same.
     #[arg(long)]
     json: Option<PathBuf>,
     /// Where the table is written.
@@ -96,6 +96,11 @@ async fn main() -> ExitCode {
     println!();
     bench.report.print_again();
     if let Some(file) = arguments.json {
+        let earlier = std::fs::read_to_string(&file).unwrap_or_default();
+        let earlier = earlier.lines().rev().filter_map(|line| serde_json::from_str(line).ok());
+        if let Some(agreement) = earlier.filter_map(|run| bench.report.agreement_with(&run)).next() {
+            agreement.print();
+        }
         let mut file = std::fs::File::options().create(true).append(true).open(file).unwrap();
         std::io::Write::write_all(&mut file, format!("{}\n", bench.report.json(&facts)).as_bytes()).unwrap();
     }

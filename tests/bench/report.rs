@@ -46,8 +46,8 @@ pub struct Figures {
     p99_ms: f64,
     /// CPU seconds of each process for a thousand requests, which is milliseconds for one.
     cpu_seconds_per_1000: BTreeMap<&'static str, f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    peak_memory_mib: Option<u64>,
+    /// The most that each process had resident at the end of a round.
+    peak_memory_mib: BTreeMap<&'static str, u64>,
     /// How many, by what happened instead of the answer that was due.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     failures: BTreeMap<String, usize>,
@@ -59,6 +59,11 @@ impl Figures {
         let names = samples.first().map(|sample| sample.cpu_ms.keys().copied().collect::<Vec<_>>());
         let cpu =
             |name| Spread::of(samples.iter().filter_map(|sample| sample.cpu_ms.get(name).copied())).median;
+        let mut memory = BTreeMap::new();
+        for (name, mib) in samples.iter().flat_map(|sample| &sample.memory_mib) {
+            let most: &mut u64 = memory.entry(*name).or_default();
+            *most = (*most).max(*mib);
+        }
         let mut failures = BTreeMap::new();
         for (what, count) in samples.iter().flat_map(|sample| &sample.failures) {
             *failures.entry(what.clone()).or_default() += count;
@@ -72,7 +77,7 @@ impl Figures {
                 .into_iter()
                 .map(|name| (name, cpu(name)))
                 .collect(),
-            peak_memory_mib: None,
+            peak_memory_mib: memory,
             failures,
         }
     }
@@ -80,11 +85,6 @@ impl Figures {
     /// Of one load among several, when what a process spends cannot be told apart.
     pub fn without_cpu(sample: &Sample) -> Self {
         Self { cpu_seconds_per_1000: BTreeMap::new(), ..Self::of(std::slice::from_ref(sample)) }
-    }
-
-    pub fn with_memory(mut self, mib: u64) -> Self {
-        self.peak_memory_mib = Some(mib);
-        self
     }
 
     fn text(&self) -> String {
@@ -95,8 +95,9 @@ impl Figures {
         if !cpu.is_empty() {
             let _ = write!(text, ", CPU {}", cpu.join(" + "));
         }
-        if let Some(mib) = self.peak_memory_mib {
-            let _ = write!(text, ", {mib} MiB");
+        let memory: Vec<String> = self.peak_memory_mib.values().map(u64::to_string).collect();
+        if !memory.is_empty() {
+            let _ = write!(text, ", {} MiB", memory.join(" + "));
         }
         for (what, count) in &self.failures {
             let _ = write!(text, ", {count} FAILED ({what})");
@@ -209,6 +210,25 @@ fn number(value: f64) -> String {
     format!("{value:.decimals$}")
 }
 
+/// Two runs of the same, compared.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Agreement {
+    pub ratios: usize,
+    /// Those that are further apart than [`TOLERANCE`](Self::TOLERANCE), in words.
+    pub apart: Vec<String>,
+}
+
+impl Agreement {
+    /// How much more one of two figures may be than the other.
+    const TOLERANCE: f64 = 0.15;
+
+    pub fn print(&self) {
+        let agree = self.ratios - self.apart.len();
+        println!("  {agree} of {} ratios are within 15 % of the run before", self.ratios);
+        self.apart.iter().for_each(|what| println!("    apart: {what}"));
+    }
+}
+
 /// All rows so far. Each is printed when it is there.
 #[derive(Debug, Default)]
 pub struct Report {
@@ -230,6 +250,28 @@ impl Report {
         println!("  {} rows, {} short of their goal", self.rows.len(), self.short());
     }
 
+    /// How the ratios of this run stand to those of an earlier one, as [`json`](Self::json) told it; `None` if that run measured
+    /// something else.
+    pub fn agreement_with(&self, earlier: &Value) -> Option<Agreement> {
+        let earlier = earlier["rows"].as_array().filter(|rows| rows.len() == self.rows.len())?;
+        let mut agreement = Agreement::default();
+        for (row, before) in self.rows.iter().zip(earlier) {
+            if before["bench"] != row.bench || before["measure"] != row.measure.as_str() {
+                return None;
+            }
+            if !row.measure.starts_with('×') {
+                continue;
+            }
+            agreement.ratios += 1;
+            let (before, now) = (before["value"]["median"].as_f64()?, row.value.median);
+            if before.max(now) / before.min(now) > 1.0 + Agreement::TOLERANCE {
+                let (before, now) = (number(before), number(now));
+                agreement.apart.push(format!("{}, {}: {before} before, {now} now", row.bench, row.shape));
+            }
+        }
+        Some(agreement)
+    }
+
     pub fn json(&self, facts: &BTreeMap<&'static str, String>) -> Value {
         json!({ "machine": facts, "rows": self.rows })
     }
@@ -242,5 +284,34 @@ impl Report {
         let facts: Vec<String> = facts.iter().map(|(name, value)| format!("{name} {value}")).collect();
         let _ = writeln!(text, "\nMachine: {}. CPU is seconds per 1 000 requests.", facts.join(", "));
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(ratio: f64, seconds: f64) -> Report {
+        let row = |measure, median| {
+            Row::new("scale", "so many", measure, Spread { median, low: median, high: median }, Goal::None)
+        };
+        Report { rows: vec![row("× CPU of the least", ratio), row("s, p50", seconds)] }
+    }
+
+    #[test]
+    fn runs_agree_by_their_ratios_and_by_nothing_else() {
+        let earlier = report(1.0, 5.0).json(&BTreeMap::new());
+        let agreement = |ratio| report(ratio, 1.0).agreement_with(&earlier).unwrap();
+        assert_eq!((agreement(1.14).ratios, agreement(1.14).apart.len()), (1, 0));
+        assert_eq!((agreement(0.88).apart.len(), agreement(0.86).apart.len()), (0, 1));
+        assert_eq!(agreement(1.16).apart, ["scale, so many: 1.00 before, 1.16 now"]);
+    }
+
+    #[test]
+    fn runs_of_something_else_are_not_compared() {
+        let mut fewer = report(1.0, 5.0);
+        fewer.rows.pop();
+        assert_eq!(report(1.0, 5.0).agreement_with(&fewer.json(&BTreeMap::new())), None);
+        assert_eq!(report(1.0, 5.0).agreement_with(&json!({"rows": "?"})), None);
     }
 }

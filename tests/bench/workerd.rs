@@ -13,7 +13,6 @@ use agentidp_tests::{Api, eventually};
 use crate::environment;
 use crate::ground::{EDGE_KEY, EDGE_NAME, Ground};
 use crate::load::Server;
-use crate::machine;
 
 const COMPATIBILITY_DATE: &str = "2026-03-31";
 
@@ -28,10 +27,6 @@ pub struct Worker {
 impl Worker {
     pub fn server(&self) -> Server {
         Server { target: self.address(), processes: vec![("workerd", self.process.id())] }
-    }
-
-    pub fn memory_mib(&self) -> u64 {
-        machine::peak_memory_mib(self.process.id())
     }
 
     pub fn address(&self) -> SocketAddr {

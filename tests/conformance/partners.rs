@@ -62,6 +62,11 @@ async fn a_partners_token_is_verified_without_the_control_plane_until_the_partne
         stack.relay.set(Wire::Whole);
 
         let path = format!("{PARTNERS}/{partner}");
+        // A write is never sent twice: it must not be the one that finds out which connections are gone.
+        eventually("the control plane is reached", SOON, async || {
+            tenant.api.get(&path).await.is(200).then_some(())
+        })
+        .await;
         tenant.api.patch(&path, &json!({"allowedOrganizations": ["org-8"]})).await.expect(200);
         refused(&tenant, &token, "the partner's organization is not one that is allowed").await;
         tenant.api.delete(&path).await.expect(204);

@@ -48,7 +48,10 @@ async fn a_list_is_for_everybody_and_changes_when_a_token_is_taken_back() {
     scene.api.get(&path(&doomed)).await.expect(200);
     scene.api.get("/status-lists/0198c5a4-0000-7000-8000-00000000dead").await.expect(503);
     scene.stack.relay.set(Wire::Whole);
-    scene.api.get("/status-lists/0198c5a4-0000-7000-8000-00000000dead").await.expect(404);
+    eventually("the control plane is reached", SOON, async || {
+        scene.api.get("/status-lists/0198c5a4-0000-7000-8000-00000000dead").await.is(404).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -83,7 +83,7 @@ pub struct Bench {
     /// Fewer and shorter rounds.
     #[arg(long)]
     quick: bool,
-    /// Add the figures to target/bench/runs.jsonl, one line for a run.
+    /// Add the figures to target/bench/runs.jsonl, one line for a run, and compare the ratios with the last run of the same.
     #[arg(long)]
     json: bool,
 }

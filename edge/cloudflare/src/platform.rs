@@ -101,6 +101,10 @@ impl Platform for Workers {
         }
     }
 
+    async fn check_signature(&self, key: &VerificationKey, message: &[u8], signature: &[u8]) -> bool {
+        crypto::check_signature(key, message, signature).await
+    }
+
     fn body(&self, bytes: Vec<u8>) -> Body {
         Body::Bytes(bytes)
     }
@@ -180,7 +184,7 @@ impl Host for Workers {
     type Meters = Leasing;
     type Usage = HandingOver;
 
-    fn check_signature(
+    fn check_signature_of_token(
         &self,
         key: &VerificationKey,
         message: &[u8],

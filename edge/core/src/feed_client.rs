@@ -1,6 +1,7 @@
 //! Asking the control plane for the feed.
 
 use agentidp_shared::feed::{self, Batch, FeedError};
+use agentidp_shared::jwk::KeySet;
 use http::header::AUTHORIZATION;
 use http::{HeaderName, HeaderValue, Method, Request, StatusCode};
 
@@ -94,6 +95,13 @@ pub async fn catch_up<P: Platform>(
     Ok(())
 }
 
+/// Opens a batch under the pinned keys, as [`feed::open`] does, but with the platform's cryptography.
+pub async fn open<P: Platform>(platform: &P, unverified: &str, pinned: &KeySet) -> Result<Batch, FeedError> {
+    let batch = feed::parse(unverified, pinned)?;
+    let valid = platform.check_signature(batch.key(), batch.signing_input(), batch.signature()).await;
+    batch.attest(valid)
+}
+
 /// Asks for what came after `after`, or for a snapshot, and says that `sequence` is known. The signature is checked, and nothing
 /// else.
 async fn ask<P: Platform>(
@@ -119,7 +127,7 @@ async fn ask<P: Platform>(
     let body = platform.read_body(body, MAX_BATCH_BYTES).await?;
     let malformed = || PullError::Unacceptable(FeedError::Malformed.into());
     let unverified = String::from_utf8(body).map_err(|_| malformed())?.trim_ascii().to_owned();
-    let batch = feed::open(&unverified, asker.config.pinned()).map_err(Unacceptable::from)?;
+    let batch = open(platform, &unverified, asker.config.pinned()).await.map_err(Unacceptable::from)?;
     Ok(Answer::Batch(batch, unverified))
 }
 

@@ -2,10 +2,10 @@
 //!
 //! There is no key to present: a batch is believed by its signature, and one that was already taken changes nothing.
 
-use agentidp_shared::feed;
 use http::{Request, Response, StatusCode};
 
 use crate::errors::Problem;
+use crate::feed_client;
 use crate::host::{Host, Taken};
 use crate::knowledge::Source as _;
 use crate::methods;
@@ -23,7 +23,8 @@ pub async fn push_batch<H: Host>(
     let unverified = host.read_body(request.into_body(), MAX_BYTES).await?;
     let unverified = String::from_utf8(unverified).map_err(|_| not_a_batch())?;
     // Before anything else, so that only what the control plane signed goes any further.
-    let batch = feed::open(&unverified, node.config.pinned()).map_err(|_| not_a_batch())?;
+    let batch =
+        feed_client::open(host, &unverified, node.config.pinned()).await.map_err(|_| not_a_batch())?;
     match H::Source::take(node, host, batch, unverified).await {
         Ok(Taken::Known) => {}
         Ok(Taken::Refused) => return Err(not_a_batch()),

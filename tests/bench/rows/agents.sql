@@ -13,7 +13,7 @@ begin
   foreach relation in array array['agents', 'credentials'] loop
     execute (
       select format(
-        'insert into %I select %s from (select * from %I where organization_id = ''$organization'' and %s limit 1) one, generate_series($from, $to - 1) number',
+        'insert into %I select %s from (select * from %I where organization_id = ''$organization'' and %s limit 1) one, generate_series(1, $count) number',
         relation,
         string_agg(coalesce(own -> relation ->> attname, format('one.%I', attname)), ', ' order by attnum),
         relation,

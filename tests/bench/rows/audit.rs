@@ -54,7 +54,7 @@ pub async fn append(bench: &mut Bench) {
         requests.push(token_request(&scene.tenant.create_agent(&["agents:read"]).await));
     }
     let tokens = bench.prepare(requests);
-    let (rounds, seconds) = (bench.effort.rounds.min(5), bench.effort.seconds * 2.0);
+    let (rounds, seconds) = (bench.effort.rounds.min(7), bench.effort.seconds * 5.0);
     let shape = Shape::during(32, seconds);
     let _ = load::run(&scene.server, &tokens, shape);
     let (mut samples, mut behind) = (Vec::new(), Vec::new());
@@ -72,7 +72,7 @@ pub async fn append(bench: &mut Bench) {
 
     let count = if bench.effort.is_quick { 10_000_u32 } else { 50_000 };
     let mut rates = Vec::new();
-    for _ in 0..rounds.min(3) {
+    for _ in 0..rounds {
         seconds_to_seal(&mut connection).await;
         add_events(&mut connection, &scene.tenant.organization_id, count).await;
         rates.push(f64::from(count) / seconds_to_seal(&mut connection).await);
@@ -109,7 +109,7 @@ pub async fn verify(bench: &mut Bench) {
         let mut rates = Vec::new();
         // A single check of a short log is too short for the kernel's clock.
         let times = (200_000 / size).max(1);
-        for _ in 0..3 {
+        for _ in 0..bench.effort.rounds.min(5) {
             let checked = cpu_of(|| (0..times).for_each(|_| run(&["audit", "fsck", name])));
             let hashed = cpu_of(|| (0..times).for_each(|_| hash(&folder.join("events.ndjson"))));
             ratios.push(hashed / checked);

@@ -55,34 +55,32 @@ pub async fn issue(bench: &mut Bench) {
         requests.push(token_request(&scene.tenant.create_agent(&["agents:read"]).await));
     }
     let (ours, theirs) = (bench.prepare(requests), bench.prepare([provider.token_request()]));
-    let (rounds, seconds) = (bench.effort.rounds, bench.effort.seconds);
-    let shapes: &[usize] = if bench.effort.is_quick { &[32] } else { &[1, 32, 100] };
-    for &connections in shapes {
-        let shape = Shape::during(connections, seconds);
-        let rounds = if connections == 32 { rounds } else { 3 };
+    let (most, fewer) = (bench.effort, bench.effort.by_the_way());
+    let shapes = if most.is_quick { vec![(32, most)] } else { vec![(1, fewer), (32, most), (100, fewer)] };
+    for (connections, effort) in shapes {
+        let shape = Shape::during(connections, effort.seconds);
         let pairs = alternate(
-            rounds,
+            effort.rounds,
             |_| load::run(&scene.server, &ours, shape),
             |_| load::run(&provider.server(), &theirs, shape),
         );
         let goal = if connections == 32 { Goal::AtLeast(5.0) } else { Goal::None };
         bench.report.add(Row::compared("issue", format!("ES256, {connections} connections"), &pairs, goal));
     }
-    // A load that both can bear.
-    let shape = Shape::during(32, seconds * 2.0).at_rate(200.0);
-    let pairs = alternate(
-        rounds.min(5),
-        |_| load::run(&scene.server, &ours, shape),
-        |_| load::run(&provider.server(), &theirs, shape),
-    );
-    let row = Row::new(
-        "issue",
-        "200 a second to either",
-        "× p99",
-        pairs.ratio(|sample| sample.p99_ms),
-        Goal::AtMost(1.0),
-    );
-    bench.report.add(row.ours(Figures::of(&pairs.ours)).peer(Figures::of(&pairs.peer)));
+    // Loads that both can bear: one that is next to nothing, and one that is work.
+    let effort = fewer.in_long_rounds();
+    for rate in [200, 1_500] {
+        let shape = Shape::during(32, effort.seconds).at_rate(f64::from(rate));
+        let pairs = alternate(
+            effort.rounds,
+            |_| load::run(&scene.server, &ours, shape),
+            |_| load::run(&provider.server(), &theirs, shape),
+        );
+        let shape = format!("{rate} a second to either");
+        let value = pairs.ratio(|sample| sample.p99_ms);
+        let row = Row::new("issue", shape, "× p99", value, Goal::AtMost(1.0));
+        bench.report.add(row.ours(Figures::of(&pairs.ours)).peer(Figures::of(&pairs.peer)));
+    }
 }
 
 /// Agents whose secrets are rotated: none of them twice within five seconds, which is refused.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use agentidp_shared::jwk::Algorithm;
 use agentidp_tests::process::free_port;
 
-use super::Bench;
+use super::{Bench, Effort};
 use crate::compare::{Pairs, alternate};
 use crate::ground::{ALGORITHMS, Ground};
 use crate::load::{Request, Sample, Shape, run};
@@ -36,14 +36,20 @@ impl Scene {
         Self { ground, edge, peer }
     }
 
-    fn alternate(&self, rounds: usize, requests: &[PathBuf], shape: Shape) -> Pairs {
+    fn alternate(&self, effort: Effort, requests: &[PathBuf], shape: Shape) -> Pairs {
         let of_round = |round: usize| &requests[round % requests.len()];
         alternate(
-            rounds,
+            effort.rounds,
             |round| run(&self.edge.server(), of_round(round), shape),
             |round| run(&self.peer.server(), of_round(round), shape),
         )
     }
+}
+
+/// Shapes that are only to be known, each with the effort it takes.
+fn other_connections(effort: Effort) -> Vec<(usize, Effort)> {
+    let few = effort.by_the_way();
+    if effort.is_quick { Vec::new() } else { vec![(1, few), (100, few), (1_000, few.in_long_rounds())] }
 }
 
 fn verify(token: &str) -> Request {
@@ -56,24 +62,22 @@ pub async fn verify_new(bench: &mut Bench) {
     for algorithm in ALGORITHMS {
         let goal = if algorithm == Algorithm::RS256 { 1.1 } else { 1.2 };
         let shape = format!("{}, {CONNECTIONS} connections", algorithm.as_str());
-        let pairs = unseen(bench, &scene, algorithm, bench.effort.rounds, CONNECTIONS);
+        let pairs = unseen(bench, &scene, algorithm, bench.effort, CONNECTIONS);
         bench.report.add(Row::compared("edge-verify-new", shape, &pairs, Goal::AtLeast(goal)));
     }
-    if !bench.effort.is_quick {
-        for connections in [1, 100, 1_000] {
-            let pairs = unseen(bench, &scene, Algorithm::ES256, 3, connections);
-            let shape = format!("ES256, {connections} connections");
-            bench.report.add(Row::compared("edge-verify-new", shape, &pairs, Goal::None));
-        }
+    for (connections, effort) in other_connections(bench.effort) {
+        let pairs = unseen(bench, &scene, Algorithm::ES256, effort, connections);
+        let shape = format!("ES256, {connections} connections");
+        bench.report.add(Row::compared("edge-verify-new", shape, &pairs, Goal::None));
     }
 }
 
-fn unseen(bench: &Bench, scene: &Scene, algorithm: Algorithm, rounds: usize, connections: usize) -> Pairs {
-    let files: Vec<PathBuf> = (0..=rounds)
-        .map(|_| scene.ground.tokens(algorithm, bench.effort.requests, "agents:read"))
+fn unseen(bench: &Bench, scene: &Scene, algorithm: Algorithm, effort: Effort, connections: usize) -> Pairs {
+    let files: Vec<PathBuf> = (0..=effort.rounds)
+        .map(|_| scene.ground.tokens(algorithm, effort.requests, "agents:read"))
         .map(|tokens| bench.prepare(tokens.iter().map(|token| verify(token))))
         .collect();
-    scene.alternate(rounds, &files, Shape::once(connections))
+    scene.alternate(effort, &files, Shape::once(connections))
 }
 
 /// The same tokens again and again.
@@ -81,20 +85,14 @@ pub async fn verify_seen(bench: &mut Bench) {
     let scene = Scene::set(0).await;
     let tokens = scene.ground.tokens(Algorithm::ES256, SEEN_TOKENS, "agents:read");
     let seen = [bench.prepare(tokens.iter().map(|token| verify(token)))];
-    let (rounds, seconds) = (bench.effort.rounds, bench.effort.seconds);
 
-    let pairs = scene.alternate(rounds, &seen, Shape::during(CONNECTIONS, seconds));
+    let pairs = scene.alternate(bench.effort, &seen, Shape::during(CONNECTIONS, bench.effort.seconds));
     let shape = format!("ES256, {SEEN_TOKENS} tokens, {CONNECTIONS} connections");
-    let memory = (scene.edge.memory_mib(), scene.peer.memory_mib());
-    let row = Row::compared("edge-verify-seen", shape, &pairs, Goal::AtLeast(2.2));
-    let row = row.ours(Figures::of(&pairs.ours).with_memory(memory.0));
-    bench.report.add(row.peer(Figures::of(&pairs.peer).with_memory(memory.1)));
-    if !bench.effort.is_quick {
-        for connections in [1, 100, 1_000] {
-            let pairs = scene.alternate(3, &seen, Shape::during(connections, seconds));
-            let shape = format!("ES256, {SEEN_TOKENS} tokens, {connections} connections");
-            bench.report.add(Row::compared("edge-verify-seen", shape, &pairs, Goal::None));
-        }
+    bench.report.add(Row::compared("edge-verify-seen", shape, &pairs, Goal::AtLeast(2.2)));
+    for (connections, effort) in other_connections(bench.effort) {
+        let pairs = scene.alternate(effort, &seen, Shape::during(connections, effort.seconds));
+        let shape = format!("ES256, {SEEN_TOKENS} tokens, {connections} connections");
+        bench.report.add(Row::compared("edge-verify-seen", shape, &pairs, Goal::None));
     }
 }
 

@@ -27,8 +27,23 @@ pub struct Effort {
 }
 
 impl Effort {
-    pub const FULL: Self = Self { rounds: 7, requests: 6_000, seconds: 2.0, is_quick: false };
-    pub const QUICK: Self = Self { rounds: 3, requests: 2_000, seconds: 0.7, is_quick: true };
+    // Many short rounds: what happens to the machine lasts for seconds, and their median is moved by few of them.
+    pub const FULL: Self = Self { rounds: 21, requests: 2_000, seconds: 0.7, is_quick: false };
+    pub const QUICK: Self = Self { rounds: 3, requests: 1_500, seconds: 0.5, is_quick: true };
+
+    /// For a shape that nothing is asked of.
+    pub const fn by_the_way(mut self) -> Self {
+        self.rounds = self.rounds.div_ceil(2);
+        self
+    }
+
+    /// The same effort in fewer and longer rounds, when beginning one takes a while.
+    pub fn in_long_rounds(mut self) -> Self {
+        self.rounds = self.rounds.div_ceil(3);
+        self.requests *= 3;
+        self.seconds *= 3.0;
+        self
+    }
 }
 
 /// What a benchmark is given.

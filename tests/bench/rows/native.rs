@@ -59,7 +59,7 @@ pub fn native_limit(bench: &mut Bench) {
             Algorithm::RS256 => &RSA_PKCS1_2048_8192_SHA256,
         };
         let key = ParsedPublicKey::new(rules, ground.public_key(algorithm)).unwrap();
-        let rounds = (0..bench.effort.rounds * 3).map(|_| {
+        let rounds = (0..bench.effort.rounds).map(|_| {
             let pure = time(|| judged(parse(black_box(&token), &keys).and_then(Unverified::check_signature)));
             let through = time(|| {
                 judged(
@@ -90,9 +90,15 @@ pub async fn spin_verify(bench: &mut Bench) {
     let origin = ground.serve(0).await;
     let spin = crate::spin::Edge::start(&ground, origin).await;
     let native = crate::native::Server::start(&ground);
-    let rounds = bench.effort.rounds.min(5);
+    let rounds = bench.effort.by_the_way().rounds;
+    let live = bench.prepare([Request::get("/health/live")]);
+    let floor = (0..=rounds).map(|_| run(&spin.server(), &live, Shape::during(10, bench.effort.seconds)));
+    let floor: Vec<_> = floor.skip(1).collect();
+    let value = Spread::of(floor.iter().map(crate::load::Sample::cpu_ms_in_all));
+    let row = Row::new("spin-verify", "a request that is asked nothing", "ms of CPU", value, Goal::None);
+    bench.report.add(row.ours(crate::report::Figures::of(&floor)));
     for algorithm in [Algorithm::EdDSA, Algorithm::ES256] {
-        let count = bench.effort.requests / 3;
+        let count = bench.effort.requests / 2;
         let files: Vec<_> = (0..=rounds)
             .map(|_| ground.tokens(algorithm, count, "agents:read"))
             .map(|tokens| bench.prepare(tokens.iter().map(|token| Request::get("/verify").with_token(token))))

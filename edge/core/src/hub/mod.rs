@@ -18,6 +18,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::{LocalBoxFuture, Shared};
 
 use crate::config::Config;
+use crate::feed_client;
 use crate::host::{HubHost, Severity, Taken};
 use crate::knowledge::{Known, SNAPSHOT_KEY, Unacceptable};
 use chain::{Chain, Step};
@@ -134,7 +135,8 @@ impl<H: HubHost> Hub<H> {
 
     /// Takes a pushed batch.
     pub async fn take(self: &Rc<Self>, unverified: String) -> Taken {
-        let Ok(batch) = feed::open(&unverified, self.config.pinned()) else { return Taken::Refused };
+        let opened = feed_client::open(&*self.host, &unverified, self.config.pinned()).await;
+        let Ok(batch) = opened else { return Taken::Refused };
         let to = batch.to;
         let is_known = || self.known().is_some_and(|known| known.sequence >= to);
         let taken = match self.accept(batch, &unverified) {

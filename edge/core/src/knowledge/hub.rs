@@ -66,13 +66,16 @@ async fn renew<H: HubClient>(node: &Node, host: &H) {
     let known = knowledge.known();
     let mut news = host.newer_batches(known).await;
     if let Ok(batches) = &news
-        && let Err(error) = knowledge.absorb(batches)
+        && let Err(error) = knowledge.absorb(host, batches).await
     {
         // It may only not fit, for example because a push has cut it differently: take everything anew.
         let mut error = Some(error);
         if known.is_some() {
             news = host.newer_batches(None).await;
-            error = news.as_ref().ok().and_then(|batches| knowledge.absorb(batches).err());
+            error = match &news {
+                Ok(batches) => knowledge.absorb(host, batches).await.err(),
+                Err(_) => None,
+            };
         }
         if let Some(error) = error.filter(|error| *error != Unacceptable::Older) {
             host.log(Severity::Error, &format!("what the hub holds is not acceptable: {error}"));
@@ -83,7 +86,7 @@ async fn renew<H: HubClient>(node: &Node, host: &H) {
         && let Some(kept) = host.recall(SNAPSHOT_KEY).await
     {
         let batches: Vec<String> = kept.lines().map(str::to_owned).collect();
-        if let Err(error) = knowledge.absorb(&batches) {
+        if let Err(error) = knowledge.absorb(host, &batches).await {
             host.log(Severity::Warning, &format!("the kept snapshot is not acceptable: {error}"));
         }
     }

@@ -12,12 +12,14 @@ mod store;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use agentidp_shared::feed::{self, Batch, FeedError};
+use agentidp_shared::feed::{Batch, FeedError};
 use agentidp_shared::hashing::SeededHasher;
 use agentidp_shared::jwk::KeySet;
 use agentidp_shared::state::State;
 
 use crate::config::Config;
+use crate::feed_client;
+use crate::host::Platform;
 use crate::verified::VerifiedTokens;
 use contact::Contact;
 pub use contact::REFRESH_MS;
@@ -117,9 +119,11 @@ impl Knowledge {
     }
 
     /// Takes what the edge's own hub or store kept: either what follows on the state, or everything from a snapshot on.
-    fn absorb(&self, texts: &[String]) -> Result<(), Unacceptable> {
-        let batches: Vec<Batch> =
-            texts.iter().map(|text| feed::open(text, &self.pinned)).collect::<Result<_, _>>()?;
+    async fn absorb<P: Platform>(&self, platform: &P, texts: &[String]) -> Result<(), Unacceptable> {
+        let mut batches = Vec::with_capacity(texts.len());
+        for text in texts {
+            batches.push(feed_client::open(platform, text, &self.pinned).await?);
+        }
         let Some(first) = batches.first() else { return Ok(()) };
         let mut state = self.state.borrow_mut();
         match state.as_mut() {

@@ -204,7 +204,7 @@ impl Host for TestHost {
     type Meters = Leasing;
     type Usage = HandingOver;
 
-    fn check_signature(
+    fn check_signature_of_token(
         &self,
         key: &VerificationKey,
         message: &[u8],
