@@ -1,5 +1,7 @@
 //! Public keys: JWK and JWK Set (RFC 7517, RFC 8037), each bound to exactly one algorithm.
 
+use std::sync::OnceLock;
+
 use p256::ecdsa::signature::Verifier as _;
 use rsa::BoxedUint;
 use rsa::traits::PublicKeyParts as _;
@@ -186,7 +188,9 @@ pub struct JwkSet {
 pub struct VerificationKey {
     jwk: Jwk,
     kid: String,
-    material: Material,
+    algorithm: Algorithm,
+    /// Read from the JWK when it is first needed; `None` if it is no good.
+    material: OnceLock<Option<Material>>,
 }
 
 #[derive(Debug, Clone)]
@@ -196,17 +200,12 @@ enum Material {
     Rs256(rsa::pkcs1v15::VerifyingKey<Sha256>),
 }
 
-impl VerificationKey {
-    pub fn from_jwk(jwk: &Jwk) -> Result<Self, InvalidKey> {
-        let algorithm: Algorithm = jwk.alg.as_deref().ok_or(InvalidKey::Algorithm)?.parse()?;
-        let kid = jwk.kid.clone().filter(|kid| (1..=128).contains(&kid.len())).ok_or(InvalidKey::KeyId)?;
-        if jwk.use_.as_deref().is_some_and(|use_| use_ != "sig") {
-            return Err(InvalidKey::Use);
-        }
+impl Material {
+    fn of(jwk: &Jwk, algorithm: Algorithm) -> Result<Self, InvalidKey> {
         let member = |member: &Option<String>| {
             member.as_deref().and_then(|text| decode_base64url(text).ok()).ok_or(InvalidKey::Material)
         };
-        let material = match (algorithm, jwk.kty.as_str(), jwk.crv.as_deref()) {
+        match (algorithm, jwk.kty.as_str(), jwk.crv.as_deref()) {
             (Algorithm::ES256, "EC", Some("P-256")) => {
                 let (x, y) = (member(&jwk.x)?, member(&jwk.y)?);
                 if x.len() != 32 || y.len() != 32 {
@@ -216,17 +215,14 @@ impl VerificationKey {
                 point.push(0x04);
                 point.extend_from_slice(&x);
                 point.extend_from_slice(&y);
-                Material::Es256(
-                    p256::ecdsa::VerifyingKey::from_sec1_bytes(&point).map_err(|_| InvalidKey::Material)?,
-                )
+                p256::ecdsa::VerifyingKey::from_sec1_bytes(&point)
+                    .map(Self::Es256)
+                    .map_err(|_| InvalidKey::Material)
             }
             (Algorithm::EdDSA, "OKP", Some("Ed25519")) => {
                 let x: [u8; 32] = member(&jwk.x)?.try_into().map_err(|_| InvalidKey::Material)?;
                 let key = ed25519_dalek::VerifyingKey::from_bytes(&x).map_err(|_| InvalidKey::Material)?;
-                if key.is_weak() {
-                    return Err(InvalidKey::Material);
-                }
-                Material::EdDsa(key)
+                if key.is_weak() { Err(InvalidKey::Material) } else { Ok(Self::EdDsa(key)) }
             }
             (Algorithm::RS256, "RSA", None) => {
                 let n = BoxedUint::from_be_slice_vartime(&member(&jwk.n)?);
@@ -235,19 +231,33 @@ impl VerificationKey {
                 if !(2048..=4096).contains(&(key.size() * 8)) || *key.e() != BoxedUint::from(65_537_u64) {
                     return Err(InvalidKey::RsaSize);
                 }
-                Material::Rs256(rsa::pkcs1v15::VerifyingKey::new(key))
+                Ok(Self::Rs256(rsa::pkcs1v15::VerifyingKey::new(key)))
             }
-            _ => return Err(InvalidKey::Type),
-        };
-        Ok(Self { jwk: jwk.clone(), kid, material })
+            _ => Err(InvalidKey::Type),
+        }
+    }
+}
+
+impl VerificationKey {
+    pub fn from_jwk(jwk: &Jwk) -> Result<Self, InvalidKey> {
+        let key = Self::from_accepted_jwk(jwk)?;
+        let _ = key.material.set(Some(Material::of(jwk, key.algorithm)?));
+        Ok(key)
+    }
+
+    /// Of a JWK that was accepted before: whether its material is any good is found out when something is to be verified, and if
+    /// it is not, nothing ever is.
+    pub fn from_accepted_jwk(jwk: &Jwk) -> Result<Self, InvalidKey> {
+        let algorithm: Algorithm = jwk.alg.as_deref().ok_or(InvalidKey::Algorithm)?.parse()?;
+        let kid = jwk.kid.clone().filter(|kid| (1..=128).contains(&kid.len())).ok_or(InvalidKey::KeyId)?;
+        if jwk.use_.as_deref().is_some_and(|use_| use_ != "sig") {
+            return Err(InvalidKey::Use);
+        }
+        Ok(Self { jwk: jwk.clone(), kid, algorithm, material: OnceLock::new() })
     }
 
     pub fn algorithm(&self) -> Algorithm {
-        match self.material {
-            Material::Es256(_) => Algorithm::ES256,
-            Material::EdDsa(_) => Algorithm::EdDSA,
-            Material::Rs256(_) => Algorithm::RS256,
-        }
+        self.algorithm
     }
 
     pub fn kid(&self) -> &str {
@@ -261,7 +271,11 @@ impl VerificationKey {
 
     /// Checks a JWS signature (RFC 7518 §3.3, §3.4, RFC 8037 §3.1) in pure Rust. A signature of the wrong length is invalid.
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
-        match &self.material {
+        let Some(material) = self.material.get_or_init(|| Material::of(&self.jwk, self.algorithm).ok())
+        else {
+            return false;
+        };
+        match material {
             Material::Es256(key) => p256::ecdsa::Signature::from_slice(signature)
                 .is_ok_and(|signature| key.verify(message, &signature).is_ok()),
             Material::EdDsa(key) => ed25519_dalek::Signature::from_slice(signature)
@@ -284,12 +298,24 @@ pub struct KeySet {
 
 impl KeySet {
     pub fn from_jwks(jwks: &JwkSet) -> Result<Self, InvalidKey> {
+        Self::read(jwks, VerificationKey::from_jwk)
+    }
+
+    /// Of a set that was accepted before; see [`VerificationKey::from_accepted_jwk`].
+    pub fn from_accepted_jwks(jwks: &JwkSet) -> Result<Self, InvalidKey> {
+        Self::read(jwks, VerificationKey::from_accepted_jwk)
+    }
+
+    fn read(
+        jwks: &JwkSet,
+        read: impl Fn(&Jwk) -> Result<VerificationKey, InvalidKey>,
+    ) -> Result<Self, InvalidKey> {
         if jwks.keys.len() > MAX_KEYS {
             return Err(InvalidKey::TooMany);
         }
         let mut set = Self::default();
         for jwk in &jwks.keys {
-            let key = VerificationKey::from_jwk(jwk)?;
+            let key = read(jwk)?;
             if set.find(key.kid()).is_some() {
                 return Err(InvalidKey::DuplicateKeyId);
             }

@@ -7,7 +7,7 @@ use crate::exceptions::Exceptions;
 use crate::feed::{Batch, Change, FeedError};
 use crate::hashing::{SeededHasher, SeededMap};
 use crate::ids::{InstanceId, OrganizationId};
-use crate::jwk::KeySet;
+use crate::jwk::{InvalidKey, JwkSet, KeySet};
 use crate::partner::{Partner, PartnerRecord};
 use crate::policy::EndpointTable;
 use crate::rate_limit::{RateLimit, RateLimits};
@@ -18,6 +18,9 @@ use crate::verify::LEEWAY_SECONDS;
 pub const CLOCK_TOLERANCE_MS: u64 = 60_000;
 /// How often expired exceptions are forgotten, in seconds.
 const PRUNE_INTERVAL_SECONDS: u64 = 60;
+
+/// How a set of keys is read: strictly if it comes from outside.
+type ReadKeys = fn(&JwkSet) -> Result<KeySet, InvalidKey>;
 
 /// Knowledge as of one sequence number. There is no empty state: it begins with a snapshot.
 #[derive(Debug, Clone)]
@@ -45,7 +48,7 @@ impl State {
             return Err(FeedError::Gap { known: 0, from: batch.from });
         }
         check_times(&batch, now_ms)?;
-        Self::restore(batch, hasher)
+        Self::begin(batch, hasher, KeySet::from_jwks)
     }
 
     /// Begins with a snapshot that this edge accepted while it was valid and has kept since, in storage only it writes to.
@@ -55,6 +58,10 @@ impl State {
     /// minutes. The age still counts: [`age_ms`](Self::age_ms) goes on from `issued_at`, so a restored state is as stale as it
     /// is old. Never for bytes that come from outside.
     pub fn restore(batch: Batch, hasher: SeededHasher) -> Result<Self, FeedError> {
+        Self::begin(batch, hasher, KeySet::from_accepted_jwks)
+    }
+
+    fn begin(batch: Batch, hasher: SeededHasher, read: ReadKeys) -> Result<Self, FeedError> {
         if !batch.is_snapshot() {
             return Err(FeedError::Gap { known: 0, from: batch.from });
         }
@@ -65,7 +72,7 @@ impl State {
         exceptions.reserve_tokens(batch.changes.iter().map(Change::token_count).sum());
         for change in batch.changes {
             match change {
-                Change::Keys { jwks } => keys = Some(KeySet::from_jwks(&jwks).map_err(FeedError::Key)?),
+                Change::Keys { jwks } => keys = Some(read(&jwks).map_err(FeedError::Key)?),
                 Change::Issuer { issuer: config } => issuer = Some(config),
                 Change::Policy { endpoints: table } => endpoints = table,
                 Change::RateLimits { limits: given } => limits = given,
@@ -99,12 +106,16 @@ impl State {
             return Err(FeedError::OtherInstance);
         }
         check_times(&batch, self.trusted_now_ms(now_ms))?;
-        self.replay(batch)
+        self.go_on(batch, KeySet::from_jwks)
     }
 
     /// Takes a batch as [`apply`](Self::apply) does, whenever it was signed: for batches that this edge accepted while they were
     /// valid and has kept since, as with [`restore`](Self::restore). Never for bytes that come from outside.
     pub fn replay(&mut self, batch: Batch) -> Result<(), FeedError> {
+        self.go_on(batch, KeySet::from_accepted_jwks)
+    }
+
+    fn go_on(&mut self, batch: Batch, read: ReadKeys) -> Result<(), FeedError> {
         if batch.instance != self.instance {
             return Err(FeedError::OtherInstance);
         }
@@ -115,7 +126,7 @@ impl State {
             return Err(FeedError::Replayed);
         }
         if batch.is_snapshot() {
-            *self = Self::restore(batch, self.hasher)?;
+            *self = Self::begin(batch, self.hasher, read)?;
             return Ok(());
         }
         if batch.from > self.sequence {
@@ -131,7 +142,7 @@ impl State {
         let mut keys = None;
         for change in &batch.changes {
             if let Change::Keys { jwks } = change {
-                keys = Some(KeySet::from_jwks(jwks).map_err(FeedError::Key)?);
+                keys = Some(read(jwks).map_err(FeedError::Key)?);
             }
         }
         if keys.as_ref().is_some_and(KeySet::is_empty) {

@@ -11,6 +11,7 @@ use agentidp_edge_core::hub::{Hub, TICK_MS, wire};
 use agentidp_edge_core::knowledge::Known;
 use agentidp_edge_core::usage::HandOver;
 use futures_util::future::{Either, select};
+use wasm_bindgen_futures::spawn_local;
 use worker::{
     Delay, DurableObject, Env, Method, RequestInit, SqlCursor, SqlStorageValue, State, console_error,
     durable_object,
@@ -101,17 +102,37 @@ pub struct StateHub {
     state: State,
     env: Env,
     hub: OnceCell<Option<Rc<Hub<Workers>>>>,
-    has_timer: Cell<bool>,
+    has_timer: Rc<Cell<bool>>,
 }
 
 impl DurableObject for StateHub {
     fn new(state: State, env: Env) -> Self {
-        Self { state, env, hub: OnceCell::new(), has_timer: Cell::new(false) }
+        Self { state, env, hub: OnceCell::new(), has_timer: Rc::default() }
     }
 
     async fn fetch(&self, mut request: worker::Request) -> worker::Result<worker::Response> {
         let Some(hub) = self.hub() else { return worker::Response::error("not configured", 503) };
-        self.see_to_timer().await?;
+        let answer = Self::answer(&hub, &mut request).await;
+        self.see_to_timer();
+        answer
+    }
+
+    async fn alarm(&self) -> worker::Result<worker::Response> {
+        // First of all: an alarm that fails must not be the last.
+        self.state.storage().set_alarm(Duration::from_millis(TICK_MS)).await?;
+        self.has_timer.set(true);
+        if let Some(hub) = self.hub() {
+            hub.tick().await;
+        }
+        worker::Response::empty()
+    }
+}
+
+impl StateHub {
+    async fn answer(
+        hub: &Rc<Hub<Workers>>,
+        request: &mut worker::Request,
+    ) -> worker::Result<worker::Response> {
         let url = request.url()?;
         match (request.method(), url.path()) {
             (Method::Get, wire::NEWER_PATH) => {
@@ -136,18 +157,6 @@ impl DurableObject for StateHub {
         }
     }
 
-    async fn alarm(&self) -> worker::Result<worker::Response> {
-        // First of all: an alarm that fails must not be the last.
-        self.state.storage().set_alarm(Duration::from_millis(TICK_MS)).await?;
-        self.has_timer.set(true);
-        if let Some(hub) = self.hub() {
-            hub.tick().await;
-        }
-        worker::Response::empty()
-    }
-}
-
-impl StateHub {
     fn hub(&self) -> Option<Rc<Hub<Workers>>> {
         self.hub.get_or_init(|| self.open()).clone()
     }
@@ -159,20 +168,35 @@ impl StateHub {
         Some(Hub::open(Rc::new(workers), config, region, crypto::random()))
     }
 
-    async fn see_to_timer(&self) -> worker::Result<()> {
+    /// Sets the alarm if there is none, when the answer that is due has left: none does while something is being written.
+    fn see_to_timer(&self) {
         if self.has_timer.replace(true) {
-            return Ok(());
+            return;
         }
-        let storage = self.state.storage();
-        if storage.get_alarm().await?.is_none() {
-            storage.set_alarm(Duration::from_millis(TICK_MS)).await?;
-        }
-        Ok(())
+        let (storage, has_timer) = (self.state.storage(), Rc::clone(&self.has_timer));
+        spawn_local(async move {
+            Delay::from(Duration::ZERO).await;
+            let set = async {
+                match storage.get_alarm().await? {
+                    Some(_) => Ok(()),
+                    None => storage.set_alarm(Duration::from_millis(TICK_MS)).await,
+                }
+            };
+            if let Err(error) = set.await {
+                console_error!("the hub's timer could not be set: {error}");
+                has_timer.set(false);
+            }
+        });
     }
 }
 
 impl HubHost for Workers {
     fn kept(&self) -> Result<Vec<String>, StorageError> {
+        // A new hub writes nothing before it has answered, not even tables: the answer would wait for that.
+        let tables = self.query("select name from sqlite_master where name = 'batches'", Vec::new())?;
+        if tables.raw().next().is_none() {
+            return Ok(Vec::new());
+        }
         let rows = self.execute("select position, text from batches order by position, piece", Vec::new())?;
         let (mut texts, mut last) = (Vec::<String>::new(), None);
         for row in rows.raw() {
@@ -267,10 +291,14 @@ fn json<T: serde::Serialize + ?Sized>(value: &T) -> Result<String, StorageError>
 }
 
 impl Workers {
-    /// Runs a statement on the hub's own storage.
+    /// Runs a statement on the hub's own storage, with its tables.
     fn execute(&self, statement: &str, values: Vec<SqlStorageValue>) -> Result<SqlCursor, StorageError> {
+        self.query(TABLES, Vec::new())?;
+        self.query(statement, values)
+    }
+
+    fn query(&self, statement: &str, values: Vec<SqlStorageValue>) -> Result<SqlCursor, StorageError> {
         let storage = self.storage().ok_or_else(|| StorageError("not a hub".to_owned()))?;
-        storage.exec(TABLES, None).map_err(failed)?;
         storage.exec(statement, values).map_err(failed)
     }
 }

@@ -173,8 +173,12 @@ impl Platform for Workers {
     fn run_in_background(&self, work: impl Future<Output = ()> + 'static) {
         match &self.role {
             Role::Node { context, .. } => context.wait_until(work),
-            // The runtime keeps an object alive while it works.
-            Role::Hub { .. } => wasm_bindgen_futures::spawn_local(work),
+            // The runtime keeps an object alive while it works. No answer leaves it while something is being written: so not before
+            // the one that is due now.
+            Role::Hub { .. } => wasm_bindgen_futures::spawn_local(async {
+                Delay::from(Duration::ZERO).await;
+                work.await;
+            }),
         }
     }
 }

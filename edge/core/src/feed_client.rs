@@ -15,7 +15,7 @@ const TIME_LIMIT_MS: u64 = 3_000;
 /// A large snapshot takes the control plane a while to put together.
 const SNAPSHOT_TIME_LIMIT_MS: u64 = 14_000;
 /// Most requests in a row.
-const MAX_ROUNDS: usize = 32;
+pub const MAX_ROUNDS: usize = 32;
 
 /// Who asks.
 #[derive(Debug, Clone, Copy)]
@@ -63,15 +63,16 @@ impl PullError {
 }
 
 /// Asks until there is nothing new; the last request is also the acknowledgement of everything before it. Begins with a snapshot
-/// if `anew`. `known` tells the sequence that is known, and `accept` takes a batch on top of that, wholly or not at all.
+/// if `anew`, and ends after `most` requests in any case. `known` tells the sequence that is known, and `accept` takes a batch on top of that, wholly or not at all.
 pub async fn catch_up<P: Platform>(
     platform: &P,
     asker: Asker<'_>,
     mut anew: bool,
     known: impl Fn() -> Option<u64>,
     accept: impl AsyncFn(Batch, String) -> Result<(), PullError>,
+    most: usize,
 ) -> Result<(), PullError> {
-    for _ in 0..MAX_ROUNDS {
+    for _ in 0..most {
         let sequence = known();
         let after = sequence.filter(|_| !anew);
         let Answer::Batch(batch, text) = ask(platform, asker, sequence.unwrap_or(0), after).await? else {

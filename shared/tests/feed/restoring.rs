@@ -1,6 +1,7 @@
 //! What an edge kept itself, and takes up again after a restart.
 
 use agentidp_shared::feed::{BATCH_LIFETIME_MS, Batch, Change, FeedError};
+use agentidp_shared::jwk::{InvalidKey, Jwk};
 use agentidp_shared::state::State;
 
 use crate::model::*;
@@ -56,4 +57,19 @@ fn everything_but_the_expiry_is_still_checked() {
         assert_eq!(node.replay(batch), Err(expected));
         assert_eq!((node.sequence(), node.issued_at_ms(), node.exceptions.len()), (3, NOW_MS, 0));
     }
+}
+
+#[test]
+fn forged_key_attack_keys_from_outside_are_looked_at_before_anything_is_taken() {
+    let mut jwks = KEYS.set.to_jwks();
+    let identity = Jwk::ed25519(&[[1].as_slice(), &[0; 31]].concat());
+    jwks.keys.push(Jwk { kid: Some("weak".into()), ..identity });
+    let bad = Batch { changes: vec![Change::Keys { jwks }, issuer(60)], ..snapshot() };
+    let refusal = Some(FeedError::Key(InvalidKey::Material));
+    assert_eq!(State::from_snapshot(bad.clone(), NOW_MS, hasher()).err(), refusal);
+    let mut node = State::from_snapshot(snapshot(), NOW_MS, hasher()).unwrap();
+    assert_eq!(node.apply(bad.clone(), NOW_MS).err(), refusal);
+    // Kept, it was looked at before; and verifies nothing if not.
+    let restored = State::restore(bad, hasher()).unwrap();
+    assert!(!restored.keys.find("weak").unwrap().verify(b"", &[[1].as_slice(), &[0; 63]].concat()));
 }

@@ -9,7 +9,13 @@ use serde_json::{Value, json};
 
 use crate::support::*;
 
+/// Why a key is refused. Taken for one that was accepted before, it verifies nothing.
 fn refused(jwk: &Jwk) -> InvalidKey {
+    if let Ok(key) = VerificationKey::from_accepted_jwk(jwk) {
+        for signature in [vec![0; 64], [vec![1], vec![0; 63]].concat(), vec![0; 256], vec![]] {
+            assert!(!key.verify(b"message", &signature), "{jwk:?}");
+        }
+    }
     VerificationKey::from_jwk(jwk).expect_err("accepted")
 }
 

@@ -52,6 +52,11 @@ impl Chain {
         self.0.len() - 1
     }
 
+    /// The snapshot that everything begins with.
+    pub fn first(&self) -> Option<&str> {
+        self.0.first().map(|link| link.text.as_str())
+    }
+
     /// What leads from `known` to the end: the batches after it, or everything if it is not a place in this chain.
     pub fn after(&self, known: Option<Known>) -> Vec<String> {
         let Some(last) = self.0.last() else { return Vec::new() };

@@ -64,6 +64,8 @@ struct Memory {
     no_pull_before: u64,
     pause: u64,
     heartbeat_kept_at: u64,
+    /// The first snapshot is known, and not kept yet.
+    is_unkept: bool,
     published: Option<(u64, u64)>,
     tidied_at: u64,
 }
@@ -140,7 +142,11 @@ impl<H: HubHost> Hub<H> {
         let to = batch.to;
         let is_known = || self.known().is_some_and(|known| known.sequence >= to);
         let taken = match self.accept(batch, &unverified) {
-            Ok(()) => Taken::Known,
+            Ok(()) => {
+                // Whoever pushed it is told that it is here to stay.
+                self.keep_first();
+                Taken::Known
+            }
             Err(error) if error.is_misfit() => {
                 if !is_known() {
                     // It does not fit, but what is missing may be there for the asking.
@@ -159,15 +165,21 @@ impl<H: HubHost> Hub<H> {
 
     /// Takes a batch from outside, wholly or not at all, and keeps it.
     fn accept(&self, batch: Batch, text: &str) -> Result<(), Unacceptable> {
+        self.keep_first();
         let now_ms = self.host.now_ms();
         let mut memory = self.memory.borrow_mut();
         let step = Step::of(&batch);
+        let is_first = memory.state.is_none();
         match memory.state.as_mut() {
             Some(state) => state.apply(batch, now_ms)?,
             None => memory.state = Some(State::from_snapshot(batch, now_ms, self.hasher)?),
         }
         self.settle(&mut memory)?;
         let position = memory.chain.push(step, text.to_owned());
+        if is_first {
+            memory.is_unkept = true;
+            return Ok(());
+        }
         if step.is_heartbeat {
             if now_ms.abs_diff(memory.heartbeat_kept_at) < HEARTBEAT_KEPT_EVERY_MS {
                 return Ok(());
@@ -179,6 +191,17 @@ impl<H: HubHost> Hub<H> {
             self.host.log(Severity::Warning, &error.to_string());
         }
         Ok(())
+    }
+
+    /// Keeps the first snapshot, if that was put off.
+    fn keep_first(&self) {
+        let mut memory = self.memory.borrow_mut();
+        if std::mem::take(&mut memory.is_unkept)
+            && let Some(text) = memory.chain.first()
+            && let Err(error) = self.host.keep(0, text)
+        {
+            self.host.log(Severity::Warning, &error.to_string());
+        }
     }
 
     /// As for nodes: a feed of another issuer is a mistake somebody must settle before anything is answered.
@@ -199,8 +222,12 @@ impl<H: HubHost> Hub<H> {
         } else if self.may_pull(max_age_ms) {
             let hub = Rc::clone(self);
             let pull = async move {
+                let is_first = hub.known().is_none();
                 hub.pull().await;
                 hub.pulling.borrow_mut().take();
+                if is_first && hub.known().is_some() {
+                    hub.follow_up();
+                }
             };
             let pull = pull.boxed_local().shared();
             *self.pulling.borrow_mut() = Some(pull.clone());
@@ -208,6 +235,16 @@ impl<H: HubHost> Hub<H> {
             self.host.run_in_background(pull.clone());
             pull.await;
         }
+    }
+
+    /// What nobody has to wait for who waits for the first snapshot: keeping it, telling the control plane that it is here, and asking
+    /// what happened meanwhile.
+    fn follow_up(self: &Rc<Self>) {
+        let hub = Rc::clone(self);
+        self.host.run_in_background(async move {
+            hub.keep_first();
+            hub.renew(0).await;
+        });
     }
 
     fn may_pull(&self, max_age_ms: u64) -> bool {

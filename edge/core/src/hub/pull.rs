@@ -1,11 +1,11 @@
 //! Asking the control plane for what came after what is known.
 
 use super::{FIRST_PAUSE_MS, Hub, LONGEST_PAUSE_MS};
-use crate::feed_client::{self, Asker, PullError};
+use crate::feed_client::{self, Asker, MAX_ROUNDS, PullError};
 use crate::host::HubHost;
 
 impl<H: HubHost> Hub<H> {
-    /// Catches up, and notes when; after a failure, that there should be a pause.
+    /// Catches up, or takes the first snapshot, and notes when; after a failure, that there should be a pause.
     pub(super) async fn pull(&self) {
         let outcome = self.catch_up().await;
         let now_ms = self.host.now_ms();
@@ -28,6 +28,7 @@ impl<H: HubHost> Hub<H> {
         let anew = self.memory.borrow().chain.is_long();
         let known = || self.known().map(|known| known.sequence);
         let accept = async |batch, text: String| Ok(self.accept(batch, &text)?);
-        feed_client::catch_up(&*self.host, asker, anew, known, accept).await
+        let most = if known().is_some() { MAX_ROUNDS } else { 1 };
+        feed_client::catch_up(&*self.host, asker, anew, known, accept, most).await
     }
 }

@@ -89,6 +89,7 @@ fn changes(after: u64) -> String {
 #[test]
 fn it_takes_a_snapshot_and_then_asks_until_there_is_nothing_new() {
     let region = Region::following(&Feed::new());
+    assert_eq!(region.newer(None).len(), 1, "the snapshot; what follows is asked for later");
     assert_eq!(region.newer(None).len(), 2, "the snapshot and that there was nothing new since");
     assert_eq!(region.host.origin_asked.borrow()[0].headers()["authorization"], format!("Bearer {EDGE_KEY}"));
     for (name, value) in [
@@ -109,6 +110,45 @@ fn it_takes_a_snapshot_and_then_asks_until_there_is_nothing_new() {
     let known = Known { sequence: 3, issued_at_ms: NOW_MS };
     assert_eq!(region.newer(Some(known)).len(), 2);
     assert_eq!(region.asked(), [changes(3), changes(4)]);
+}
+
+/// Who waits for the first snapshot waits for nothing else: neither for its being kept, nor for a second answer.
+#[test]
+fn the_first_snapshot_is_given_before_it_is_kept_and_acknowledged() {
+    let region = Region::following(&Feed::new());
+    assert_eq!(region.hub.newer(None).now_or_never().unwrap().len(), 1);
+    assert_eq!(region.asked(), [SNAPSHOT]);
+    assert!(region.host.kept.borrow().is_empty());
+    // What is given now is the same, and asks nobody.
+    assert_eq!(region.hub.newer(None).now_or_never().unwrap().len(), 1);
+    assert!(region.asked().is_empty());
+    region.host.run_background();
+    assert_eq!(region.asked(), [changes(3)]);
+    assert_eq!(region.host.kept.borrow().len(), 2);
+}
+
+#[test]
+fn the_first_snapshot_is_kept_also_if_the_control_plane_goes_away_at_once() {
+    let region = Region::following(&Feed::new());
+    assert_eq!(region.hub.newer(None).now_or_never().unwrap().len(), 1);
+    region.host.answer_with(|_| Err(OriginError::Unreachable));
+    region.host.run_background();
+    assert_eq!(region.host.kept.borrow().len(), 1);
+}
+
+/// The control plane counts on it from then on.
+#[test]
+fn what_is_pushed_is_kept_before_it_is_confirmed_with_everything_it_builds_on() {
+    let region = Region::on(TestHost::new());
+    let feed = Feed::new();
+    let taken = region.hub.take(feed.snapshot(NOW_MS)).now_or_never();
+    assert_eq!((taken, region.host.kept.borrow().len()), (Some(Taken::Known), 1));
+
+    let region = Region::following(&feed);
+    region.hub.newer(None).now_or_never().unwrap();
+    let batch = feed.with(Feed::revocation(TOKEN_ID)).after(3, NOW_MS + 1);
+    let taken = region.hub.take(batch).now_or_never();
+    assert_eq!((taken, region.host.kept.borrow().len()), (Some(Taken::Known), 2));
 }
 
 #[test]

@@ -16,7 +16,7 @@ pub use head::Head;
 
 use super::contact::{Contact, Due};
 use super::{NotKnown, Source};
-use crate::feed_client::{self, Asker, PullError};
+use crate::feed_client::{self, Asker, MAX_ROUNDS, PullError};
 use crate::host::{Host, HubUnavailable, Severity, Store as _, StoreError, StoreHost, Taken};
 use crate::node::Node;
 use crate::usage;
@@ -201,5 +201,5 @@ async fn catch_up<H: StoreHost>(node: &Node, host: &H) -> Result<(), PullError> 
     let asker = Asker { config: &node.config, node: None };
     let known = || node.knowledge.known().map(|known| known.sequence);
     let accept = async |batch, _| accept::accept(node, host, batch).await;
-    feed_client::catch_up(host, asker, false, known, accept).await
+    feed_client::catch_up(host, asker, false, known, accept, MAX_ROUNDS).await
 }
