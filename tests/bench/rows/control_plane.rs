@@ -68,11 +68,10 @@ pub async fn issue(bench: &mut Bench) {
         bench.report.add(Row::compared("issue", format!("ES256, {connections} connections"), &pairs, goal));
     }
     // Loads that both can bear: one that is next to nothing, and one that is work.
-    let effort = fewer.in_long_rounds();
     for rate in [200, 1_500] {
-        let shape = Shape::during(32, effort.seconds).at_rate(f64::from(rate));
+        let shape = Shape::during(32, most.seconds * 2.0).at_rate(f64::from(rate));
         let pairs = alternate(
-            effort.rounds,
+            most.rounds,
             |_| load::run(&scene.server, &ours, shape),
             |_| load::run(&provider.server(), &theirs, shape),
         );
