@@ -97,8 +97,8 @@ async fn main() -> ExitCode {
     bench.report.print_again();
     if let Some(file) = arguments.json {
         let earlier = std::fs::read_to_string(&file).unwrap_or_default();
-        let earlier = earlier.lines().rev().filter_map(|line| serde_json::from_str(line).ok());
-        if let Some(agreement) = earlier.filter_map(|run| bench.report.agreement_with(&run)).next() {
+        let mut earlier = earlier.lines().rev().filter_map(|line| serde_json::from_str(line).ok());
+        if let Some(agreement) = earlier.find_map(|run| bench.report.agreement_with(&run)) {
             agreement.print();
         }
         let mut file = std::fs::File::options().create(true).append(true).open(file).unwrap();

@@ -63,7 +63,8 @@ impl PullError {
 }
 
 /// Asks until there is nothing new; the last request is also the acknowledgement of everything before it. Begins with a snapshot
-/// if `anew`, and ends after `most` requests in any case. `known` tells the sequence that is known, and `accept` takes a batch on top of that, wholly or not at all.
+/// if `anew`, and ends after `most` requests in any case. `known` tells the sequence that is known, and `accept` takes a batch on
+/// top of that, wholly or not at all.
 pub async fn catch_up<P: Platform>(
     platform: &P,
     asker: Asker<'_>,

@@ -142,11 +142,7 @@ impl<H: HubHost> Hub<H> {
         let to = batch.to;
         let is_known = || self.known().is_some_and(|known| known.sequence >= to);
         let taken = match self.accept(batch, &unverified) {
-            Ok(()) => {
-                // Whoever pushed it is told that it is here to stay.
-                self.keep_first();
-                Taken::Known
-            }
+            Ok(()) => Taken::Known,
             Err(error) if error.is_misfit() => {
                 if !is_known() {
                     // It does not fit, but what is missing may be there for the asking.
@@ -159,6 +155,8 @@ impl<H: HubHost> Hub<H> {
                 Taken::Conflict
             }
         };
+        // Whoever pushed it is told that it is here to stay.
+        self.keep_first();
         self.publish();
         taken
     }

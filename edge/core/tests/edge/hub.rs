@@ -146,9 +146,15 @@ fn what_is_pushed_is_kept_before_it_is_confirmed_with_everything_it_builds_on() 
 
     let region = Region::following(&feed);
     region.hub.newer(None).now_or_never().unwrap();
-    let batch = feed.with(Feed::revocation(TOKEN_ID)).after(3, NOW_MS + 1);
-    let taken = region.hub.take(batch).now_or_never();
+    let feed = feed.with(Feed::revocation(TOKEN_ID));
+    let batch = feed.after(3, NOW_MS + 1);
+    let taken = region.hub.take(batch.clone()).now_or_never();
     assert_eq!((taken, region.host.kept.borrow().len()), (Some(Taken::Known), 2));
+
+    // One that it had to ask for first.
+    let region = Region::following(&feed);
+    let taken = region.hub.take(batch).now_or_never();
+    assert_eq!((taken, region.host.kept.borrow().len()), (Some(Taken::Known), 1));
 }
 
 #[test]
