@@ -85,7 +85,10 @@ pub struct Expectation<'a> {
 
 /// The answer of [`verify`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "made once, and taken apart at once")]
+#[cfg_attr(
+    target_pointer_width = "64",
+    expect(clippy::large_enum_variant, reason = "made once, and taken apart at once")
+)]
 pub enum Verdict {
     Accepted(Claims),
     Refused(Refusal),
