@@ -13,13 +13,13 @@ use crate::delegation::Chain;
 use crate::discovery::IssuerConfig;
 use crate::exceptions::SubjectException;
 use crate::ids::{AgentId, InstanceId, OrganizationId, TokenId};
-use crate::jwk::{Algorithm, JwkSet, KeySet, VerificationKey};
+use crate::jwk::{Algorithm, JwkSet, KeySet};
 use crate::partner::PartnerRecord;
 use crate::policy::EndpointTable;
 use crate::rate_limit::RateLimits;
 use crate::strict::{decode_base64url, encode_base64url, parse_json};
 use crate::tier::Tier;
-use crate::verify::{Refusal, find_key};
+use crate::verify::{Refusal, Unverified, split};
 
 /// The JOSE `typ` of a batch; keeps a batch from ever passing as a token and the other way round.
 pub const BATCH_TYPE: &str = "agentidp-feed+jwt";
@@ -244,50 +244,21 @@ pub fn seal(signing_input: &str, signature: &[u8]) -> String {
     format!("{signing_input}.{}", encode_base64url(signature))
 }
 
-/// A batch that names one of the pinned keys, and whose signature has not been checked.
-#[derive(Debug)]
-pub struct UnverifiedBatch<'a> {
-    signing_input: &'a str,
-    payload: &'a str,
-    signature: Vec<u8>,
-    key: &'a VerificationKey,
-}
-
 /// Opens a batch under the pinned keys, with the signature checked in pure Rust. `unverified` must already be bounded in size by
 /// the caller's transport.
 pub fn open(unverified: &str, pinned: &KeySet) -> Result<Batch, FeedError> {
     let unverified = parse(unverified, pinned)?;
-    let valid = unverified.key.verify(unverified.signing_input(), &unverified.signature);
+    let valid = unverified.is_signed();
     unverified.attest(valid)
 }
 
 /// The first half of [`open`], for hosts that check signatures themselves.
-pub fn parse<'a>(unverified: &'a str, pinned: &'a KeySet) -> Result<UnverifiedBatch<'a>, FeedError> {
-    let (signing_input, signature) = unverified.trim_ascii().rsplit_once('.').ok_or(FeedError::Malformed)?;
-    let (header, payload) = signing_input.split_once('.').ok_or(FeedError::Malformed)?;
-    if header.len() > crate::verify::MAX_HEADER_LENGTH {
-        return Err(FeedError::Malformed);
-    }
-    let header = decode_base64url(header).map_err(|_| FeedError::Malformed)?;
-    let signature = decode_base64url(signature).map_err(|_| FeedError::Malformed)?;
-    let key = find_key(&header, BATCH_TYPE, pinned).map_err(FeedError::Header)?;
-    Ok(UnverifiedBatch { signing_input, payload, signature, key })
+pub fn parse<'a>(unverified: &'a str, pinned: &'a KeySet) -> Result<Unverified<'a, Batch>, FeedError> {
+    let jws = split(unverified.trim_ascii()).map_err(|_| FeedError::Malformed)?;
+    Unverified::of(jws, BATCH_TYPE, pinned).map_err(FeedError::Header)
 }
 
-impl<'a> UnverifiedBatch<'a> {
-    pub fn key(&self) -> &'a VerificationKey {
-        self.key
-    }
-
-    /// The bytes the signature covers (RFC 7515 §5.1 step 5).
-    pub fn signing_input(&self) -> &'a [u8] {
-        self.signing_input.as_bytes()
-    }
-
-    pub fn signature(&self) -> &[u8] {
-        &self.signature
-    }
-
+impl Unverified<'_, Batch> {
     /// The second half: `signature_is_valid` must be the answer of a check of exactly [`signature`](Self::signature) over
     /// [`signing_input`](Self::signing_input) under [`key`](Self::key).
     pub fn attest(self, signature_is_valid: bool) -> Result<Batch, FeedError> {

@@ -5,6 +5,8 @@
 //! check turns it into an [`Authentic`] one; only [`Authentic::judge`] lets its claims out as accepted. Hosts with faster
 //! cryptography of their own run the signature step themselves and [attest](Unverified::attest) the result.
 
+use std::marker::PhantomData;
+
 use crate::claims::{Claims, MalformedClaim};
 use crate::exceptions::{Exceptions, Revoked};
 use crate::issuer;
@@ -94,13 +96,15 @@ pub enum Verdict {
     Refused(Refusal),
 }
 
-/// A well-formed token whose signature has not been checked.
+/// A well-formed JWS that names a key of ours, and whose signature has not been checked; `T` is what it is once that has been
+/// attested.
 #[derive(Debug)]
-pub struct Unverified<'a> {
+pub struct Unverified<'a, T = Authentic> {
     key: &'a VerificationKey,
     signing_input: &'a str,
-    payload: &'a str,
+    pub(crate) payload: &'a str,
     signature: Vec<u8>,
+    what: PhantomData<T>,
 }
 
 /// A token that one of our keys has signed. It may still be expired, revoked, or meant for someone else.
@@ -115,9 +119,7 @@ pub fn parse<'a>(token: &'a str, keys: &'a KeySet) -> Result<Unverified<'a>, Ref
     if token.len() > MAX_TOKEN_LENGTH {
         return Err(Refusal::TokenTooLong);
     }
-    let Compact { header, payload, signing_input, signature } = split(token)?;
-    let key = find_key(&header, "at+jwt", keys)?;
-    Ok(Unverified { key, signing_input, payload, signature })
+    Unverified::of(split(token)?, "at+jwt", keys)
 }
 
 /// A JWS in compact serialization (RFC 7515 §7.1), of which nothing is believed yet.
@@ -239,7 +241,14 @@ pub(crate) fn is_type(claimed: &str, typ: &str) -> bool {
     claimed.eq_ignore_ascii_case(typ)
 }
 
-impl<'a> Unverified<'a> {
+impl<'a, T> Unverified<'a, T> {
+    /// One whose header is of type `typ` and names one of `keys`.
+    pub(crate) fn of(jws: Compact<'a>, typ: &str, keys: &'a KeySet) -> Result<Self, Refusal> {
+        let Compact { header, payload, signing_input, signature } = jws;
+        let key = find_key(&header, typ, keys)?;
+        Ok(Self { key, signing_input, payload, signature, what: PhantomData })
+    }
+
     pub fn key(&self) -> &'a VerificationKey {
         self.key
     }
@@ -253,9 +262,16 @@ impl<'a> Unverified<'a> {
         &self.signature
     }
 
+    /// Whether the signature is valid, found out in pure Rust.
+    pub(crate) fn is_signed(&self) -> bool {
+        self.key.verify(self.signing_input(), &self.signature)
+    }
+}
+
+impl Unverified<'_> {
     /// Checks the signature in pure Rust.
     pub fn check_signature(self) -> Result<Authentic, Refusal> {
-        let valid = self.key.verify(self.signing_input(), &self.signature);
+        let valid = self.is_signed();
         self.attest(valid)
     }
 
