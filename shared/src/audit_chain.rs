@@ -5,6 +5,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::ids::{AgentId, EventId, InstanceId, OrganizationId};
+use crate::strict::decode_hex;
 
 /// A SHA-256 hash.
 pub type Hash = [u8; 32];
@@ -22,24 +23,7 @@ pub fn to_hex(bytes: &[u8]) -> String {
 
 /// A hash from lower-case hexadecimal; `None` for anything else.
 pub fn from_hex(text: &str) -> Option<Hash> {
-    let digit = |digit: u8| match digit {
-        b'0'..=b'9' => digit - b'0',
-        b'a'..=b'f' => digit - b'a' + 10,
-        _ => 0xff,
-    };
-    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-    let mut hash = [0; 32];
-    if pairs.len() != hash.len() || !rest.is_empty() {
-        return None;
-    }
-    // Looked at in the end: without a branch for each digit.
-    let mut wrong = 0;
-    for (byte, [high, low]) in hash.iter_mut().zip(pairs) {
-        let (high, low) = (digit(*high), digit(*low));
-        wrong |= high | low;
-        *byte = high << 4 | low & 15;
-    }
-    (wrong < 16).then_some(hash)
+    text.as_bytes().try_into().ok().and_then(decode_hex::<64, 32>)
 }
 
 /// What can be written as canonical JSON: members in byte order of their names, no whitespace.
@@ -131,6 +115,7 @@ fn encode_into(out: &mut Vec<u8>, event: &SealedEvent<'_, impl CanonicalJson>) {
     }
 }
 
+#[inline]
 fn field(out: &mut Vec<u8>, bytes: Option<&[u8]>) {
     match bytes {
         None => out.push(0),

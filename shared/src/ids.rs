@@ -5,6 +5,8 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
+use crate::strict::decode_hex;
+
 /// The text is not a UUID in its canonical form (lower-case, hyphenated, 36 characters; RFC 9562 §4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a UUID in canonical form")]
@@ -12,10 +14,17 @@ pub struct InvalidId;
 
 /// Parses the canonical form only: variants (upper case, braces, `urn:uuid:`) would give one identity many spellings.
 pub fn parse_canonical_uuid(text: &str) -> Result<Uuid, InvalidId> {
-    if text.len() != 36 || text.bytes().any(|b| b.is_ascii_uppercase()) {
-        return Err(InvalidId);
-    }
-    Uuid::try_parse(text).map_err(|_| InvalidId)
+    let text: &[u8; 36] = text.as_bytes().try_into().map_err(|_| InvalidId)?;
+    let at = |place: usize| text.get(place).copied().unwrap_or_default();
+    let digits: [u8; 32] = std::array::from_fn(|digit| match digit {
+        ..8 => at(digit),
+        8..12 => at(digit + 1),
+        12..16 => at(digit + 2),
+        16..20 => at(digit + 3),
+        _ => at(digit + 4),
+    });
+    let are_hyphens = [8, 13, 18, 23].into_iter().all(|place| at(place) == b'-');
+    decode_hex(digits).filter(|_| are_hyphens).map(Uuid::from_bytes).ok_or(InvalidId)
 }
 
 macro_rules! typed_id {
@@ -120,6 +129,19 @@ mod tests {
         assert_eq!(ID.parse::<AgentId>().unwrap().to_string(), ID);
         let json = serde_json::to_string(&ID.parse::<AgentId>().unwrap()).unwrap();
         assert_eq!(serde_json::from_str::<AgentId>(&json).unwrap().to_string(), ID);
+    }
+
+    #[test]
+    fn every_place_of_an_id_is_looked_at() {
+        for place in 0..ID.len() {
+            for byte in 0..=127_u8 {
+                let mut text = ID.as_bytes().to_vec();
+                *text.get_mut(place).unwrap() = byte;
+                let text = String::from_utf8(text).unwrap();
+                let expected = Uuid::try_parse(&text).ok().filter(|_| !byte.is_ascii_uppercase());
+                assert_eq!(parse_canonical_uuid(&text).ok(), expected, "{text}");
+            }
+        }
     }
 
     #[test]

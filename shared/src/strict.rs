@@ -38,6 +38,24 @@ pub fn encode_base64url(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
+/// Bytes from lower-case hexadecimal digits, two for each; `None` for anything else.
+pub fn decode_hex<const DIGITS: usize, const BYTES: usize>(mut digits: [u8; DIGITS]) -> Option<[u8; BYTES]> {
+    const { assert!(DIGITS == 2 * BYTES) };
+    // Many at once, without a branch for each: what is no digit is looked at in the end.
+    let mut wrong = 0;
+    for digit in &mut digits {
+        let (decimal, letter) = (digit.wrapping_sub(b'0'), digit.wrapping_sub(b'a'));
+        let letter = if letter < 6 { letter + 10 } else { 0xff };
+        *digit = if decimal < 10 { decimal } else { letter };
+        wrong |= *digit;
+    }
+    let mut bytes = [0; BYTES];
+    for (byte, [high, low]) in bytes.iter_mut().zip(digits.as_chunks().0) {
+        *byte = high << 4 | low & 15;
+    }
+    (wrong < 16).then_some(bytes)
+}
+
 /// Deserializes a string by parsing it where it stands: serde's own `Cow` would copy it first.
 pub fn deserialize_parsed<'de, D, T, E>(
     deserializer: D,

@@ -1,16 +1,15 @@
 //! An audit log exported for who does not trust the service: its events, one per line, and its tree as C2SP's tlog-tiles lays it
 //! out. Checking takes memory for one line and one tile of each level, however long the log is.
 
-use std::borrow::Cow;
+mod line;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::value::RawValue;
+use serde::{Deserialize, Serialize};
 
-use crate::audit_chain::{Hash, SealedEvent, Written, from_hex, genesis, hash_with, to_hex};
-use crate::ids::{AgentId, EventId, InstanceId, OrganizationId};
+pub use self::line::Line;
+use crate::audit_chain::{Hash, genesis, hash_with};
+use crate::ids::InstanceId;
 use crate::merkle::{Frontier, Node, leaf_hash};
 use crate::signed_note::Head;
-use crate::strict::deserialize_parsed;
 
 /// What the bundle of this version says it is.
 pub const FORMAT: &str = "agentidp audit bundle v1";
@@ -32,74 +31,6 @@ pub struct Description {
     pub verifier_key: String,
 }
 
-/// An event and its seal, as a line of JSON.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Line<'a> {
-    /// From 1, without a gap.
-    pub sequence: u64,
-    pub event_id: EventId,
-    /// Unix microseconds.
-    pub timestamp_us: i64,
-    pub organization_id: OrganizationId,
-    pub agent_id: Option<AgentId>,
-    #[serde(borrow)]
-    pub action: Cow<'a, str>,
-    #[serde(borrow)]
-    pub outcome: Cow<'a, str>,
-    #[serde(borrow, default, deserialize_with = "optional_text")]
-    pub ip_address: Option<Cow<'a, str>>,
-    #[serde(borrow, default, deserialize_with = "optional_text")]
-    pub user_agent: Option<Cow<'a, str>>,
-    /// Canonical JSON: hashed as it stands.
-    #[serde(borrow)]
-    pub metadata: &'a RawValue,
-    #[serde(with = "hexadecimal")]
-    pub previous_hash: Hash,
-    #[serde(with = "hexadecimal")]
-    pub hash: Hash,
-}
-
-/// Borrowed where it stands without escapes, which serde's own `Option<Cow>` never is.
-fn optional_text<'de: 'a, 'a, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<Cow<'a, str>>, D::Error> {
-    #[derive(Deserialize)]
-    struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-
-    Ok(Option::<Text<'_>>::deserialize(deserializer)?.map(|text| text.0))
-}
-
-mod hexadecimal {
-    use super::{Deserializer, Hash, Serializer, deserialize_parsed, from_hex, to_hex};
-
-    pub fn serialize<S: Serializer>(hash: &Hash, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&to_hex(hash))
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Hash, D::Error> {
-        deserialize_parsed(deserializer, |text| from_hex(text).ok_or("not 64 lower-case hexadecimal digits"))
-    }
-}
-
-impl Line<'_> {
-    /// What was sealed.
-    pub fn event(&self) -> SealedEvent<'_, Written<'_>> {
-        SealedEvent {
-            sequence: self.sequence,
-            event_id: self.event_id,
-            timestamp_us: self.timestamp_us,
-            organization_id: self.organization_id,
-            agent_id: self.agent_id,
-            action: &self.action,
-            outcome: &self.outcome,
-            ip_address: self.ip_address.as_deref(),
-            user_agent: self.user_agent.as_deref(),
-            metadata: Written(self.metadata.get()),
-        }
-    }
-}
-
 /// Why an event is not what was sealed.
 #[derive(Debug, thiserror::Error)]
 pub enum BadEvent {
@@ -113,23 +44,36 @@ pub enum BadEvent {
     Altered,
 }
 
+/// An event's place in the chain, and whether its hash is its own: what its line tells without the lines before it.
+#[derive(Debug, Clone, Copy)]
+pub struct Link {
+    sequence: u64,
+    previous_hash: Hash,
+    hash: Hash,
+    is_good: bool,
+}
+
+impl Link {
+    /// Of a line; `memory` is what was used for another, or empty.
+    pub fn read(line: &[u8], memory: &mut Vec<u8>) -> Result<Self, serde_json::Error> {
+        let line = Line::read(line)?;
+        let is_good = line.hash == hash_with(memory, &line.previous_hash, &line.event());
+        let Line { sequence, previous_hash, hash, .. } = line;
+        Ok(Self { sequence, previous_hash, hash, is_good })
+    }
+}
+
 /// The log as far as it was read, and found good.
 #[derive(Debug)]
 pub struct Log {
     previous: Hash,
     tree: Frontier,
     tiles: Tiles,
-    encoded: Vec<u8>,
 }
 
 impl Log {
     pub fn of(instance: InstanceId) -> Self {
-        Self {
-            previous: genesis(instance),
-            tree: Frontier::default(),
-            tiles: Tiles::default(),
-            encoded: Vec::new(),
-        }
+        Self { previous: genesis(instance), tree: Frontier::default(), tiles: Tiles::default() }
     }
 
     pub fn head(&self) -> Head {
@@ -147,19 +91,18 @@ impl Log {
     }
 
     /// Checks the next event against its seal and the one before; gives `full` each tile that it fills.
-    pub fn push(&mut self, line: &[u8], full: impl FnMut(&Tile<'_>)) -> Result<(), BadEvent> {
-        let line: Line<'_> = serde_json::from_slice(line)?;
+    pub fn push(&mut self, link: &Link, full: impl FnMut(&Tile<'_>)) -> Result<(), BadEvent> {
         let expected = self.tree.size() + 1;
-        if line.sequence != expected {
-            return Err(BadEvent::OutOfOrder { expected, found: line.sequence });
+        if link.sequence != expected {
+            return Err(BadEvent::OutOfOrder { expected, found: link.sequence });
         }
-        if line.previous_hash != self.previous {
+        if link.previous_hash != self.previous {
             return Err(BadEvent::NotLinked);
         }
-        if line.hash != hash_with(&mut self.encoded, &self.previous, &line.event()) {
+        if !link.is_good {
             return Err(BadEvent::Altered);
         }
-        self.append(line.hash, full);
+        self.append(link.hash, full);
         Ok(())
     }
 

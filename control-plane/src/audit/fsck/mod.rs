@@ -1,19 +1,22 @@
-//! `agentidp audit fsck`: checks what [`export`](super::export) wrote, with nothing else: no database, no server, no keystore.
+//! `agentidp audit fsck`: checks what [`export`](crate::audit::export) wrote, with nothing else: no database, no server, no keystore.
 //!
 //! A bundle names the key that verifies it, so whoever could write all of it anew could name another: give the key that was kept.
 //! That it is the newest there is, no bundle can tell: give a head that was kept.
 
-use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Read as _};
+mod links;
+
+use std::fs::File;
+use std::io::{self, BufRead as _, BufReader, Read as _};
+use std::iter::Peekable;
 use std::path::{Path, PathBuf};
 
-use agentidp_shared::audit_bundle::{BadEvent, Description, FORMAT, Log, Tile};
+use agentidp_shared::audit_bundle::{BadEvent, Description, FORMAT, Link, Log, Tile};
 use agentidp_shared::signed_note::{Head, VerifierKey};
 
 /// Longest line that is read. Requests are smaller, so what they leave in the log is.
-const MAX_LINE_BYTES: u64 = 1024 * 1024;
-/// Events from one telling of progress to the next: it reads the clock.
-const PROGRESS_EVERY: u64 = 1_000;
+const MAX_LINE_BYTES: usize = 1024 * 1024;
+/// Most that is read of a file of few lines.
+const MOST: u64 = 1024 * 1024;
 
 /// A bundle that is whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,42 +89,24 @@ pub fn fsck(
     if let Some(kept) = kept.last().filter(|kept| kept.tree_size > newest.tree_size) {
         return Err(Damage::RolledBack { kept: kept.tree_size, found: newest.tree_size });
     }
-    let mut kept = kept.into_iter().peekable();
-
-    let mut heads = Heads { lines: Lines::open(folder, "checkpoints.ndjson")?, key: &key, last: None };
-    let mut next = heads.next()?;
-    let mut events = Lines::open(folder, "events.ndjson")?;
-    let mut log = Log::of(description.instance);
-    loop {
-        if let Some(head) = log.head_if(next.into_iter().chain(kept.peek().copied())) {
-            let of_this_size = |signed: &Head| signed.tree_size == head.tree_size;
-            // The same head may have been kept twice, and another of its size beside it.
-            let mut signed = next.filter(of_this_size);
-            while let Some(found) = signed.or_else(|| kept.next_if(of_this_size)) {
-                if found != head {
-                    return Err(Damage::Contradicted { tree_size: head.tree_size });
-                }
-                signed = None;
-            }
-            if next == Some(head) {
-                next = heads.next()?;
-            }
-        }
-        let Some(line) = events.next()? else { break };
-        let mut tiles = Ok(());
-        log.push(line, |tile| {
-            if tiles.is_ok() {
-                tiles = same_tile(folder, tile);
-            }
-        })
-        .map_err(|reason| Damage::Event { line: events.number, reason })?;
-        tiles?;
-        if events.number.is_multiple_of(PROGRESS_EVERY) {
-            progress(events.number, newest.tree_size);
-        }
-    }
+    let mut check = Check {
+        log: Log::of(description.instance),
+        heads: Heads { lines: Lines::open(folder, "checkpoints.ndjson")?, key: &key, last: None },
+        next: None,
+        kept: kept.into_iter().peekable(),
+        folder,
+    };
+    check.next = check.heads.next()?;
+    check.compare_heads()?;
+    links::for_each(folder, |read| {
+        read.links.iter().try_for_each(|link| check.push(link))?;
+        progress(check.log.size(), newest.tree_size);
+        let line = check.log.size() + 1;
+        read.malformed.map_or(Ok(()), |error| Err(Damage::Event { line, reason: error.into() }))
+    })?;
+    progress(check.log.size(), newest.tree_size);
+    let Check { log, heads, next, mut kept, .. } = check;
     let head = log.head();
-    progress(head.tree_size, newest.tree_size);
     if let Some(signed) =
         next.into_iter().chain(kept.next()).chain([newest]).find(|signed| signed.tree_size > head.tree_size)
     {
@@ -140,12 +125,57 @@ pub fn fsck(
     Ok(Checked { head, heads: heads.lines.number, verifier_key: key })
 }
 
+/// As far as the events were read, and found good.
+struct Check<'a, K: Iterator<Item = Head>> {
+    folder: &'a Path,
+    log: Log,
+    heads: Heads<'a>,
+    /// Of the bundle's heads the first that the log has not come to.
+    next: Option<Head>,
+    kept: Peekable<K>,
+}
+
+impl<K: Iterator<Item = Head>> Check<'_, K> {
+    fn push(&mut self, link: &Link) -> Result<(), Damage> {
+        let (folder, line) = (self.folder, self.log.size() + 1);
+        let mut tiles = Ok(());
+        self.log
+            .push(link, |tile| {
+                if tiles.is_ok() {
+                    tiles = same_tile(folder, tile);
+                }
+            })
+            .map_err(|reason| Damage::Event { line, reason })?;
+        tiles?;
+        self.compare_heads()
+    }
+
+    /// With the head of the log, those of its size.
+    fn compare_heads(&mut self) -> Result<(), Damage> {
+        let signed = self.next.into_iter().chain(self.kept.peek().copied());
+        let Some(head) = self.log.head_if(signed) else { return Ok(()) };
+        let of_this_size = |signed: &Head| signed.tree_size == head.tree_size;
+        // The same head may have been kept twice, and another of its size beside it.
+        let mut signed = self.next.filter(of_this_size);
+        while let Some(found) = signed.or_else(|| self.kept.next_if(of_this_size)) {
+            if found != head {
+                return Err(Damage::Contradicted { tree_size: head.tree_size });
+            }
+            signed = None;
+        }
+        if self.next == Some(head) {
+            self.next = self.heads.next()?;
+        }
+        Ok(())
+    }
+}
+
 /// A file of a few lines.
 fn small(folder: &Path, name: &'static str) -> Result<String, Damage> {
     let path = folder.join(name);
     let mut text = String::new();
     File::open(&path)
-        .and_then(|file| file.take(MAX_LINE_BYTES).read_to_string(&mut text))
+        .and_then(|file| file.take(MOST).read_to_string(&mut text))
         .map_err(|source| Damage::File { path, source })?;
     Ok(text)
 }
@@ -153,10 +183,13 @@ fn small(folder: &Path, name: &'static str) -> Result<String, Damage> {
 fn same_tile(folder: &Path, tile: &Tile<'_>) -> Result<(), Damage> {
     let path = tile.path();
     let file = folder.join(&path);
-    let length = fs::metadata(&file).map_err(|source| Damage::File { path: file.clone(), source })?.len();
-    let same = u64::try_from(tile.hashes.len()) == Ok(length)
-        && fs::read(&file).map_err(|source| Damage::File { path: file, source })? == tile.hashes;
-    if same { Ok(()) } else { Err(Damage::Tile { path }) }
+    // One more than there may be, so that too many are not taken for enough.
+    let most = tile.hashes.len() + 1;
+    let mut found = Vec::with_capacity(most);
+    File::open(&file)
+        .and_then(|opened| opened.take(u64::try_from(most).unwrap_or(u64::MAX)).read_to_end(&mut found))
+        .map_err(|source| Damage::File { path: file, source })?;
+    if found == tile.hashes { Ok(()) } else { Err(Damage::Tile { path }) }
 }
 
 /// The lines of a file, one in memory at a time.
@@ -174,7 +207,7 @@ impl Lines {
         let path = folder.join(name);
         match File::open(&path) {
             Ok(file) => {
-                let file = BufReader::with_capacity(256 * 1024, file);
+                let file = BufReader::new(file);
                 Ok(Self { name, path, file, number: 0, line: Vec::new() })
             }
             Err(source) => Err(Damage::File { path, source }),
@@ -184,7 +217,7 @@ impl Lines {
     fn next(&mut self) -> Result<Option<&[u8]>, Damage> {
         self.line.clear();
         let length = (&mut self.file)
-            .take(MAX_LINE_BYTES)
+            .take(MOST)
             .read_until(b'\n', &mut self.line)
             .map_err(|source| Damage::File { path: self.path.clone(), source })?;
         if length == 0 {
