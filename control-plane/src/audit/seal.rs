@@ -17,8 +17,8 @@ const SEALER_LOCK: i64 = 0x7365_616c;
 const BATCH: i64 = 1_000;
 /// After a round of so many the next follows at once.
 const FULL: usize = 500;
-/// Between two rounds while events keep coming: a round of many costs little more than one of few.
-const GATHER: Duration = Duration::from_millis(50);
+/// Between two rounds while events keep coming: a round costs by its dozen trips to the database, and hardly by its events.
+const GATHER: Duration = Duration::from_millis(200);
 /// How long a committed event may wait for its seal when the log is quiet.
 const IDLE: Duration = Duration::from_millis(500);
 const AFTER_FAILURE: Duration = Duration::from_secs(2);

@@ -47,6 +47,11 @@ impl PresentedSecret {
     pub fn agent(&self) -> AgentId {
         self.agent
     }
+
+    /// The secret's HMAC.
+    pub fn offered(&self) -> &[u8] {
+        &self.offered
+    }
 }
 
 /// A login, as far as it goes without the database.
@@ -66,19 +71,40 @@ pub enum Proof {
     MustWaitUntil(OffsetDateTime),
 }
 
-/// Of each, the agent's credential that the secret belongs to, if there is one that counts now. Notes their use.
+/// What a secret is compared with.
+pub struct Candidate {
+    pub id: CredentialId,
+    pub hmac_key_id: Option<String>,
+    pub secret_hmac: Option<Vec<u8>>,
+    /// Only while it is still accepted.
+    pub previous_secret_hmac: Option<Vec<u8>>,
+    /// Whether a use of it would be noted: not within [`USE_NOTED_EVERY`](super::USE_NOTED_EVERY) of the last.
+    pub use_is_news: bool,
+}
+
+impl fmt::Debug for Candidate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Candidate").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// What is known before a secret is compared.
+#[derive(Debug, Default)]
+pub struct Known {
+    /// Until when the address has to wait, if it does; there are no candidates then.
+    pub blocked_until: Option<OffsetDateTime>,
+    /// The agent's that are neither revoked nor expired; `None` is an empty place, of an agent that has none, or is none.
+    pub candidates: Vec<Option<Candidate>>,
+}
+
+/// Of each, by what is known of it, the agent's credential that the secret belongs to, if there is one that counts now. Notes their
+/// use.
 pub async fn authenticate(
     tx: &mut PgConnection,
     app: &App,
     presented: &[Presented],
+    known: &[Known],
 ) -> Result<Vec<Proof>, sqlx::Error> {
-    let now = app.now();
-    let agents: Vec<_> = presented
-        .iter()
-        .map(|presented| presented.secret.as_ref().map(|secret| secret.agent.as_uuid()))
-        .collect();
-    let address_keys: Vec<_> = presented.iter().map(|presented| presented.address_key.as_deref()).collect();
-    let known = store::usable_any_tenant(tx, &agents, &address_keys, now).await?;
     let mut used = Vec::new();
     let proofs = presented.iter().zip(known).map(|(presented, known)| {
         if let Some(until) = known.blocked_until {
@@ -96,7 +122,7 @@ pub async fn authenticate(
         Proof::Authentic(Authenticated { credential_id })
     });
     let proofs = proofs.collect();
-    store::note_uses_any_tenant(tx, &used, now).await?;
+    store::note_uses_any_tenant(tx, &used, app.now()).await?;
     Ok(proofs)
 }
 
@@ -104,7 +130,7 @@ pub async fn authenticate(
 fn matching(
     hmac_key_id: &str,
     presented: &PresentedSecret,
-    candidates: &[Option<store::Candidate>],
+    candidates: &[Option<Candidate>],
 ) -> Option<(CredentialId, bool)> {
     candidates.iter().map(Option::as_ref).fold(None, |found, candidate| {
         let stored_under = candidate.and_then(|candidate| candidate.hmac_key_id.as_deref());

@@ -20,12 +20,12 @@ mod secret;
 mod store;
 
 pub use assertion::{AssertionRefusal, authenticate_by_assertion, purge_used_assertions};
-pub use authenticate::{Authenticated, Presented, PresentedSecret, Proof, authenticate};
+pub use authenticate::{Authenticated, Candidate, Known, Presented, PresentedSecret, Proof, authenticate};
 pub use expiring::{NoticeExpiring, sample};
 pub use generate::generate;
 pub use model::{Credential, CredentialKind, CredentialStatus, ShownSecret};
 pub use routes::routes;
-pub use store::revoke_all;
+pub use store::{USE_NOTED_EVERY, revoke_all};
 
 use agentidp_shared::ids::AgentId;
 

@@ -17,7 +17,7 @@ use crate::infra::http::pagination::Page;
 use crate::policy::Role;
 
 /// Uses are noted no more often than this: one write a minute, however busy a client is.
-const USE_NOTED_EVERY: time::Duration = time::Duration::minutes(1);
+pub const USE_NOTED_EVERY: time::Duration = time::Duration::minutes(1);
 
 /// What is kept of a credential.
 #[derive(Clone, Copy)]
@@ -41,66 +41,6 @@ impl<'a> Stored<'a> {
 pub(super) struct StoredSecret<'a> {
     pub hmac: &'a [u8; 32],
     pub key_id: &'a str,
-}
-
-/// What a secret is compared with.
-pub(super) struct Candidate {
-    pub id: CredentialId,
-    pub hmac_key_id: Option<String>,
-    pub secret_hmac: Option<Vec<u8>>,
-    /// Only while it is still accepted.
-    pub previous_secret_hmac: Option<Vec<u8>>,
-    /// Whether a use of it would be noted.
-    pub use_is_news: bool,
-}
-
-/// What is known before a secret is compared.
-#[derive(Default)]
-pub(super) struct Known {
-    /// Until when the address has to wait, if it does; there are no candidates then.
-    pub blocked_until: Option<OffsetDateTime>,
-    /// The agent's; `None` is an empty place, of an agent that has none, or is none.
-    pub candidates: Vec<Option<Candidate>>,
-}
-
-/// For each, whether the address has to wait, and else the agent's secrets that are neither revoked nor expired. At least one row
-/// for each, so that agents who do not exist cost as much as the others.
-#[expect(clippy::as_conversions, reason = "tells the macro the types; nothing is converted")]
-pub(super) async fn usable_any_tenant(
-    tx: &mut PgConnection,
-    agents: &[Option<Uuid>],
-    address_keys: &[Option<&str>],
-    now: OffsetDateTime,
-) -> Result<Vec<Known>, sqlx::Error> {
-    let rows = sqlx::query!(
-        r#"select asked.place as "place!", throttle.blocked_until as "blocked_until?", credentials.id as "id?", hmac_key_id, secret_hmac,
-             case when previous_valid_until > $3 then previous_secret_hmac end as previous_secret_hmac,
-             (last_used_at is null or last_used_at < $4) as "use_is_news!"
-           from unnest($1::uuid[], $2::text[]) with ordinality as asked (agent_id, address_key, place)
-           left join login_throttle throttle on throttle.key = asked.address_key and throttle.blocked_until > $3
-           left join credentials on throttle.key is null and credentials.agent_id = asked.agent_id and credentials.status = 'active'
-             and (expires_at is null or expires_at > $3) and secret_hmac is not null"#,
-        agents as &[Option<Uuid>],
-        address_keys as &[Option<&str>],
-        now,
-        now - USE_NOTED_EVERY
-    )
-    .fetch_all(tx)
-    .await?;
-    let mut known: Vec<_> = agents.iter().map(|_| Known::default()).collect();
-    for row in rows {
-        let place = usize::try_from(row.place - 1).ok().and_then(|place| known.get_mut(place));
-        let place = place.ok_or_else(|| sqlx::Error::Decode("a row of nobody's".into()))?;
-        place.blocked_until = row.blocked_until;
-        place.candidates.push(row.id.map(|id| Candidate {
-            id: id.into(),
-            hmac_key_id: row.hmac_key_id,
-            secret_hmac: row.secret_hmac,
-            previous_secret_hmac: row.previous_secret_hmac,
-            use_is_news: row.use_is_news,
-        }));
-    }
-    Ok(known)
 }
 
 /// Notes uses and where they came from, of each credential one within a minute. What another process notes at this moment is

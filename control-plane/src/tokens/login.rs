@@ -1,10 +1,9 @@
 //! Logins by secret, looked up together: whoever comes while one round asks the database is in the next.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::store::{self, Client};
-use super::throttle;
+use super::store::Client;
+use super::{login_store, throttle};
 use crate::app::App;
 use crate::credentials::{self, Presented, Proof};
 use crate::infra::gather::Round;
@@ -40,25 +39,17 @@ impl Round for Login {
 async fn verdicts(app: &App, logins: &[Presented]) -> Result<Vec<Verdict>, sqlx::Error> {
     let now = app.now();
     let mut line = app.tokens.login_line.take(&app.db).await?;
-    let proofs = credentials::authenticate(&mut line, app, logins).await?;
-    // Only of those who have proven it: whether there is such an agent is not to show in how long a refusal takes.
-    let proven = logins.iter().zip(&proofs).filter_map(|(login, proof)| match (&login.secret, proof) {
-        (Some(secret), Proof::Authentic(_)) => Some(secret.agent().as_uuid()),
-        _ => None,
-    });
-    let agents: Vec<_> = proven.collect();
-    let clients =
-        if agents.is_empty() { vec![] } else { store::clients_any_tenant(&mut line, &agents).await? };
+    let known = login_store::known_any_tenant(&mut line, logins, now).await?;
+    let (known, clients): (Vec<_>, Vec<_>) = known.into_iter().unzip();
+    let proofs = credentials::authenticate(&mut line, app, logins, &known).await?;
     line.keep();
 
-    let clients: HashMap<_, _> = clients.into_iter().map(|client| (client.agent_id, client)).collect();
-    let verdicts = logins.iter().zip(proofs).map(|(login, proof)| match (&login.secret, proof) {
-        (_, Proof::MustWaitUntil(until)) => Verdict::MustWait(throttle::seconds_left(until, now)),
-        (Some(secret), Proof::Authentic(proof)) => match clients.get(&secret.agent()) {
-            Some(client) => Verdict::Proven(Box::new(client.clone().with_credential(proof.credential_id))),
-            None => Verdict::NotProven,
-        },
-        _ => Verdict::NotProven,
+    let verdicts = proofs.into_iter().zip(clients).map(|(proof, client)| match (proof, client) {
+        (Proof::MustWaitUntil(until), _) => Verdict::MustWait(throttle::seconds_left(until, now)),
+        (Proof::Authentic(proof), Some(client)) => {
+            Verdict::Proven(Box::new(client.with_credential(proof.credential_id)))
+        }
+        (Proof::Authentic(_), None) | (Proof::NotAuthentic, _) => Verdict::NotProven,
     });
     Ok(verdicts.collect())
 }

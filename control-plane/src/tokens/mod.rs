@@ -14,6 +14,7 @@ mod issue;
 mod issued;
 mod issued_store;
 mod login;
+mod login_store;
 mod model;
 mod oauth_error;
 mod revoke;

@@ -75,7 +75,8 @@ async fn find_clients(
     organization: Option<OrganizationId>,
     agents: &[Uuid],
 ) -> Result<Vec<Client>, sqlx::Error> {
-    let rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        ClientColumns,
         r#"select agents.id, agents.organization_id, agents.scopes, agents.status, organizations.status as organization_status,
              organizations.signing_algorithm, organizations.signing_algorithm_before, organizations.issuer_kind,
              greatest(agents.not_before, organizations.not_before) as not_before, members.role as "role?"
@@ -88,25 +89,47 @@ async fn find_clients(
     )
     .fetch_all(tx)
     .await?;
-    let clients = rows.into_iter().map(|row| {
-        let scopes = row.scopes.iter().map(|scope| scope.parse::<Scope>()).collect::<Result<ScopeSet, _>>();
-        Ok(Client {
-            agent_id: row.id.into(),
-            organization_id: row.organization_id.into(),
+    rows.into_iter().map(Client::try_from).collect()
+}
+
+/// A client as the database says it.
+pub(super) struct ClientColumns {
+    /// Of the agent.
+    pub id: Uuid,
+    pub organization_id: Uuid,
+    pub scopes: Vec<String>,
+    pub role: Option<String>,
+    pub status: String,
+    pub organization_status: String,
+    pub signing_algorithm: Option<String>,
+    pub signing_algorithm_before: Option<String>,
+    pub issuer_kind: String,
+    /// The agent's or its organization's, whichever is later.
+    pub not_before: Option<OffsetDateTime>,
+}
+
+impl TryFrom<ClientColumns> for Client {
+    type Error = sqlx::Error;
+
+    fn try_from(columns: ClientColumns) -> Result<Self, sqlx::Error> {
+        let scopes =
+            columns.scopes.iter().map(|scope| scope.parse::<Scope>()).collect::<Result<ScopeSet, _>>();
+        Ok(Self {
+            agent_id: columns.id.into(),
+            organization_id: columns.organization_id.into(),
             scopes: scopes.map_err(|error| sqlx::Error::Decode(error.into()))?,
-            role: row.role.as_deref().and_then(Role::from_column),
+            role: columns.role.as_deref().and_then(Role::from_column),
             credential_id: None,
-            agent_status: row.status,
-            organization_status: row.organization_status,
+            agent_status: columns.status,
+            organization_status: columns.organization_status,
             signing: Choice {
-                algorithm: algorithm(row.signing_algorithm.as_deref())?,
-                before: algorithm(row.signing_algorithm_before.as_deref())?,
+                algorithm: algorithm(columns.signing_algorithm.as_deref())?,
+                before: algorithm(columns.signing_algorithm_before.as_deref())?,
             },
-            issuer_kind: decode(&row.issuer_kind)?,
-            not_before: row.not_before.map(unix_seconds),
+            issuer_kind: decode(&columns.issuer_kind)?,
+            not_before: columns.not_before.map(unix_seconds),
         })
-    });
-    clients.collect()
+    }
 }
 
 fn algorithm(column: Option<&str>) -> Result<Option<Algorithm>, sqlx::Error> {
