@@ -31,19 +31,38 @@ impl Spread {
     }
 }
 
-/// A round for warming up, then `rounds` of each: ours, the peer, ours, the peer.
+/// A round for warming up, then `rounds` in which each of `contestants` has its turn. The samples of each.
+pub fn in_turn<C>(
+    rounds: usize,
+    contestants: &mut [C],
+    mut run: impl FnMut(&mut C, usize) -> Sample,
+) -> Vec<Vec<Sample>> {
+    let mut samples: Vec<Vec<Sample>> = contestants.iter().map(|_| Vec::new()).collect();
+    for round in 0..=rounds {
+        for (contestant, samples) in contestants.iter_mut().zip(&mut samples) {
+            let sample = run(contestant, round);
+            if round > 0 {
+                samples.push(sample);
+            }
+        }
+    }
+    samples
+}
+
+/// Ours, the peer, ours, the peer: each is told the round.
 pub fn alternate(
     rounds: usize,
     mut ours: impl FnMut(usize) -> Sample,
     mut peer: impl FnMut(usize) -> Sample,
 ) -> Pairs {
-    let _ = (ours(0), peer(0));
-    let (mut of_ours, mut of_peer) = (Vec::new(), Vec::new());
-    for round in 1..=rounds {
-        of_ours.push(ours(round));
-        of_peer.push(peer(round));
-    }
-    Pairs { ours: of_ours, peer: of_peer }
+    let mut both: [&mut dyn FnMut(usize) -> Sample; 2] = [&mut ours, &mut peer];
+    let [ours, peer] = in_turn(rounds, &mut both, |run, round| run(round)).try_into().unwrap();
+    Pairs { ours, peer }
+}
+
+/// A figure of one by the same of another, round by round.
+pub fn ratios(of: &[Sample], by: &[Sample], figure: impl Fn(&Sample) -> f64) -> Spread {
+    Spread::of(of.iter().zip(by).map(|(of, by)| figure(of) / figure(by)))
 }
 
 impl Pairs {
@@ -54,7 +73,7 @@ impl Pairs {
 
     /// Ours by the peer's, pair by pair.
     pub fn ratio(&self, figure: impl Fn(&Sample) -> f64) -> Spread {
-        Spread::of(self.ours.iter().zip(&self.peer).map(|(ours, peer)| figure(ours) / figure(peer)))
+        ratios(&self.ours, &self.peer, figure)
     }
 }
 

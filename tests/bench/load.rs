@@ -114,7 +114,7 @@ pub struct Sample {
     pub p99_ms: f64,
     /// Milliseconds of CPU that each process spent on one request.
     pub cpu_ms: BTreeMap<&'static str, f64>,
-    /// What each had resident at the end.
+    /// The most that each had resident, of several processes at the end.
     pub memory_mib: BTreeMap<&'static str, u64>,
 }
 

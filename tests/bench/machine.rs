@@ -45,14 +45,20 @@ pub fn cpu_seconds(root: u32) -> f64 {
     ticks / TICKS_PER_SECOND
 }
 
-/// The memory that a process and those below it have resident, in MiB; what several share is counted once.
+/// The most memory that a process ever had resident, in MiB. Of one with others below it, which share theirs and of which nobody
+/// keeps the peak together, what they have now, with what is shared counted once.
 pub fn memory_mib(root: u32) -> u64 {
-    family(root).into_iter().filter_map(proportional_kib).sum::<u64>() / 1_024
+    let family = family(root);
+    let kib = match family.as_slice() {
+        [alone] => kib(*alone, "status", "VmHWM:").unwrap_or_default(),
+        many => many.iter().filter_map(|pid| kib(*pid, "smaps_rollup", "Pss:")).sum(),
+    };
+    kib / 1_024
 }
 
-fn proportional_kib(pid: u32) -> Option<u64> {
-    let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("Pss:"))?;
+fn kib(pid: u32, file: &str, name: &str) -> Option<u64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/{file}")).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
     line.trim().trim_end_matches(" kB").parse().ok()
 }
 

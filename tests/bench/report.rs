@@ -46,7 +46,7 @@ pub struct Figures {
     p99_ms: f64,
     /// CPU seconds of each process for a thousand requests, which is milliseconds for one.
     cpu_seconds_per_1000: BTreeMap<&'static str, f64>,
-    /// The most that each process had resident at the end of a round.
+    /// The most that each had resident; of several processes, at the end of a round.
     peak_memory_mib: BTreeMap<&'static str, u64>,
     /// How many, by what happened instead of the answer that was due.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]

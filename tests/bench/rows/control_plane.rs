@@ -28,6 +28,15 @@ impl Scene {
         let processes = vec![("agentidp", control_plane.id()), ("postgres", postgres)];
         Self { control_plane, tenant, server: Server { target, processes } }
     }
+
+    /// For a token each, of so many new agents.
+    pub async fn token_requests(&self, agents: usize) -> Vec<Request> {
+        let mut requests = Vec::new();
+        for _ in 0..agents {
+            requests.push(token_request(&self.tenant.create_agent(&["agents:read"]).await));
+        }
+        requests
+    }
 }
 
 /// The process that all of a cluster's others come from.
@@ -38,23 +47,17 @@ async fn postgres_id(url: &str) -> u32 {
     machine::parent(u32::try_from(backend).unwrap()).unwrap()
 }
 
-pub fn token_request(agent: &Agent) -> Request {
-    let (id, secret) = (&agent.id, &agent.secret);
-    Request::form(
-        "/oauth2/token",
-        format!("grant_type=client_credentials&client_id={id}&client_secret={secret}&scope=agents:read"),
-    )
+pub fn token_request(Agent { id, secret, .. }: &Agent) -> Request {
+    let form =
+        format!("grant_type=client_credentials&client_id={id}&client_secret={secret}&scope=agents:read");
+    Request::form("/oauth2/token", form)
 }
 
 /// Tokens by client credentials, each with its event in the log before it is given out.
 pub async fn issue(bench: &mut Bench) {
-    const AGENTS: usize = 20;
     let (scene, provider) = (Scene::set().await, Provider::start());
-    let mut requests = Vec::new();
-    for _ in 0..AGENTS {
-        requests.push(token_request(&scene.tenant.create_agent(&["agents:read"]).await));
-    }
-    let (ours, theirs) = (bench.prepare(requests), bench.prepare([provider.token_request()]));
+    let ours = bench.prepare(scene.token_requests(20).await);
+    let theirs = bench.prepare([provider.token_request()]);
     let (most, fewer) = (bench.effort, bench.effort.by_the_way());
     let shapes = if most.is_quick { vec![(32, most)] } else { vec![(1, fewer), (32, most), (100, fewer)] };
     for (connections, effort) in shapes {
@@ -67,11 +70,13 @@ pub async fn issue(bench: &mut Bench) {
         let goal = if connections == 32 { Goal::AtLeast(5.0) } else { Goal::None };
         bench.report.add(Row::compared("issue", format!("ES256, {connections} connections"), &pairs, goal));
     }
-    // Loads that both can bear: one that is next to nothing, and one that is work.
+    // Loads that both can bear: one that is next to nothing, and one that is work. In rounds long enough for a few requests to be
+    // slower than the 99th percentile.
+    let effort = most.in_long_rounds();
     for rate in [200, 1_500] {
-        let shape = Shape::during(32, most.seconds * 2.0).at_rate(f64::from(rate));
+        let shape = Shape::during(32, effort.seconds * 2.0).at_rate(f64::from(rate));
         let pairs = alternate(
-            most.rounds,
+            effort.rounds,
             |_| load::run(&scene.server, &ours, shape),
             |_| load::run(&provider.server(), &theirs, shape),
         );
@@ -93,11 +98,7 @@ pub async fn everyone(bench: &mut Bench) {
     let register = (0..3_000)
         .map(|_| Request::json("/api/v1/agents", &agentidp_tests::tenants::new_agent()).with_token(&admin));
     let register = bench.prepare(register);
-    let mut tokens = Vec::new();
-    for _ in 0..100 {
-        tokens.push(token_request(&scene.tenant.create_agent(&["agents:read"]).await));
-    }
-    let tokens = bench.prepare(tokens);
+    let tokens = bench.prepare(scene.token_requests(100).await);
     let mut rotate = Vec::new();
     for _ in 0..ROTATED {
         let agent = scene.tenant.create_agent(&["agents:read"]).await;

@@ -7,8 +7,8 @@ use agentidp_tests::process::free_port;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
 use super::Bench;
-use super::control_plane::{self, token_request};
-use crate::compare::Pairs;
+use super::control_plane::Scene;
+use crate::compare::{in_turn, ratios};
 use crate::ground::Ground;
 use crate::load::{Request, Sample, Shape, run};
 use crate::report::{Figures, Goal, Row};
@@ -31,22 +31,12 @@ async fn verify(bench: &mut Bench) {
         let edge = Worker::edge(&ground, ground.serve(count).await).await;
         edges.push((ground, edge));
     }
-    let mut samples: Vec<Vec<Sample>> = vec![Vec::new(); counts.len()];
-    for round in 0..=bench.effort.rounds {
-        for ((ground, edge), samples) in edges.iter().zip(&mut samples) {
-            let tokens = ground.tokens(Algorithm::EdDSA, bench.effort.requests / 2, "agents:read");
-            let file = bench.prepare(tokens.iter().map(|token| Request::get("/verify").with_token(token)));
-            let sample = run(&edge.server(), &file, Shape::once(10));
-            if round > 0 {
-                samples.push(sample);
-            }
-        }
-    }
-    let names = counts.iter().map(|count| format!("/verify, {count} revoked"));
-    let rows = compared_with_the_first(names, &samples);
-    for row in rows {
-        bench.report.add(row);
-    }
+    let samples = in_turn(bench.effort.rounds, &mut edges, |(ground, edge), _| {
+        let tokens = ground.tokens(Algorithm::EdDSA, bench.effort.requests / 2, "agents:read");
+        let file = bench.prepare(tokens.iter().map(|token| Request::get("/verify").with_token(token)));
+        run(&edge.server(), &file, Shape::once(10))
+    });
+    add_rows(bench, counts.iter().map(|count| format!("/verify, {count} revoked")), &samples);
 }
 
 /// Tokens by how many agents there are. All control planes run at once, each with its own database, and are asked in turn.
@@ -54,41 +44,26 @@ async fn issue(bench: &mut Bench) {
     let counts: &[u32] = if bench.effort.is_quick { &[1_000, 10_000] } else { &[1_000, 100_000, 1_000_000] };
     let mut scenes = Vec::new();
     for &count in counts {
-        let scene = control_plane::Scene::set().await;
-        let mut requests = Vec::new();
-        for _ in 0..20 {
-            requests.push(token_request(&scene.tenant.create_agent(&["agents:read"]).await));
-        }
+        let scene = Scene::set().await;
+        let file = bench.prepare(scene.token_requests(20).await);
         let mut connection = PgConnection::connect(scene.control_plane.database.url()).await.unwrap();
         add_agents(&mut connection, &scene.tenant.organization_id, count).await;
-        scenes.push((scene, bench.prepare(requests)));
+        scenes.push((scene, file));
     }
-    let mut samples: Vec<Vec<Sample>> = vec![Vec::new(); counts.len()];
     let shape = Shape::during(32, bench.effort.seconds);
-    for round in 0..=bench.effort.rounds {
-        for ((scene, file), samples) in scenes.iter().zip(&mut samples) {
-            let sample = run(&scene.server, file, shape);
-            if round > 0 {
-                samples.push(sample);
-            }
-        }
-    }
-    let names = counts.iter().map(|count| format!("/oauth2/token, {count} agents"));
-    let rows = compared_with_the_first(names, &samples);
-    for row in rows {
-        bench.report.add(row);
-    }
+    let samples =
+        in_turn(bench.effort.rounds, &mut scenes, |(scene, file), _| run(&scene.server, file, shape));
+    add_rows(bench, counts.iter().map(|count| format!("/oauth2/token, {count} agents")), &samples);
 }
 
-/// Each with the least of everything in the same round.
-fn compared_with_the_first(names: impl Iterator<Item = String>, samples: &[Vec<Sample>]) -> Vec<Row> {
-    let rows = names.zip(samples).enumerate().map(|(index, (name, samples_of_it))| {
-        let pairs = Pairs { ours: samples_of_it.clone(), peer: samples[0].clone() };
+/// Each beside the one with the least of everything, in the same round.
+fn add_rows(bench: &mut Bench, names: impl Iterator<Item = String>, samples: &[Vec<Sample>]) {
+    for (index, (name, of_it)) in names.zip(samples).enumerate() {
         let goal = if index == 0 { Goal::None } else { Goal::AtMost(FLAT) };
-        let value = pairs.ratio(Sample::cpu_ms_in_all);
-        Row::new("scale", name, "× CPU of the least", value, goal).ours(Figures::of(samples_of_it))
-    });
-    rows.collect()
+        let value = ratios(of_it, &samples[0], Sample::cpu_ms_in_all);
+        let row = Row::new("scale", name, "× CPU of the least", value, goal);
+        bench.report.add(row.ours(Figures::of(of_it)));
+    }
 }
 
 /// Agents with a credential each, as registration leaves them, but without its answers and its events.
