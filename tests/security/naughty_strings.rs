@@ -189,6 +189,8 @@ async fn in_every_form_parameter() {
             cases.extend(strings.iter().map(|text| (operation, name.clone(), text)));
         }
     }
+    // Last what fails a login: whose address has failed often is not looked at any more.
+    cases.sort_by_key(|(_, name, _)| name.starts_with("client_"));
     let admin = &scene.tenant.admin;
     let count = check(cases.into_iter().map(|(operation, name, text)| {
         let scene = &scene;

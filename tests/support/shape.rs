@@ -52,17 +52,17 @@ pub fn fault(answer: &Answer, shape: Shape) -> Option<String> {
     fault_beyond(answer, shape, "")
 }
 
-/// The same, where `said` is what the caller said: an error may quote that, cut to 64 characters.
+/// The same, where `said` is what the caller said: an error may quote that, cut to 64 characters, or words of it in another order.
 pub fn fault_beyond(answer: &Answer, shape: Shape, said: &str) -> Option<String> {
     if answer.status >= 500 {
         return Some(format!("{} is our fault", answer.status));
     }
     let quoted: String = said.chars().filter(|c| !c.is_control()).take(64).collect();
     let escaped = Value::from(quoted.as_str()).to_string();
-    let own_words = match escaped.trim_matches('"') {
-        "" => answer.body.clone(),
-        quoted => answer.body.replace(quoted, ""),
-    };
+    let quoted = escaped.trim_matches('"');
+    let words = quoted.split_whitespace().filter(|word| INSIDES.iter().any(|inside| word.contains(inside)));
+    let quotes = std::iter::once(quoted).filter(|quoted| !quoted.is_empty()).chain(words);
+    let own_words = quotes.fold(answer.body.clone(), |body, quote| body.replace(quote, ""));
     if let Some(inside) = INSIDES.iter().find(|inside| answer.status >= 400 && own_words.contains(**inside)) {
         return Some(format!("shows `{inside}`"));
     }
@@ -164,6 +164,18 @@ mod tests {
         ] {
             assert_eq!(fault(&answer(status, body), shape), None, "{body}");
         }
+    }
+
+    #[test]
+    fn what_was_said_may_be_quoted_and_nothing_else_of_the_inside() {
+        let beyond = |description: &str| {
+            let body =
+                format!(r#"{{"error":"invalid_scope","error_description":"not granted: {description}"}}"#);
+            fault_beyond(&answer(400, &body), Shape::OAuth, "a select pg_sleep(10)")
+        };
+        assert_eq!(beyond("a select pg_sleep(10)"), None);
+        assert_eq!(beyond("a pg_sleep(10) select"), None);
+        assert!(beyond("a select of pg_class").is_some() && beyond("it panicked").is_some());
     }
 
     #[test]
