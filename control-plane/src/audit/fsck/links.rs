@@ -112,7 +112,7 @@ struct Block {
 
 impl Block {
     fn new() -> Self {
-        Self { bytes: vec![0; MAX_LINE_BYTES], used: 0 }
+        Self { bytes: vec![0; usize::try_from(MAX_LINE_BYTES).unwrap_or(usize::MAX)], used: 0 }
     }
 
     fn lines(&self) -> &[u8] {
@@ -142,11 +142,11 @@ impl Blocks {
 
     fn next(&mut self) -> Result<Option<Block>, Damage> {
         let mut block = self.spare.pop().unwrap_or_else(Block::new);
-        let mut used = 0;
-        for (to, from) in block.bytes.iter_mut().zip(self.begun.drain(..)) {
-            *to = from;
-            used += 1;
+        let mut used = self.begun.len();
+        if let Some(beginning) = block.bytes.get_mut(..used) {
+            beginning.copy_from_slice(&self.begun);
         }
+        self.begun.clear();
         loop {
             let room = block.bytes.get_mut(used..).unwrap_or_default();
             let most = room.len().min(BLOCK_BYTES);

@@ -9,14 +9,13 @@ use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::iter::Peekable;
 use std::path::{Path, PathBuf};
+use std::vec;
 
 use agentidp_shared::audit_bundle::{BadEvent, Description, FORMAT, Link, Log, Tile};
 use agentidp_shared::signed_note::{Head, VerifierKey};
 
 /// Longest line that is read. Requests are smaller, so what they leave in the log is.
-const MAX_LINE_BYTES: usize = 1024 * 1024;
-/// Most that is read of a file of few lines.
-const MOST: u64 = 1024 * 1024;
+const MAX_LINE_BYTES: u32 = 1024 * 1024;
 
 /// A bundle that is whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,14 +88,9 @@ pub fn fsck(
     if let Some(kept) = kept.last().filter(|kept| kept.tree_size > newest.tree_size) {
         return Err(Damage::RolledBack { kept: kept.tree_size, found: newest.tree_size });
     }
-    let mut check = Check {
-        log: Log::of(description.instance),
-        heads: Heads { lines: Lines::open(folder, "checkpoints.ndjson")?, key: &key, last: None },
-        next: None,
-        kept: kept.into_iter().peekable(),
-        folder,
-    };
-    check.next = check.heads.next()?;
+    let mut heads = Heads { lines: Lines::open(folder, "checkpoints.ndjson")?, key: &key, last: None };
+    let (next, kept) = (heads.next()?, kept.into_iter().peekable());
+    let mut check = Check { folder, log: Log::of(description.instance), heads, next, kept };
     check.compare_heads()?;
     links::for_each(folder, |read| {
         read.links.iter().try_for_each(|link| check.push(link))?;
@@ -126,16 +120,16 @@ pub fn fsck(
 }
 
 /// As far as the events were read, and found good.
-struct Check<'a, K: Iterator<Item = Head>> {
+struct Check<'a> {
     folder: &'a Path,
     log: Log,
     heads: Heads<'a>,
     /// Of the bundle's heads the first that the log has not come to.
     next: Option<Head>,
-    kept: Peekable<K>,
+    kept: Peekable<vec::IntoIter<Head>>,
 }
 
-impl<K: Iterator<Item = Head>> Check<'_, K> {
+impl Check<'_> {
     fn push(&mut self, link: &Link) -> Result<(), Damage> {
         let (folder, line) = (self.folder, self.log.size() + 1);
         let mut tiles = Ok(());
@@ -175,7 +169,7 @@ fn small(folder: &Path, name: &'static str) -> Result<String, Damage> {
     let path = folder.join(name);
     let mut text = String::new();
     File::open(&path)
-        .and_then(|file| file.take(MOST).read_to_string(&mut text))
+        .and_then(|file| file.take(MAX_LINE_BYTES.into()).read_to_string(&mut text))
         .map_err(|source| Damage::File { path, source })?;
     Ok(text)
 }
@@ -217,7 +211,7 @@ impl Lines {
     fn next(&mut self) -> Result<Option<&[u8]>, Damage> {
         self.line.clear();
         let length = (&mut self.file)
-            .take(MOST)
+            .take(MAX_LINE_BYTES.into())
             .read_until(b'\n', &mut self.line)
             .map_err(|source| Damage::File { path: self.path.clone(), source })?;
         if length == 0 {
