@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::machine;
@@ -94,24 +94,19 @@ impl Shape {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
 struct Sent {
-    requests: usize,
     failures: BTreeMap<String, usize>,
     seconds: f64,
-    p50_micros: Option<f64>,
-    p99_micros: Option<f64>,
+    micros: Vec<u32>,
 }
 
 /// How one run went.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug)]
 pub struct Sample {
-    pub requests: f64,
     pub failures: BTreeMap<String, usize>,
     pub per_second: f64,
-    pub p50_ms: f64,
-    pub p99_ms: f64,
+    /// What each good answer took, in order.
+    pub micros: Vec<u32>,
     /// Milliseconds of CPU that each process spent on one request.
     pub cpu_ms: BTreeMap<&'static str, f64>,
     /// The most that each had resident, of several processes at the end.
@@ -126,6 +121,16 @@ impl Sample {
     pub fn per_cpu_second(&self) -> f64 {
         1_000.0 / self.cpu_ms_in_all()
     }
+
+    pub fn p99_ms(&self) -> f64 {
+        percentile(&self.micros, 99)
+    }
+}
+
+/// Milliseconds, of microseconds in order.
+pub fn percentile(micros: &[u32], per_cent: usize) -> f64 {
+    let last = micros.len().saturating_sub(1);
+    micros.get(last * per_cent / 100).map_or(f64::NAN, |micros| f64::from(*micros) / 1_000.0)
 }
 
 /// A load process that runs.
@@ -165,9 +170,9 @@ impl Running {
     pub fn finish(self) -> Sample {
         let output = self.child.wait_with_output().unwrap();
         assert!(output.status.success(), "the load process failed");
-        let sent: Sent = serde_json::from_slice(&output.stdout).expect("a line of JSON");
+        let mut sent: Sent = serde_json::from_slice(&output.stdout).expect("a line of JSON");
         #[expect(clippy::cast_precision_loss, clippy::as_conversions, reason = "a few million at most")]
-        let requests = sent.requests as f64;
+        let requests = sent.micros.len() as f64;
         let cpu_ms = self
             .before
             .iter()
@@ -175,12 +180,10 @@ impl Running {
             .collect();
         let memory_mib =
             self.before.iter().map(|(name, pid, _)| (*name, machine::memory_mib(*pid))).collect();
-        let milliseconds = |micros: Option<f64>| micros.unwrap_or(f64::NAN) / 1_000.0;
+        sent.micros.sort_unstable();
         Sample {
-            requests,
             per_second: requests / sent.seconds,
-            p50_ms: milliseconds(sent.p50_micros),
-            p99_ms: milliseconds(sent.p99_micros),
+            micros: sent.micros,
             failures: sent.failures,
             cpu_ms,
             memory_mib,

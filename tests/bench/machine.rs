@@ -7,14 +7,27 @@ use std::path::Path;
 /// The unit of times in /proc/PID/stat, fixed for user space on every architecture (`USER_HZ`).
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// The parent, and the ticks of CPU it and its ended children have had.
-fn stat(pid: u32) -> Option<(u32, u64)> {
+/// The parent, and the ticks of CPU that its ended children had.
+fn stat(pid: u32) -> Option<(u32, u32)> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The name, in parentheses, may hold anything.
     let fields: Vec<&str> = text.rsplit_once(") ")?.1.split(' ').collect();
-    let number = |index: usize| fields.get(index)?.parse::<u64>().ok();
-    let ticks = (11..=14).filter_map(number).sum();
-    Some((fields.get(1)?.parse().ok()?, ticks))
+    let number = |index: usize| fields.get(index)?.parse::<u32>().ok();
+    Some((number(1)?, number(13)? + number(14)?))
+}
+
+/// CPU seconds that a process itself has had, by its own clock: what /proc tells is rounded.
+#[cfg(target_os = "linux")]
+fn own_cpu_seconds(pid: u32) -> Option<f64> {
+    use nix::time::{ClockId, clock_gettime};
+    use nix::unistd::Pid;
+    let clock = ClockId::pid_cpu_clock_id(Pid::from_raw(i32::try_from(pid).ok()?)).ok()?;
+    Some(std::time::Duration::from(clock_gettime(clock).ok()?).as_secs_f64())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn own_cpu_seconds(_: u32) -> Option<f64> {
+    None
 }
 
 /// A process and all below it.
@@ -39,10 +52,8 @@ pub fn parent(pid: u32) -> Option<u32> {
 
 /// CPU seconds of a process and all below it since they began.
 pub fn cpu_seconds(root: u32) -> f64 {
-    let ticks: u64 = family(root).into_iter().filter_map(|pid| Some(stat(pid)?.1)).sum();
-    #[expect(clippy::cast_precision_loss, clippy::as_conversions, reason = "a few million at most")]
-    let ticks = ticks as f64;
-    ticks / TICKS_PER_SECOND
+    let seconds = |pid| Some(own_cpu_seconds(pid)? + f64::from(stat(pid)?.1) / TICKS_PER_SECOND);
+    family(root).into_iter().filter_map(seconds).sum()
 }
 
 /// The most memory that a process ever had resident, in MiB. Of one with others below it, which share theirs and of which nobody

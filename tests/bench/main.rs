@@ -25,6 +25,7 @@ mod workerd;
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Instant;
 
 use clap::{Parser, ValueEnum};
 use futures_util::FutureExt as _;
@@ -95,10 +96,12 @@ async fn main() -> ExitCode {
         if !arguments.names.is_empty() && !arguments.names.contains(name) {
             continue;
         }
+        let started = Instant::now();
         // It has said why, and the others can be measured.
         if AssertUnwindSafe(measure(*name, &mut bench)).catch_unwind().await.is_err() {
             failed.push(name);
         }
+        println!("  {name:?} took {:.0} s", started.elapsed().as_secs_f64());
     }
     println!();
     bench.report.print_again();

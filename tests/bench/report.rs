@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::compare::{Pairs, Spread};
-use crate::load::Sample;
+use crate::load::{Sample, percentile};
 
 /// What a row is to reach.
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -37,7 +37,7 @@ impl Goal {
     }
 }
 
-/// One side of a row: medians over its samples.
+/// One side of a row: medians over its samples, and percentiles of all their answers together.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Figures {
@@ -55,7 +55,6 @@ pub struct Figures {
 
 impl Figures {
     pub fn of(samples: &[Sample]) -> Self {
-        let median = |figure: fn(&Sample) -> f64| Spread::of(samples.iter().map(figure)).median;
         let names = samples.first().map(|sample| sample.cpu_ms.keys().copied().collect::<Vec<_>>());
         let cpu =
             |name| Spread::of(samples.iter().filter_map(|sample| sample.cpu_ms.get(name).copied())).median;
@@ -68,10 +67,12 @@ impl Figures {
         for (what, count) in samples.iter().flat_map(|sample| &sample.failures) {
             *failures.entry(what.clone()).or_default() += count;
         }
+        let mut micros: Vec<u32> = samples.iter().flat_map(|sample| &sample.micros).copied().collect();
+        micros.sort_unstable();
         Self {
-            per_second: median(|sample| sample.per_second),
-            p50_ms: median(|sample| sample.p50_ms),
-            p99_ms: median(|sample| sample.p99_ms),
+            per_second: Spread::of(samples.iter().map(|sample| sample.per_second)).median,
+            p50_ms: percentile(&micros, 50),
+            p99_ms: percentile(&micros, 99),
             cpu_seconds_per_1000: names
                 .unwrap_or_default()
                 .into_iter()

@@ -1,5 +1,5 @@
 //! The load process of the benchmarks: sends prepared HTTP/1.1 requests over a number of kept connections, one at a time on each,
-//! and prints one line of JSON about how it went. It is a process of its own so that what it costs is not counted as the server's.
+//! and prints one line of JSON about how it went: the microseconds of each good answer, and how many others there were. It is a process of its own so that what it costs is not counted as the server's.
 //!
 //! ```text
 //! agentidp-load --target 127.0.0.1:8787 --requests FILE --connections 10 --expect 200 [--seconds 5] [--rate 1000]
@@ -33,6 +33,8 @@ use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::net::TcpStream;
+use tokio::sync::Mutex;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::{JoinSet, LocalSet};
 
 #[derive(Debug, Parser)]
@@ -67,15 +69,16 @@ struct Load {
     target: SocketAddr,
     requests: Vec<hyper::Request<Full<Bytes>>>,
     next: AtomicUsize,
-    began: Instant,
     until: Option<Instant>,
-    rate: Option<f64>,
+    /// The moments of requests that have one.
+    moments: Option<Mutex<UnboundedReceiver<Instant>>>,
     expect: u16,
 }
 
 #[derive(Debug, Default)]
 struct Outcome {
-    micros: Vec<u64>,
+    /// Of each good answer, in no order.
+    micros: Vec<u32>,
     /// By what happened instead.
     failures: BTreeMap<String, usize>,
 }
@@ -85,35 +88,29 @@ impl Load {
         let text = std::fs::read_to_string(&arguments.requests).expect("the file of requests is readable");
         let host = arguments.target.to_string();
         let requests = text.lines().map(|line| prepare(line, &host)).collect();
-        let began = Instant::now();
         Self {
             target: arguments.target,
             requests,
             next: AtomicUsize::new(0),
-            began,
-            until: arguments.seconds.map(|seconds| began + Duration::from_secs_f64(seconds)),
-            rate: arguments.rate,
+            until: arguments.seconds.map(|seconds| Instant::now() + Duration::from_secs_f64(seconds)),
+            moments: arguments.rate.map(|rate| Mutex::new(moments(rate))),
             expect: arguments.expect,
         }
     }
 
     /// The next request, and when it was due.
     async fn take(&self) -> Option<(hyper::Request<Full<Bytes>>, Instant)> {
+        let due = match &self.moments {
+            Some(moments) => moments.lock().await.recv().await?,
+            None => Instant::now(),
+        };
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let mut due = Instant::now();
-        if let Some(rate) = self.rate {
-            #[expect(clippy::cast_precision_loss, clippy::as_conversions, reason = "a few million at most")]
-            let after = number as f64 / rate;
-            due = self.began + Duration::from_secs_f64(after);
-        }
         let index = match self.until {
             None => number,
             Some(until) if due < until => number.checked_rem(self.requests.len())?,
             Some(_) => return None,
         };
-        let request = self.requests.get(index)?.clone();
-        tokio::time::sleep_until(due.into()).await;
-        Some((request, due))
+        Some((self.requests.get(index)?.clone(), due))
     }
 
     async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, String> {
@@ -141,7 +138,7 @@ impl Load {
                 Ok((status, kept)) => {
                     connection = Some(kept);
                     if status == self.expect {
-                        outcome.micros.push(due.elapsed().as_micros().try_into().unwrap_or(u64::MAX));
+                        outcome.micros.push(due.elapsed().as_micros().try_into().unwrap_or(u32::MAX));
                     } else {
                         *outcome.failures.entry(status.to_string()).or_default() += 1;
                     }
@@ -165,6 +162,23 @@ impl Load {
     }
 }
 
+/// So many moments a second, each told when it has come. By a thread of its own, because timers of the runtime round up to
+/// milliseconds, which is more than what is measured.
+fn moments(per_second: f64) -> UnboundedReceiver<Instant> {
+    let (sender, receiver) = unbounded_channel();
+    std::thread::spawn(move || {
+        let began = Instant::now();
+        for number in 0_u32.. {
+            let due = began + Duration::from_secs_f64(f64::from(number) / per_second);
+            std::thread::sleep(due.saturating_duration_since(Instant::now()));
+            if sender.send(due).is_err() {
+                break;
+            }
+        }
+    });
+    receiver
+}
+
 fn prepare(line: &str, host: &str) -> hyper::Request<Full<Bytes>> {
     let prepared: Prepared = serde_json::from_str(line).expect("a prepared request");
     let mut request =
@@ -173,10 +187,6 @@ fn prepare(line: &str, host: &str) -> hyper::Request<Full<Bytes>> {
         request = request.header(name, value);
     }
     request.body(Full::new(Bytes::from(prepared.body))).expect("a well-formed request")
-}
-
-fn percentile(sorted: &[u64], per_mille: usize) -> Option<u64> {
-    sorted.get((sorted.len().saturating_sub(1)) * per_mille / 1_000).copied()
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -203,16 +213,12 @@ async fn main() {
             *all.failures.entry(what).or_default() += count;
         }
     }
-    all.micros.sort_unstable();
     println!(
         "{}",
         json!({
-            "requests": all.micros.len(),
             "failures": all.failures,
             "seconds": seconds,
-            "p50Micros": percentile(&all.micros, 500),
-            "p99Micros": percentile(&all.micros, 990),
-            "maxMicros": all.micros.last(),
+            "micros": all.micros,
         })
     );
 }

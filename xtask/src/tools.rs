@@ -74,12 +74,14 @@ fn cargo_tool(package: &str, binary: &str, version: &str) -> Result<PathBuf> {
     if path.is_file() && installed.contains(&format!("\"{package} {version} ")) {
         return Ok(path);
     }
-    ui::step(&format!("building {package} {version} (once per machine, a few minutes)"), || {
+    ui::step(&format!("building {package} {version} (once per machine, a minute)"), || {
         let mut install = run::cargo();
         install
             .args(["install", package, "--version", version, "--root"])
             .arg(paths::tools())
-            .env("CARGO_TARGET_DIR", paths::cache().join("tools-target"));
+            .env("CARGO_TARGET_DIR", paths::cache().join("tools-target"))
+            // They work for a second, and would be optimised for minutes.
+            .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0");
         run::run(&mut install)
             .with_context(|| format!("{package} {version} is needed and could not be built"))
     })?;

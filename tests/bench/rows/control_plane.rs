@@ -6,7 +6,7 @@ use sqlx::{Connection as _, PgConnection};
 
 use super::Bench;
 use crate::compare::{Spread, alternate};
-use crate::load::{self, Request, Server, Shape};
+use crate::load::{self, Request, Sample, Server, Shape};
 use crate::machine;
 use crate::provider::Provider;
 use crate::report::{Figures, Goal, Row};
@@ -81,7 +81,7 @@ pub async fn issue(bench: &mut Bench) {
             |_| load::run(&provider.server(), &theirs, shape),
         );
         let shape = format!("{rate} a second to either");
-        let value = pairs.ratio(|sample| sample.p99_ms);
+        let value = pairs.ratio(Sample::p99_ms);
         let row = Row::new("issue", shape, "× p99", value, Goal::AtMost(1.0));
         bench.report.add(row.ours(Figures::of(&pairs.ours)).peer(Figures::of(&pairs.peer)));
     }
@@ -120,7 +120,7 @@ pub async fn everyone(bench: &mut Bench) {
             "everyone",
             *name,
             "ms p99, all at once",
-            Spread::of([sample.p99_ms]),
+            Spread::of([sample.p99_ms()]),
             Goal::AtMost(*goal),
         );
         bench.report.add(row.ours(Figures::without_cpu(&sample)));
