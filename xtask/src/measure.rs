@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use clap::{Args, ValueEnum};
 
 use crate::database::Database;
@@ -95,6 +96,22 @@ impl Bench {
             .any(|name| (self.names.is_empty() || self.names.contains(name)) && needs(*name))
     }
 
+    /// Builds the edges that are wanted. Of Spin's, the component and its host.
+    fn edges(&self) -> Result<Option<(PathBuf, PathBuf)>> {
+        let wants_spin = self.wants(|name| name == Name::SpinVerify);
+        // Linking an edge takes one core for a minute. The host is built elsewhere, and takes the other.
+        thread::scope(|scope| {
+            let host = wants_spin.then(|| scope.spawn(spin::host));
+            if self.wants(Name::needs_worker) {
+                edge::build(edge::Profile::Release)?;
+            }
+            let Some(host) = host else { return Ok(None) };
+            let component = spin::component()?.wasm;
+            let host = host.join().map_err(|_| anyhow!("building the Spin host panicked"))??;
+            Ok(Some((component, host)))
+        })
+    }
+
     pub fn run(self) -> Result<()> {
         if !cfg!(target_os = "linux") {
             bail!("the benchmarks read from /proc what processes cost: they need Linux");
@@ -118,12 +135,9 @@ impl Bench {
             ("AGENTIDP_EDGE_BUILD", paths::edge_build()),
             ("AGENTIDP_EDGE_DEV", paths::root().join("edge/cloudflare/dev.mjs")),
         ]);
-        if self.wants(Name::needs_worker) {
-            edge::build(edge::Profile::Release)?;
-        }
-        if self.wants(|name| name == Name::SpinVerify) {
-            program.env("AGENTIDP_SPIN_COMPONENT", spin::component()?.wasm);
-            program.env("AGENTIDP_SPIN_HOST", spin::host()?).env("AGENTIDP_SPIN_CACHE", spin::cache());
+        if let Some((component, host)) = self.edges()? {
+            program.env("AGENTIDP_SPIN_COMPONENT", component).env("AGENTIDP_SPIN_HOST", host);
+            program.env("AGENTIDP_SPIN_CACHE", spin::cache());
         }
         let postgres = tools::postgres()?;
         let database = self

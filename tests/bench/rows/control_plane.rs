@@ -72,11 +72,10 @@ pub async fn issue(bench: &mut Bench) {
     }
     // Loads that both can bear: one that is next to nothing, and one that is work. In rounds long enough for a few requests to be
     // slower than the 99th percentile.
-    let effort = most.in_long_rounds();
     for rate in [200, 1_500] {
-        let shape = Shape::during(32, effort.seconds * 2.0).at_rate(f64::from(rate));
+        let shape = Shape::during(32, most.seconds * 6.0).at_rate(f64::from(rate));
         let pairs = alternate(
-            effort.rounds,
+            most.rounds.min(7),
             |_| load::run(&scene.server, &ours, shape),
             |_| load::run(&provider.server(), &theirs, shape),
         );

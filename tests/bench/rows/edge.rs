@@ -49,7 +49,7 @@ impl Scene {
 /// Shapes that are only to be known, each with the effort it takes.
 fn other_connections(effort: Effort) -> Vec<(usize, Effort)> {
     let few = effort.by_the_way();
-    if effort.is_quick { Vec::new() } else { vec![(1, few), (100, few), (1_000, few.in_long_rounds())] }
+    if effort.is_quick { Vec::new() } else { vec![(1, few), (100, few), (1_000, effort.in_long_rounds())] }
 }
 
 fn verify(token: &str) -> Request {

@@ -27,9 +27,9 @@ pub struct Effort {
 }
 
 impl Effort {
-    // Many short rounds: what happens to the machine lasts for seconds, and their median is moved by few of them.
-    pub const FULL: Self = Self { rounds: 21, requests: 2_000, seconds: 0.7, is_quick: false };
-    pub const QUICK: Self = Self { rounds: 3, requests: 1_500, seconds: 0.5, is_quick: true };
+    // What happens to the machine lasts for seconds: the median of many short rounds is hardly moved by it.
+    pub const FULL: Self = Self { rounds: 9, requests: 8_000, seconds: 0.7, is_quick: false };
+    pub const QUICK: Self = Self { rounds: 3, requests: 4_000, seconds: 0.5, is_quick: true };
 
     /// For a shape that nothing is asked of.
     pub const fn by_the_way(mut self) -> Self {
