@@ -1,5 +1,6 @@
 //! The load process of the benchmarks: sends prepared HTTP/1.1 requests over a number of kept connections, one at a time on each,
-//! and prints one line of JSON about how it went: the microseconds of each good answer, and how many others there were. It is a process of its own so that what it costs is not counted as the server's.
+//! and prints one line of JSON about how it went: the microseconds of each good answer, and how many others there were. It is a
+//! process of its own so that what it costs is not counted as the server's.
 //!
 //! ```text
 //! agentidp-load --target 127.0.0.1:8787 --requests FILE --connections 10 --expect 200 [--seconds 5] [--rate 1000]
@@ -108,7 +109,13 @@ impl Load {
         let index = match self.until {
             None => number,
             Some(until) if due < until => number.checked_rem(self.requests.len())?,
-            Some(_) => return None,
+            Some(_) => {
+                // Nobody else waits for one more.
+                if let Some(moments) = &self.moments {
+                    moments.lock().await.close();
+                }
+                return None;
+            }
         };
         Some((self.requests.get(index)?.clone(), due))
     }
