@@ -122,8 +122,8 @@ impl Sample {
         1_000.0 / self.cpu_ms_in_all()
     }
 
-    pub fn p99_ms(&self) -> f64 {
-        percentile(&self.micros, 99)
+    pub fn percentile_ms(&self, per_cent: usize) -> f64 {
+        percentile(&self.micros, per_cent)
     }
 }
 

@@ -102,41 +102,34 @@ impl Load {
     /// The next request, and when it was due.
     async fn take(&self) -> Option<(hyper::Request<Full<Bytes>>, Instant)> {
         let due = match &self.moments {
-            Some(moments) => moments.lock().await.recv().await?,
+            Some(moments) => self.take_moment(&mut *moments.lock().await).await?,
             None => Instant::now(),
         };
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let index = match self.until {
             None => number,
             Some(until) if due < until => number.checked_rem(self.requests.len())?,
-            Some(_) => {
-                // Nobody else waits for one more.
-                if let Some(moments) = &self.moments {
-                    moments.lock().await.close();
-                }
-                return None;
-            }
+            Some(_) => return None,
         };
         Some((self.requests.get(index)?.clone(), due))
     }
 
-    async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, String> {
-        let stream = TcpStream::connect(self.target).await.map_err(|error| error.to_string())?;
-        stream.set_nodelay(true).map_err(|error| error.to_string())?;
-        let (sender, connection) =
-            handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
-        tokio::spawn(connection);
-        Ok(sender)
+    async fn take_moment(&self, moments: &mut UnboundedReceiver<Instant>) -> Option<Instant> {
+        let due = moments.recv().await?;
+        if self.until.is_some_and(|until| due >= until) {
+            // Nobody else waits for one more.
+            moments.close();
+        }
+        Some(due)
     }
 
     /// One connection, opened again when it breaks, until nothing is left to send.
-    async fn send(&self) -> Outcome {
+    async fn send(&self, mut connection: Option<SendRequest<Full<Bytes>>>) -> Outcome {
         let mut outcome = Outcome::default();
-        let mut connection = None;
         while let Some((request, due)) = self.take().await {
             let answered = match connection.take() {
                 Some(connection) => self.ask(connection, request).await,
-                None => match self.connect().await {
+                None => match connect(self.target).await {
                     Ok(connection) => self.ask(connection, request).await,
                     Err(error) => Err(error),
                 },
@@ -169,6 +162,14 @@ impl Load {
     }
 }
 
+async fn connect(target: SocketAddr) -> Result<SendRequest<Full<Bytes>>, String> {
+    let stream = TcpStream::connect(target).await.map_err(|error| error.to_string())?;
+    stream.set_nodelay(true).map_err(|error| error.to_string())?;
+    let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
+    tokio::spawn(connection);
+    Ok(sender)
+}
+
 /// So many moments a second, each told when it has come. By a thread of its own, because timers of the runtime round up to
 /// milliseconds, which is more than what is measured.
 fn moments(per_second: f64) -> UnboundedReceiver<Instant> {
@@ -199,20 +200,25 @@ fn prepare(line: &str, host: &str) -> hyper::Request<Full<Bytes>> {
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
     let arguments = Arguments::parse();
-    let load = Rc::new(Load::read(&arguments));
-    let started = Instant::now();
     let local = LocalSet::new();
-    let outcomes = local
+    let (outcomes, seconds) = local
         .run_until(async {
-            let mut connections = JoinSet::new();
+            // They are kept for long, so that opening them is no part of what is measured.
+            let mut opening = JoinSet::new();
             for _ in 0..arguments.connections {
-                let load = Rc::clone(&load);
-                connections.spawn_local(async move { load.send().await });
+                opening.spawn_local(connect(arguments.target));
             }
-            connections.join_all().await
+            let opened = opening.join_all().await;
+            let load = Rc::new(Load::read(&arguments));
+            let started = Instant::now();
+            let mut connections = JoinSet::new();
+            for connection in opened {
+                let load = Rc::clone(&load);
+                connections.spawn_local(async move { load.send(connection.ok()).await });
+            }
+            (connections.join_all().await, started.elapsed().as_secs_f64())
         })
         .await;
-    let seconds = started.elapsed().as_secs_f64();
     let mut all = Outcome::default();
     for outcome in outcomes {
         all.micros.extend(outcome.micros);

@@ -6,7 +6,7 @@ use sqlx::{Connection as _, PgConnection};
 
 use super::Bench;
 use crate::compare::{Spread, alternate};
-use crate::load::{self, Request, Sample, Server, Shape};
+use crate::load::{self, Request, Server, Shape};
 use crate::machine;
 use crate::provider::Provider;
 use crate::report::{Figures, Goal, Row};
@@ -70,18 +70,19 @@ pub async fn issue(bench: &mut Bench) {
         let goal = if connections == 32 { Goal::AtLeast(5.0) } else { Goal::None };
         bench.report.add(Row::compared("issue", format!("ES256, {connections} connections"), &pairs, goal));
     }
-    // Loads that both can bear: one that is next to nothing, and one that is work. In rounds long enough for a few requests to be
-    // slower than the 99th percentile.
-    for rate in [200, 1_500] {
-        let shape = Shape::during(32, most.seconds * 6.0).at_rate(f64::from(rate));
+    // Loads that both can bear. Of next to none, what takes longest is what the machine does besides.
+    let little = (200.0, 50, most.rounds, Goal::None);
+    let work = (1_500.0, 99, most.rounds * 3, Goal::AtMost(1.0));
+    for (rate, per_cent, rounds, goal) in [little, work] {
+        let shape = Shape::during(32, most.seconds * 1.5).at_rate(rate);
         let pairs = alternate(
-            most.rounds.min(7),
+            rounds,
             |_| load::run(&scene.server, &ours, shape),
             |_| load::run(&provider.server(), &theirs, shape),
         );
+        let value = pairs.ratio(|sample| sample.percentile_ms(per_cent));
         let shape = format!("{rate} a second to either");
-        let value = pairs.ratio(Sample::p99_ms);
-        let row = Row::new("issue", shape, "× p99", value, Goal::AtMost(1.0));
+        let row = Row::new("issue", shape, format!("× p{per_cent}"), value, goal);
         bench.report.add(row.ours(Figures::of(&pairs.ours)).peer(Figures::of(&pairs.peer)));
     }
 }
@@ -119,7 +120,7 @@ pub async fn everyone(bench: &mut Bench) {
             "everyone",
             *name,
             "ms p99, all at once",
-            Spread::of([sample.p99_ms()]),
+            Spread::of([sample.percentile_ms(99)]),
             Goal::AtMost(*goal),
         );
         bench.report.add(row.ours(Figures::without_cpu(&sample)));
