@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::load::Sample;
+use crate::load::{Sample, micros_together, percentile};
 
 /// Samples of both, as they alternated.
 #[derive(Debug)]
@@ -14,6 +14,7 @@ pub struct Pairs {
 /// A figure that was measured several times.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Spread {
+    /// Of a percentile, what it is of all times together.
     pub median: f64,
     pub low: f64,
     pub high: f64,
@@ -71,6 +72,14 @@ impl Pairs {
         self.ratio(Sample::per_cpu_second)
     }
 
+    /// A percentile of what ours takes by that of the peer, of all rounds together: in one round it is made by few requests. The lowest
+    /// and the highest are of single rounds.
+    pub fn percentile(&self, per_cent: usize) -> Spread {
+        let of = |samples| percentile(&micros_together(samples), per_cent);
+        let rounds = self.ratio(|sample| percentile(&sample.micros, per_cent));
+        Spread { median: of(&self.ours) / of(&self.peer), ..rounds }
+    }
+
     /// Ours by the peer's, pair by pair.
     pub fn ratio(&self, figure: impl Fn(&Sample) -> f64) -> Spread {
         ratios(&self.ours, &self.peer, figure)
@@ -80,6 +89,19 @@ impl Pairs {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_percentile_is_that_of_all_rounds_together() {
+        let round = |micros: &[u32]| Sample { micros: micros.to_vec(), ..Sample::default() };
+        let slow_once = vec![round(&[1, 1, 1]), round(&[1, 9, 9]), round(&[1, 1, 1])];
+        let pairs =
+            Pairs { ours: slow_once, peer: vec![round(&[1, 1, 1]), round(&[1, 1, 1]), round(&[1, 1, 1])] };
+        let Spread { median, low, high } = pairs.percentile(90);
+        assert!(
+            (median - 9.0).abs() < 1e-9 && (low - 1.0).abs() < 1e-9 && (high - 9.0).abs() < 1e-9,
+            "{median} {low} {high}"
+        );
+    }
 
     #[test]
     fn the_median_of_an_even_number_lies_between_the_two_in_the_middle() {

@@ -101,7 +101,7 @@ struct Sent {
 }
 
 /// How one run went.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Sample {
     pub failures: BTreeMap<String, usize>,
     pub per_second: f64,
@@ -121,10 +121,13 @@ impl Sample {
     pub fn per_cpu_second(&self) -> f64 {
         1_000.0 / self.cpu_ms_in_all()
     }
+}
 
-    pub fn percentile_ms(&self, per_cent: usize) -> f64 {
-        percentile(&self.micros, per_cent)
-    }
+/// What each good answer took, of all samples in order.
+pub fn micros_together(samples: &[Sample]) -> Vec<u32> {
+    let mut micros: Vec<u32> = samples.iter().flat_map(|sample| &sample.micros).copied().collect();
+    micros.sort_unstable();
+    micros
 }
 
 /// Milliseconds, of microseconds in order.

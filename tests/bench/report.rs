@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::compare::{Pairs, Spread};
-use crate::load::{Sample, percentile};
+use crate::load::{Sample, micros_together, percentile};
 
 /// What a row is to reach.
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -67,8 +67,7 @@ impl Figures {
         for (what, count) in samples.iter().flat_map(|sample| &sample.failures) {
             *failures.entry(what.clone()).or_default() += count;
         }
-        let mut micros: Vec<u32> = samples.iter().flat_map(|sample| &sample.micros).copied().collect();
-        micros.sort_unstable();
+        let micros = micros_together(samples);
         Self {
             per_second: Spread::of(samples.iter().map(|sample| sample.per_second)).median,
             p50_ms: percentile(&micros, 50),

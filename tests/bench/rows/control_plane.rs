@@ -6,7 +6,7 @@ use sqlx::{Connection as _, PgConnection};
 
 use super::Bench;
 use crate::compare::{Spread, alternate};
-use crate::load::{self, Request, Server, Shape};
+use crate::load::{self, Request, Server, Shape, percentile};
 use crate::machine;
 use crate::provider::Provider;
 use crate::report::{Figures, Goal, Row};
@@ -80,7 +80,7 @@ pub async fn issue(bench: &mut Bench) {
             |_| load::run(&scene.server, &ours, shape),
             |_| load::run(&provider.server(), &theirs, shape),
         );
-        let value = pairs.ratio(|sample| sample.percentile_ms(per_cent));
+        let value = pairs.percentile(per_cent);
         let shape = format!("{rate} a second to either");
         let row = Row::new("issue", shape, format!("× p{per_cent}"), value, goal);
         bench.report.add(row.ours(Figures::of(&pairs.ours)).peer(Figures::of(&pairs.peer)));
@@ -120,7 +120,7 @@ pub async fn everyone(bench: &mut Bench) {
             "everyone",
             *name,
             "ms p99, all at once",
-            Spread::of([sample.percentile_ms(99)]),
+            Spread::of([percentile(&sample.micros, 99)]),
             Goal::AtMost(*goal),
         );
         bench.report.add(row.ours(Figures::without_cpu(&sample)));
