@@ -49,7 +49,7 @@ async fn add_events(connection: &mut PgConnection, organization: &str, count: u3
     sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await.unwrap();
 }
 
-/// Sealing beside issuing as fast as possible, and sealing as fast as possible by what can be issued.
+/// Sealing beside issuing as fast as possible, and sealing as fast as possible beside what can be issued.
 pub async fn append(bench: &mut Bench) {
     let scene = Scene::set().await;
     let mut connection = PgConnection::connect(scene.control_plane.database.url()).await.unwrap();
@@ -58,25 +58,25 @@ pub async fn append(bench: &mut Bench) {
     let shape = Shape::during(32, seconds);
     let _ = load::run(&scene.server, &tokens, shape);
     let count = if bench.effort.is_quick { 10_000_u32 } else { 50_000 };
-    let (mut samples, mut behind, mut rates, mut ratios) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut samples, mut behind, mut rates) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..rounds {
         seconds_to_seal(&mut connection).await;
         let sample = load::run(&scene.server, &tokens, shape);
         behind.push(unsealed(&mut connection).await / sample.per_second);
         seconds_to_seal(&mut connection).await;
         add_events(&mut connection, &scene.tenant.organization_id, count).await;
-        let rate = f64::from(count) / seconds_to_seal(&mut connection).await;
-        ratios.push(rate / sample.per_second);
-        rates.push(rate);
+        rates.push(f64::from(count) / seconds_to_seal(&mut connection).await);
         samples.push(sample);
     }
     let measure = "s of issuing that are not sealed at its end";
     let shape = format!("after {seconds:.1} s of issuing as fast as possible");
     let row = Row::new("audit-append", shape, measure, Spread::of(behind), Goal::AtMost(1.0));
     bench.report.add(row.ours(Figures::of(&samples)));
-    let shape = format!("{:.0} events sealed a second", Spread::of(rates).median);
-    let measure = "× tokens issued a second";
-    bench.report.add(Row::new("audit-append", shape, measure, Spread::of(ratios), Goal::AtLeast(1.0)));
+    let issued = Spread::of(samples.iter().map(|sample| sample.per_second)).median;
+    let shape = format!("as fast as possible; {issued:.0} tokens issued a second");
+    let row =
+        Row::new("audit-append", shape, "events sealed a second", Spread::of(rates), Goal::AtLeast(issued));
+    bench.report.add(row);
 }
 
 /// Checking an exported log, by hashing the same bytes and nothing else.
