@@ -1,4 +1,4 @@
-//! What processes cost, and what machine it is, as Linux tells in /proc.
+//! What processes cost, and what machine it is, as Linux tells by clocks and in /proc.
 
 use std::collections::BTreeMap;
 use std::fs;
