@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::load::{Sample, micros_together, percentile};
+use crate::rows::Effort;
 
 /// Samples of both, as they alternated.
 #[derive(Debug)]
@@ -14,9 +15,10 @@ pub struct Pairs {
 /// A figure that was measured several times.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Spread {
-    /// Of a percentile, what it is of all times together.
     pub median: f64,
+    /// The lowest; of ten or more, of those that the lowest tenth is left out of.
     pub low: f64,
+    /// The highest, likewise.
     pub high: f64,
 }
 
@@ -26,23 +28,30 @@ impl Spread {
         values.sort_by(f64::total_cmp);
         let at = |index: usize| values.get(index).copied().unwrap_or(f64::NAN);
         let last = values.len().saturating_sub(1);
+        let tenth = values.len() / 10;
         // Of an even number, the mean of the two in the middle.
         let median = f64::midpoint(at(last / 2), at(last.div_ceil(2)));
-        Self { median, low: at(0), high: at(last) }
+        Self { median, low: at(tenth), high: at(last.saturating_sub(tenth)) }
+    }
+
+    /// A percentile in milliseconds: of all answers together, since in one round it is made by few, and in brackets of rounds.
+    pub fn of_percentile(samples: &[Sample], per_cent: usize) -> Self {
+        let rounds = Self::of(samples.iter().map(|sample| percentile(&sample.micros, per_cent)));
+        Self { median: percentile(&micros_together(samples), per_cent), ..rounds }
     }
 }
 
-/// A round for warming up, then `rounds` in which each of `contestants` has its turn. The samples of each.
+/// Rounds in which each of `contestants` has its turn. The samples of each, without those of warming up.
 pub fn in_turn<C>(
-    rounds: usize,
+    effort: Effort,
     contestants: &mut [C],
     mut run: impl FnMut(&mut C, usize) -> Sample,
 ) -> Vec<Vec<Sample>> {
     let mut samples: Vec<Vec<Sample>> = contestants.iter().map(|_| Vec::new()).collect();
-    for round in 0..=rounds {
+    for round in 0..effort.all_rounds() {
         for (contestant, samples) in contestants.iter_mut().zip(&mut samples) {
             let sample = run(contestant, round);
-            if round > 0 {
+            if round >= effort.warm_up {
                 samples.push(sample);
             }
         }
@@ -52,12 +61,12 @@ pub fn in_turn<C>(
 
 /// Ours, the peer, ours, the peer: each is told the round.
 pub fn alternate(
-    rounds: usize,
+    effort: Effort,
     mut ours: impl FnMut(usize) -> Sample,
     mut peer: impl FnMut(usize) -> Sample,
 ) -> Pairs {
     let mut both: [&mut dyn FnMut(usize) -> Sample; 2] = [&mut ours, &mut peer];
-    let [ours, peer] = in_turn(rounds, &mut both, |run, round| run(round)).try_into().unwrap();
+    let [ours, peer] = in_turn(effort, &mut both, |run, round| run(round)).try_into().unwrap();
     Pairs { ours, peer }
 }
 
@@ -72,12 +81,17 @@ impl Pairs {
         self.ratio(Sample::per_cpu_second)
     }
 
-    /// A percentile of what ours takes by that of the peer, of all rounds together: in one round it is made by few requests. The lowest
-    /// and the highest are of single rounds.
-    pub fn percentile(&self, per_cent: usize) -> Spread {
-        let of = |samples| percentile(&micros_together(samples), per_cent);
-        let rounds = self.ratio(|sample| percentile(&sample.micros, per_cent));
-        Spread { median: of(&self.ours) / of(&self.peer), ..rounds }
+    /// Counts for ours what it spent until its next turn: what an answer leaves to be done is done while the peer has its own. They must
+    /// have no process in common. The last round, which none follows, is left out.
+    pub fn with_what_is_left_to_do(mut self) -> Self {
+        for index in 1..self.ours.len() {
+            if let Some([sample, next]) = self.ours.get_mut(index - 1..=index) {
+                sample.spent_until(next);
+            }
+        }
+        self.ours.pop();
+        self.peer.pop();
+        self
     }
 
     /// Ours by the peer's, pair by pair.
@@ -93,14 +107,19 @@ mod tests {
     #[test]
     fn a_percentile_is_that_of_all_rounds_together() {
         let round = |micros: &[u32]| Sample { micros: micros.to_vec(), ..Sample::default() };
-        let slow_once = vec![round(&[1, 1, 1]), round(&[1, 9, 9]), round(&[1, 1, 1])];
-        let pairs =
-            Pairs { ours: slow_once, peer: vec![round(&[1, 1, 1]), round(&[1, 1, 1]), round(&[1, 1, 1])] };
-        let Spread { median, low, high } = pairs.percentile(90);
+        let slow_once =
+            [round(&[1_000, 1_000, 1_000]), round(&[1_000, 9_000, 9_000]), round(&[1_000, 1_000, 1_000])];
+        let Spread { median, low, high } = Spread::of_percentile(&slow_once, 90);
         assert!(
             (median - 9.0).abs() < 1e-9 && (low - 1.0).abs() < 1e-9 && (high - 9.0).abs() < 1e-9,
             "{median} {low} {high}"
         );
+    }
+
+    #[test]
+    fn the_brackets_leave_out_a_tenth_at_either_end() {
+        let spread = Spread::of((1..=20).map(f64::from));
+        assert!((spread.low - 3.0).abs() < 1e-9 && (spread.high - 18.0).abs() < 1e-9);
     }
 
     #[test]

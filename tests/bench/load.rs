@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufWriter, Write as _};
+use std::io::{BufRead as _, BufReader, BufWriter, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -62,6 +62,12 @@ pub struct Server {
     pub processes: Vec<(&'static str, u32)>,
 }
 
+impl Server {
+    pub const fn new(target: SocketAddr, processes: Vec<(&'static str, u32)>) -> Self {
+        Self { target, processes }
+    }
+}
+
 /// How much of it at once, and for how long.
 #[derive(Debug, Clone, Copy)]
 pub struct Shape {
@@ -107,6 +113,8 @@ pub struct Sample {
     pub per_second: f64,
     /// What each good answer took, in order.
     pub micros: Vec<u32>,
+    /// CPU seconds that each process had had when this began.
+    cpu_began: BTreeMap<&'static str, f64>,
     /// Milliseconds of CPU that each process spent on one request.
     pub cpu_ms: BTreeMap<&'static str, f64>,
     /// The most that each had resident, of several processes at the end.
@@ -121,6 +129,19 @@ impl Sample {
     pub fn per_cpu_second(&self) -> f64 {
         1_000.0 / self.cpu_ms_in_all()
     }
+
+    /// Counts what was spent until another began, and not only until the answers were there.
+    pub fn spent_until(&mut self, next: &Self) {
+        for (name, cpu_ms) in &mut self.cpu_ms {
+            *cpu_ms = per_request(next.cpu_began[name] - self.cpu_began[name], self.micros.len());
+        }
+    }
+}
+
+/// Milliseconds.
+#[expect(clippy::cast_precision_loss, clippy::as_conversions, reason = "a few million at most")]
+fn per_request(seconds: f64, requests: usize) -> f64 {
+    seconds * 1_000.0 / requests as f64
 }
 
 /// What each good answer took, of all samples in order.
@@ -140,6 +161,8 @@ pub fn percentile(micros: &[u32], per_cent: usize) -> f64 {
 #[derive(Debug)]
 pub struct Running {
     child: std::process::Child,
+    told: ChildStdin,
+    said: BufReader<ChildStdout>,
     before: Vec<(&'static str, u32, f64)>,
 }
 
@@ -157,10 +180,20 @@ pub fn start(server: &Server, requests: &Path, shape: Shape) -> Running {
     if let Some(rate) = shape.rate {
         command.args(["--rate", &rate.to_string()]);
     }
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the load process starts");
+    let (mut told, mut said) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
+    assert_eq!(line(&mut said), "ready\n", "the load process opens its connections");
     let before =
         server.processes.iter().map(|(name, pid)| (*name, *pid, machine::cpu_seconds(*pid))).collect();
-    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("the load process starts");
-    Running { child, before }
+    writeln!(told, "begin").unwrap();
+    Running { child, told, said, before }
+}
+
+fn line(said: &mut BufReader<ChildStdout>) -> String {
+    let mut line = String::new();
+    said.read_line(&mut line).unwrap();
+    line
 }
 
 impl Running {
@@ -170,24 +203,25 @@ impl Running {
         let _ = self.child.wait();
     }
 
-    pub fn finish(self) -> Sample {
-        let output = self.child.wait_with_output().unwrap();
-        assert!(output.status.success(), "the load process failed");
-        let mut sent: Sent = serde_json::from_slice(&output.stdout).expect("a line of JSON");
-        #[expect(clippy::cast_precision_loss, clippy::as_conversions, reason = "a few million at most")]
-        let requests = sent.micros.len() as f64;
+    pub fn finish(mut self) -> Sample {
+        let mut sent: Sent = serde_json::from_str(&line(&mut self.said)).expect("a line of JSON");
+        let requests = sent.micros.len();
         let cpu_ms = self
             .before
             .iter()
-            .map(|(name, pid, before)| (*name, (machine::cpu_seconds(*pid) - before) * 1_000.0 / requests))
+            .map(|(name, pid, before)| (*name, per_request(machine::cpu_seconds(*pid) - before, requests)))
             .collect();
+        let cpu_began = self.before.iter().map(|(name, _, before)| (*name, *before)).collect();
         let memory_mib =
             self.before.iter().map(|(name, pid, _)| (*name, machine::memory_mib(*pid))).collect();
+        drop(self.told);
+        assert!(self.child.wait().unwrap().success(), "the load process failed");
         sent.micros.sort_unstable();
         Sample {
-            per_second: requests / sent.seconds,
+            per_second: 1_000.0 / per_request(sent.seconds, requests),
             micros: sent.micros,
             failures: sent.failures,
+            cpu_began,
             cpu_ms,
             memory_mib,
         }

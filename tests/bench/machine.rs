@@ -56,6 +56,17 @@ pub fn cpu_seconds(root: u32) -> f64 {
     family(root).into_iter().filter_map(seconds).sum()
 }
 
+/// CPU seconds of this process's children that have ended, and been waited for.
+pub fn cpu_seconds_of_ended() -> f64 {
+    use nix::sys::resource::{UsageWho, getrusage};
+    use nix::sys::time::{TimeVal, TimeValLike as _};
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).unwrap();
+    let seconds = |time: TimeVal| {
+        std::time::Duration::from_micros(time.num_microseconds().try_into().unwrap()).as_secs_f64()
+    };
+    seconds(usage.user_time()) + seconds(usage.system_time())
+}
+
 /// The most memory that a process ever had resident, in MiB. Of one with others below it, which share theirs and of which nobody
 /// keeps the peak together, what they have now, with what is shared counted once.
 pub fn memory_mib(root: u32) -> u64 {

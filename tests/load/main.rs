@@ -2,6 +2,9 @@
 //! and prints one line of JSON about how it went: the microseconds of each good answer, and how many others there were. It is a
 //! process of its own so that what it costs is not counted as the server's.
 //!
+//! When its connections are open it prints `ready`, and begins once it is sent a line. They stay open until its input ends. So
+//! whoever reads clocks between the two reads of answers alone.
+//!
 //! ```text
 //! agentidp-load --target 127.0.0.1:8787 --requests FILE --connections 10 --expect 200 [--seconds 5] [--rate 1000]
 //! ```
@@ -93,10 +96,15 @@ impl Load {
             target: arguments.target,
             requests,
             next: AtomicUsize::new(0),
-            until: arguments.seconds.map(|seconds| Instant::now() + Duration::from_secs_f64(seconds)),
-            moments: arguments.rate.map(|rate| Mutex::new(moments(rate))),
+            until: None,
+            moments: None,
             expect: arguments.expect,
         }
+    }
+
+    fn begin(&mut self, arguments: &Arguments) {
+        self.until = arguments.seconds.map(|seconds| Instant::now() + Duration::from_secs_f64(seconds));
+        self.moments = arguments.rate.map(|rate| Mutex::new(moments(rate)));
     }
 
     /// The next request, and when it was due.
@@ -123,8 +131,8 @@ impl Load {
         Some(due)
     }
 
-    /// One connection, opened again when it breaks, until nothing is left to send.
-    async fn send(&self, mut connection: Option<SendRequest<Full<Bytes>>>) -> Outcome {
+    /// Over one connection, opened again when it breaks, until nothing is left to send.
+    async fn send(&self, connection: &mut Option<SendRequest<Full<Bytes>>>) -> Outcome {
         let mut outcome = Outcome::default();
         while let Some((request, due)) = self.take().await {
             let answered = match connection.take() {
@@ -136,7 +144,7 @@ impl Load {
             };
             match answered {
                 Ok((status, kept)) => {
-                    connection = Some(kept);
+                    *connection = Some(kept);
                     if status == self.expect {
                         outcome.micros.push(due.elapsed().as_micros().try_into().unwrap_or(u32::MAX));
                     } else {
@@ -201,37 +209,42 @@ fn prepare(line: &str, host: &str) -> hyper::Request<Full<Bytes>> {
 async fn main() {
     let arguments = Arguments::parse();
     let local = LocalSet::new();
-    let (outcomes, seconds) = local
+    local
         .run_until(async {
-            // They are kept for long, so that opening them is no part of what is measured.
+            let mut load = Load::read(&arguments);
             let mut opening = JoinSet::new();
             for _ in 0..arguments.connections {
                 opening.spawn_local(connect(arguments.target));
             }
             let opened = opening.join_all().await;
-            let load = Rc::new(Load::read(&arguments));
+            println!("ready");
+            let mut told = std::io::stdin().lines();
+            if told.next().is_none() {
+                return;
+            }
+            load.begin(&arguments);
+            let load = Rc::new(load);
             let started = Instant::now();
             let mut connections = JoinSet::new();
             for connection in opened {
                 let load = Rc::clone(&load);
-                connections.spawn_local(async move { load.send(connection.ok()).await });
+                connections.spawn_local(async move {
+                    let mut connection = connection.ok();
+                    (load.send(&mut connection).await, connection)
+                });
             }
-            (connections.join_all().await, started.elapsed().as_secs_f64())
+            let ended = connections.join_all().await;
+            let seconds = started.elapsed().as_secs_f64();
+            let mut all = Outcome::default();
+            let (outcomes, _open): (Vec<_>, Vec<_>) = ended.into_iter().unzip();
+            for outcome in outcomes {
+                all.micros.extend(outcome.micros);
+                for (what, count) in outcome.failures {
+                    *all.failures.entry(what).or_default() += count;
+                }
+            }
+            println!("{}", json!({ "failures": all.failures, "seconds": seconds, "micros": all.micros }));
+            let _ = told.next();
         })
         .await;
-    let mut all = Outcome::default();
-    for outcome in outcomes {
-        all.micros.extend(outcome.micros);
-        for (what, count) in outcome.failures {
-            *all.failures.entry(what).or_default() += count;
-        }
-    }
-    println!(
-        "{}",
-        json!({
-            "failures": all.failures,
-            "seconds": seconds,
-            "micros": all.micros,
-        })
-    );
 }

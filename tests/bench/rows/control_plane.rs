@@ -4,7 +4,7 @@ use agentidp_tests::{Agent, ControlPlane, Tenant};
 use serde_json::json;
 use sqlx::{Connection as _, PgConnection};
 
-use super::Bench;
+use super::{Bench, Effort};
 use crate::compare::{Spread, alternate};
 use crate::load::{self, Request, Server, Shape, percentile};
 use crate::machine;
@@ -26,7 +26,7 @@ impl Scene {
         let postgres = postgres_id(control_plane.database.url()).await;
         let target = control_plane.url().trim_start_matches("http://").parse().unwrap();
         let processes = vec![("agentidp", control_plane.id()), ("postgres", postgres)];
-        Self { control_plane, tenant, server: Server { target, processes } }
+        Self { control_plane, tenant, server: Server::new(target, processes) }
     }
 
     /// For a token each, of so many new agents.
@@ -58,33 +58,35 @@ pub async fn issue(bench: &mut Bench) {
     let (scene, provider) = (Scene::set().await, Provider::start());
     let ours = bench.prepare(scene.token_requests(20).await);
     let theirs = bench.prepare([provider.token_request()]);
-    let (most, fewer) = (bench.effort, bench.effort.by_the_way());
-    let shapes = if most.is_quick { vec![(32, most)] } else { vec![(1, fewer), (32, most), (100, fewer)] };
-    for (connections, effort) in shapes {
-        let shape = Shape::during(connections, effort.seconds);
-        let pairs = alternate(
-            effort.rounds,
+    let in_turn = |effort: Effort, shape: Shape| {
+        alternate(
+            effort,
             |_| load::run(&scene.server, &ours, shape),
             |_| load::run(&provider.server(), &theirs, shape),
-        );
+        )
+        // The events of what was issued are sealed a little later.
+        .with_what_is_left_to_do()
+    };
+    let effort = bench.effort.in_longer_rounds(4);
+    let shapes: &[usize] = if effort.is_quick { &[32] } else { &[1, 32, 100] };
+    for &connections in shapes {
+        let pairs = in_turn(effort, Shape::during(connections, effort.seconds));
         let goal = if connections == 32 { Goal::AtLeast(5.0) } else { Goal::None };
         bench.report.add(Row::compared("issue", format!("ES256, {connections} connections"), &pairs, goal));
     }
     // Loads that both can bear. Of next to none, what takes longest is what the machine does besides.
-    let little = (200.0, 50, most.rounds, Goal::None);
-    let work = (1_500.0, 99, most.rounds * 3, Goal::AtMost(1.0));
-    for (rate, per_cent, rounds, goal) in [little, work] {
-        let shape = Shape::during(32, most.seconds * 1.5).at_rate(rate);
-        let pairs = alternate(
-            rounds,
-            |_| load::run(&scene.server, &ours, shape),
-            |_| load::run(&provider.server(), &theirs, shape),
-        );
-        let value = pairs.percentile(per_cent);
-        let shape = format!("{rate} a second to either");
-        let row = Row::new("issue", shape, format!("× p{per_cent}"), value, goal);
-        bench.report.add(row.ours(Figures::of(&pairs.ours)).peer(Figures::of(&pairs.peer)));
-    }
+    let effort = bench.effort.in_longer_rounds(8);
+    let pairs = in_turn(effort, Shape::during(32, effort.seconds).at_rate(200.0));
+    let value = pairs.ratio(|sample| percentile(&sample.micros, 50));
+    let row = Row::new("issue", "200 a second to either", "× p50", value, Goal::None);
+    bench.report.add(row.ours(Figures::of(&pairs.ours)).peer(Figures::of(&pairs.peer)));
+
+    let effort = bench.effort.in_longer_rounds(16);
+    let pairs = in_turn(effort, Shape::during(32, effort.seconds).at_rate(1_500.0));
+    let value = Spread::of_percentile(&pairs.ours, 99);
+    let goal = Goal::AtMost(Spread::of_percentile(&pairs.peer, 99).median);
+    let row = Row::new("issue", "1500 a second to either", "ms p99, and the peer's is the goal", value, goal);
+    bench.report.add(row.ours(Figures::of(&pairs.ours)).peer(Figures::of(&pairs.peer)));
 }
 
 /// Agents whose secrets are rotated: none of them twice within five seconds, which is refused.

@@ -39,7 +39,7 @@ impl Scene {
     fn alternate(&self, effort: Effort, requests: &[PathBuf], shape: Shape) -> Pairs {
         let of_round = |round: usize| &requests[round % requests.len()];
         alternate(
-            effort.rounds,
+            effort,
             |round| run(&self.edge.server(), of_round(round), shape),
             |round| run(&self.peer.server(), of_round(round), shape),
         )
@@ -49,7 +49,7 @@ impl Scene {
 /// Shapes that are only to be known, each with the effort it takes.
 fn other_connections(effort: Effort) -> Vec<(usize, Effort)> {
     let few = effort.by_the_way();
-    if effort.is_quick { Vec::new() } else { vec![(1, few), (100, few), (1_000, effort.in_long_rounds())] }
+    if effort.is_quick { Vec::new() } else { vec![(1, few), (100, few), (1_000, effort.in_longer_rounds(6))] }
 }
 
 fn verify(token: &str) -> Request {
@@ -73,7 +73,7 @@ pub async fn verify_new(bench: &mut Bench) {
 }
 
 fn unseen(bench: &Bench, scene: &Scene, algorithm: Algorithm, effort: Effort, connections: usize) -> Pairs {
-    let files: Vec<PathBuf> = (0..=effort.rounds)
+    let files: Vec<PathBuf> = (0..effort.all_rounds())
         .map(|_| scene.ground.tokens(algorithm, effort.requests, "agents:read"))
         .map(|tokens| bench.prepare(tokens.iter().map(|token| verify(token))))
         .collect();
@@ -103,9 +103,9 @@ pub async fn floor(bench: &mut Bench) {
     let seen = bench.prepare(tokens.iter().map(|token| verify(token)));
     let live = bench.prepare([Request::get("/health/live")]);
     let floor = bench.prepare([Request::get("/floor")]);
-    let (rounds, shape) = (bench.effort.rounds, Shape::during(CONNECTIONS, bench.effort.seconds));
+    let (effort, shape) = (bench.effort, Shape::during(CONNECTIONS, bench.effort.seconds));
     let floors = alternate(
-        rounds,
+        effort,
         |_| run(&scene.edge.server(), &live, shape),
         |_| run(&scene.peer.server(), &floor, shape),
     );
@@ -116,7 +116,7 @@ pub async fn floor(bench: &mut Bench) {
         Goal::None,
     ));
     let verdict = alternate(
-        rounds,
+        effort,
         |_| run(&scene.edge.server(), &seen, shape),
         |_| run(&scene.edge.server(), &live, shape),
     );
@@ -143,7 +143,7 @@ pub async fn introspect(bench: &mut Bench) {
     let (ours, theirs) = (bench.prepare(ours), bench.prepare(provider.introspections(TOKENS).await));
     let shape = Shape::during(CONNECTIONS, bench.effort.seconds);
     let pairs = alternate(
-        bench.effort.rounds,
+        bench.effort,
         |_| run(&scene.edge.server(), &ours, shape),
         |_| run(&provider.server(), &theirs, shape),
     );

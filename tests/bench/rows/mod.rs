@@ -18,6 +18,8 @@ use crate::report::Report;
 /// How thoroughly.
 #[derive(Debug, Clone, Copy)]
 pub struct Effort {
+    /// Rounds before those that count: servers compile what they run often only after a while.
+    pub warm_up: usize,
     pub rounds: usize,
     /// Of requests that are sent once, in each round.
     pub requests: usize,
@@ -27,9 +29,13 @@ pub struct Effort {
 }
 
 impl Effort {
-    // What happens to the machine lasts for seconds: the median of many short rounds is hardly moved by it.
-    pub const FULL: Self = Self { rounds: 9, requests: 8_000, seconds: 0.7, is_quick: false };
-    pub const QUICK: Self = Self { rounds: 3, requests: 4_000, seconds: 0.5, is_quick: true };
+    // What happens to a machine mostly lasts longer than a tenth of a second. So it happens to both of a round, or to few of many.
+    pub const FULL: Self = Self { warm_up: 10, rounds: 120, requests: 500, seconds: 0.05, is_quick: false };
+    pub const QUICK: Self = Self { warm_up: 6, rounds: 15, requests: 500, seconds: 0.05, is_quick: true };
+
+    pub const fn all_rounds(self) -> usize {
+        self.warm_up + self.rounds
+    }
 
     /// For a shape that nothing is asked of.
     pub const fn by_the_way(mut self) -> Self {
@@ -37,11 +43,12 @@ impl Effort {
         self
     }
 
-    /// The same effort in fewer and longer rounds, when beginning one takes a while.
-    pub fn in_long_rounds(mut self) -> Self {
-        self.rounds = self.rounds.div_ceil(3);
-        self.requests *= 3;
-        self.seconds *= 3.0;
+    /// Rounds that are so many times as long, in twice the time altogether: for what takes a while to begin, or needs more answers.
+    pub fn in_longer_rounds(mut self, times: u16) -> Self {
+        self.warm_up = (self.warm_up * 2).div_ceil(usize::from(times));
+        self.rounds = (self.rounds * 2).div_ceil(usize::from(times));
+        self.requests *= usize::from(times);
+        self.seconds *= f64::from(times);
         self
     }
 }

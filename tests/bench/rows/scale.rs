@@ -31,8 +31,8 @@ async fn verify(bench: &mut Bench) {
         let edge = Worker::edge(&ground, ground.serve(count).await).await;
         edges.push((ground, edge));
     }
-    let samples = in_turn(bench.effort.rounds, &mut edges, |(ground, edge), _| {
-        let tokens = ground.tokens(Algorithm::EdDSA, bench.effort.requests / 2, "agents:read");
+    let samples = in_turn(bench.effort, &mut edges, |(ground, edge), _| {
+        let tokens = ground.tokens(Algorithm::EdDSA, bench.effort.requests, "agents:read");
         let file = bench.prepare(tokens.iter().map(|token| Request::get("/verify").with_token(token)));
         run(&edge.server(), &file, Shape::once(10))
     });
@@ -50,9 +50,9 @@ async fn issue(bench: &mut Bench) {
         add_agents(&mut connection, &scene.tenant.organization_id, count).await;
         scenes.push((scene, file));
     }
-    let shape = Shape::during(32, bench.effort.seconds);
-    let samples =
-        in_turn(bench.effort.rounds, &mut scenes, |(scene, file), _| run(&scene.server, file, shape));
+    let effort = bench.effort.in_longer_rounds(4);
+    let shape = Shape::during(32, effort.seconds);
+    let samples = in_turn(effort, &mut scenes, |(scene, file), _| run(&scene.server, file, shape));
     add_rows(bench, counts.iter().map(|count| format!("/oauth2/token, {count} agents")), &samples);
 }
 
