@@ -114,7 +114,7 @@ pub struct Sample {
     /// What each good answer took, in order.
     pub micros: Vec<u32>,
     /// CPU seconds that each process had had when this began.
-    cpu_began: BTreeMap<&'static str, f64>,
+    pub cpu_began: BTreeMap<&'static str, f64>,
     /// Milliseconds of CPU that each process spent on one request.
     pub cpu_ms: BTreeMap<&'static str, f64>,
     /// The most that each had resident, of several processes at the end.
