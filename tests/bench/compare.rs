@@ -117,6 +117,20 @@ mod tests {
     }
 
     #[test]
+    fn what_ours_does_while_the_peer_has_its_turn_counts() {
+        let turn = |began: f64| Sample {
+            micros: vec![1; 10],
+            cpu_began: [("ours", began)].into(),
+            cpu_ms: [("ours", 1.0)].into(),
+            ..Sample::default()
+        };
+        let turns = || [0.0, 0.5, 0.75].map(turn).into();
+        let pairs = Pairs { ours: turns(), peer: turns() }.with_what_is_left_to_do();
+        let cpu = |samples: &[Sample]| samples.iter().map(Sample::cpu_ms_in_all).collect::<Vec<_>>();
+        assert_eq!((cpu(&pairs.ours), cpu(&pairs.peer)), (vec![50.0, 25.0], vec![1.0, 1.0]));
+    }
+
+    #[test]
     fn the_brackets_leave_out_a_tenth_at_either_end() {
         let spread = Spread::of((1..=20).map(f64::from));
         assert!((spread.low - 3.0).abs() < 1e-9 && (spread.high - 18.0).abs() < 1e-9);
