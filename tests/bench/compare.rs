@@ -15,6 +15,7 @@ pub struct Pairs {
 /// A figure that was measured several times.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Spread {
+    /// Of a percentile, what it is of all times together; of what is timed natively, of the fastest twentieth.
     pub median: f64,
     /// The lowest; of ten or more, of those that the lowest tenth is left out of.
     pub low: f64,
@@ -32,12 +33,6 @@ impl Spread {
         // Of an even number, the mean of the two in the middle.
         let median = f64::midpoint(at(last / 2), at(last.div_ceil(2)));
         Self { median, low: at(tenth), high: at(last.saturating_sub(tenth)) }
-    }
-
-    /// A percentile in milliseconds: of all answers together, since in one round it is made by few, and in brackets of rounds.
-    pub fn of_percentile(samples: &[Sample], per_cent: usize) -> Self {
-        let rounds = Self::of(samples.iter().map(|sample| percentile(&sample.micros, per_cent)));
-        Self { median: percentile(&micros_together(samples), per_cent), ..rounds }
     }
 }
 
@@ -94,6 +89,14 @@ impl Pairs {
         self
     }
 
+    /// A percentile of what ours takes by that of the peer, of all rounds together: in one round it is made by few requests. The lowest
+    /// and the highest are of single rounds.
+    pub fn percentile(&self, per_cent: usize) -> Spread {
+        let of = |samples| percentile(&micros_together(samples), per_cent);
+        let rounds = self.ratio(|sample| percentile(&sample.micros, per_cent));
+        Spread { median: of(&self.ours) / of(&self.peer), ..rounds }
+    }
+
     /// Ours by the peer's, pair by pair.
     pub fn ratio(&self, figure: impl Fn(&Sample) -> f64) -> Spread {
         ratios(&self.ours, &self.peer, figure)
@@ -107,9 +110,10 @@ mod tests {
     #[test]
     fn a_percentile_is_that_of_all_rounds_together() {
         let round = |micros: &[u32]| Sample { micros: micros.to_vec(), ..Sample::default() };
-        let slow_once =
-            [round(&[1_000, 1_000, 1_000]), round(&[1_000, 9_000, 9_000]), round(&[1_000, 1_000, 1_000])];
-        let Spread { median, low, high } = Spread::of_percentile(&slow_once, 90);
+        let slow_once = vec![round(&[1, 1, 1]), round(&[1, 9, 9]), round(&[1, 1, 1])];
+        let pairs =
+            Pairs { ours: slow_once, peer: vec![round(&[1, 1, 1]), round(&[1, 1, 1]), round(&[1, 1, 1])] };
+        let Spread { median, low, high } = pairs.percentile(90);
         assert!(
             (median - 9.0).abs() < 1e-9 && (low - 1.0).abs() < 1e-9 && (high - 9.0).abs() < 1e-9,
             "{median} {low} {high}"

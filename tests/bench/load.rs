@@ -62,12 +62,6 @@ pub struct Server {
     pub processes: Vec<(&'static str, u32)>,
 }
 
-impl Server {
-    pub const fn new(target: SocketAddr, processes: Vec<(&'static str, u32)>) -> Self {
-        Self { target, processes }
-    }
-}
-
 /// How much of it at once, and for how long.
 #[derive(Debug, Clone, Copy)]
 pub struct Shape {

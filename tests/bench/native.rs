@@ -39,7 +39,7 @@ impl Server {
 
     pub fn server(&self) -> load::Server {
         let target = SocketAddr::from(([127, 0, 0, 1], self.port));
-        load::Server::new(target, vec![("native", self.process.id())])
+        load::Server { target, processes: vec![("native", self.process.id())] }
     }
 }
 

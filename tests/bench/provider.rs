@@ -34,7 +34,7 @@ impl Provider {
 
     pub fn server(&self) -> Server {
         let target = SocketAddr::from(([127, 0, 0, 1], self.port));
-        Server::new(target, vec![("node", self.process.id())])
+        Server { target, processes: vec![("node", self.process.id())] }
     }
 
     /// For a token as ours are: a JWT, signed with ES256.

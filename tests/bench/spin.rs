@@ -55,6 +55,6 @@ impl Edge {
 
     pub fn server(&self) -> Server {
         let target = SocketAddr::from(([127, 0, 0, 1], self.port));
-        Server::new(target, vec![("spin", self.process.id())])
+        Server { target, processes: vec![("spin", self.process.id())] }
     }
 }

@@ -26,7 +26,7 @@ pub struct Worker {
 
 impl Worker {
     pub fn server(&self) -> Server {
-        Server::new(self.address(), vec![("workerd", self.process.id())])
+        Server { target: self.address(), processes: vec![("workerd", self.process.id())] }
     }
 
     pub fn address(&self) -> SocketAddr {

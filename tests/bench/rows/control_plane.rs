@@ -26,7 +26,7 @@ impl Scene {
         let postgres = postgres_id(control_plane.database.url()).await;
         let target = control_plane.url().trim_start_matches("http://").parse().unwrap();
         let processes = vec![("agentidp", control_plane.id()), ("postgres", postgres)];
-        Self { control_plane, tenant, server: Server::new(target, processes) }
+        Self { control_plane, tenant, server: Server { target, processes } }
     }
 
     /// For a token each, of so many new agents.
@@ -75,18 +75,13 @@ pub async fn issue(bench: &mut Bench) {
         bench.report.add(Row::compared("issue", format!("ES256, {connections} connections"), &pairs, goal));
     }
     // Loads that both can bear. Of next to none, what takes longest is what the machine does besides.
-    let effort = bench.effort.in_longer_rounds(8);
-    let pairs = in_turn(effort, Shape::during(32, effort.seconds).at_rate(200.0));
-    let value = pairs.ratio(|sample| percentile(&sample.micros, 50));
-    let row = Row::new("issue", "200 a second to either", "× p50", value, Goal::None);
-    bench.report.add(row.ours(Figures::of(&pairs.ours)).peer(Figures::of(&pairs.peer)));
-
-    let effort = bench.effort.in_longer_rounds(16);
-    let pairs = in_turn(effort, Shape::during(32, effort.seconds).at_rate(1_500.0));
-    let value = Spread::of_percentile(&pairs.ours, 99);
-    let goal = Goal::AtMost(Spread::of_percentile(&pairs.peer, 99).median);
-    let row = Row::new("issue", "1500 a second to either", "ms p99, and the peer's is the goal", value, goal);
-    bench.report.add(row.ours(Figures::of(&pairs.ours)).peer(Figures::of(&pairs.peer)));
+    for (rate, per_cent, times, goal) in [(200.0, 50, 8, Goal::None), (1_500.0, 99, 16, Goal::AtMost(1.0))] {
+        let effort = bench.effort.in_longer_rounds(times);
+        let pairs = in_turn(effort, Shape::during(32, effort.seconds).at_rate(rate));
+        let (shape, measure) = (format!("{rate} a second to either"), format!("× p{per_cent}"));
+        let row = Row::new("issue", shape, measure, pairs.percentile(per_cent), goal);
+        bench.report.add(row.ours(Figures::of(&pairs.ours)).peer(Figures::of(&pairs.peer)));
+    }
 }
 
 /// Agents whose secrets are rotated: none of them twice within five seconds, which is refused.

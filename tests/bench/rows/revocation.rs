@@ -21,7 +21,7 @@ pub async fn revocation(bench: &mut Bench) {
 
     let load = bench.prepare([token_request(&agent)]);
     let target = stack.url().trim_start_matches("http://").parse().unwrap();
-    let server = Server::new(target, Vec::new());
+    let server = Server { target, processes: Vec::new() };
     let shape = Shape::during(8, 3_600.0).at_rate(200.0);
     let mut running = load::start(&server, &load, shape);
     measure(bench, &stack, &agent, trials, "while 200 tokens a second are issued").await;
