@@ -9,7 +9,7 @@ import Edge from "./build/index.js";
 export * from "./build/index.js";
 
 // The exports of the WebAssembly. They stay the same when a new instance takes the place of one that has failed.
-const { answer, resume } = Edge.prototype;
+const { answer } = Edge.prototype;
 const instance = globalThis.__worker_init_state;
 
 // Of a larger body, or one that does not say how large it is, the long way reads no more than it must.
@@ -42,10 +42,10 @@ function verify(request, url, env, context) {
   const authorization = headers.get("authorization");
   const id = headers.get("x-request-id");
   const text = method + url + (authorization ?? "") + (id ?? "");
-  const given = guarded(answer, text, method.length, url.length, length(authorization), length(id), -1, -1, undefined, env, context);
+  const given = decide(text, method.length, url.length, length(authorization), length(id), -1, -1, undefined, env, context);
   if (typeof given === "string") return told(given);
   if (given === undefined) return inFull(request, env, context);
-  return Array.isArray(given) ? afterSignature(given) : given;
+  return given;
 }
 
 function isShortForm({ method, headers }) {
@@ -70,31 +70,17 @@ async function introspect(request, url, env, context) {
   }
   const text = method + url + authorization + (id ?? "") + (type ?? "") + (address ?? "");
   const lengths = [method.length, url.length, authorization.length, length(id), length(type), length(address)];
-  const given = guarded(answer, text, ...lengths, body, env, context);
+  const given = decide(text, ...lengths, body, env, context);
   if (typeof given === "string") return told(given);
   if (given === undefined) return inFull(new Request(url, { method, headers, body, cf: request.cf }), env, context);
-  return Array.isArray(given) ? afterSignature(given) : given;
-}
-
-function afterSignature([checking, number]) {
-  const { instanceId } = instance;
-  const goOn = (valid) => {
-    // The numbers of another instance are of other requests.
-    if (instance.criticalError || instance.instanceId !== instanceId) throw new Error("the instance has failed meanwhile");
-    const given = guarded(resume, number, valid);
-    if (given === undefined) throw new Error("the request is gone");
-    if (typeof given === "string") return told(given);
-    return Array.isArray(given) ? afterSignature(given) : given;
-  };
-  // Without a word if the platform could not check it.
-  return checking.then(goOn, () => goOn(undefined));
+  return given;
 }
 
 // As worker-build does it: an instance that has trapped is replaced before the next request.
 // Named one by one: rest parameters would make a list of every request.
-function guarded(call, a, b, c, d, e, f, g, h, i, j, k) {
+function decide(a, b, c, d, e, f, g, h, i, j) {
   try {
-    return call(a, b, c, d, e, f, g, h, i, j, k);
+    return answer(a, b, c, d, e, f, g, h, i, j);
   } catch (error) {
     if (error instanceof WebAssembly.RuntimeError) {
       console.error("Critical", error);

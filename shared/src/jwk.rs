@@ -1,5 +1,6 @@
 //! Public keys: JWK and JWK Set (RFC 7517, RFC 8037), each bound to exactly one algorithm.
 
+use std::borrow::Cow;
 use std::sync::OnceLock;
 
 use p256::ecdsa::signature::Verifier as _;
@@ -267,6 +268,18 @@ impl VerificationKey {
     /// For hosts that import the key into their own cryptography.
     pub fn jwk(&self) -> &Jwk {
         &self.jwk
+    }
+
+    /// A JWS signature as cryptography outside of JOSE takes it: of ECDSA in DER (RFC 3279 §2.2.3), of others as it is. `None` if it is
+    /// none by its length, or has a number that no signature has.
+    pub fn signature_outside_jose<'a>(&self, signature: &'a [u8]) -> Option<Cow<'a, [u8]>> {
+        match self.algorithm {
+            Algorithm::ES256 => {
+                let signature = p256::ecdsa::Signature::from_slice(signature).ok()?;
+                Some(Cow::Owned(signature.to_der().as_bytes().to_vec()))
+            }
+            Algorithm::EdDSA | Algorithm::RS256 => Some(Cow::Borrowed(signature)),
+        }
     }
 
     /// Checks a JWS signature (RFC 7518 §3.3, §3.4, RFC 8037 §3.1) in pure Rust. A signature of the wrong length is invalid.

@@ -115,6 +115,29 @@ fn ecdsa_p256_sha256_p1363() {
     tally.hold("ECDSA P-256 SHA-256 P1363");
 }
 
+/// As hosts do that check signatures by libraries of their own.
+#[cfg(not(target_family = "wasm"))]
+#[test]
+fn ecdsa_p256_sha256_in_der_is_judged_alike_by_another_library() {
+    use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
+    let set = ecdsa::TestSet::load(ecdsa::TestName::EcdsaSecp256r1Sha256P1363).unwrap();
+    let mut valid = 0;
+    for group in set.test_groups {
+        let point = group.key.key.as_slice();
+        let (x, y) = point.split_first().expect("an uncompressed point").1.split_at(32);
+        let jwk = Jwk { kid: Some(KID.into()), ..Jwk::p256(x, y) };
+        let key = VerificationKey::from_jwk(&jwk).unwrap();
+        let other = UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, point);
+        for test in group.tests {
+            let der = key.signature_outside_jose(&test.sig);
+            let is_valid = der.is_some_and(|der| other.verify(&test.msg, &der).is_ok());
+            assert_eq!(is_valid, test.result == TestResult::Valid, "vector {}", test.tc_id);
+            valid += usize::from(is_valid);
+        }
+    }
+    assert!(valid > 0, "no vectors ran");
+}
+
 #[test]
 fn ed25519() {
     let set = eddsa::TestSet::load(eddsa::TestName::Ed25519).unwrap();

@@ -14,7 +14,9 @@ use crate::environment;
 use crate::ground::{EDGE_KEY, EDGE_NAME, Ground};
 use crate::load::Server;
 
+/// As in wrangler.toml.
 const COMPATIBILITY_DATE: &str = "2026-03-31";
+const COMPATIBILITY_FLAGS: &str = r#""nodejs_compat", "nodejs_compat_do_not_populate_process_env""#;
 
 /// A worker in a workerd of its own.
 #[derive(Debug)]
@@ -118,6 +120,7 @@ const main :Workerd.Worker = (
   modules = [
 {listed}  ],
   compatibilityDate = "{COMPATIBILITY_DATE}",
+  compatibilityFlags = [{COMPATIBILITY_FLAGS}],
   bindings = [{bindings}],{more}
 );
 const kv :Workerd.Worker = (

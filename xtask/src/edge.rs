@@ -87,8 +87,7 @@ impl Build {
 /// Installs what the build needs, builds unless the sources are those of the last build, and measures.
 pub fn build(profile: Profile) -> Result<Build> {
     tools::rust_targets(&["wasm32-unknown-unknown"])?;
-    let bindgen = tools::wasm_bindgen()?;
-    let worker_build = tools::worker_build()?;
+    let (worker_build, bindgen) = tools::worker_tools()?;
     let bin = tools::node_modules()?.join(".bin");
     let stamp = paths::edge_build().join(".agentidp-built");
     let state = format!("{profile:?} {:016x}", fingerprint::of_files(&inputs())?);

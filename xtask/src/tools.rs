@@ -47,23 +47,33 @@ pub fn rust_targets(targets: &[&str]) -> Result<()> {
     })
 }
 
-/// `wasm-bindgen`, exactly the version the worker is linked with.
-pub fn wasm_bindgen() -> Result<PathBuf> {
-    cargo_tool("wasm-bindgen-cli", "wasm-bindgen", WASM_BINDGEN)
-}
-
-/// `worker-build`, which turns the wasm into a Workers module.
-pub fn worker_build() -> Result<PathBuf> {
-    cargo_tool("worker-build", "worker-build", WORKER_BUILD)
+/// `worker-build`, which turns the wasm into a Workers module, and `wasm-bindgen`, exactly the version the worker is linked with.
+pub fn worker_tools() -> Result<(PathBuf, PathBuf)> {
+    let [bindgen, worker_build] = cargo_tools([
+        ("wasm-bindgen-cli", "wasm-bindgen", WASM_BINDGEN),
+        ("worker-build", "worker-build", WORKER_BUILD),
+    ])?;
+    Ok((worker_build, bindgen))
 }
 
 /// `cargo-deny`, from PATH or the cache; built into the cache when `install` says so.
 pub fn cargo_deny(install: bool) -> Result<Option<PathBuf>> {
     let cached = paths::tools().join("bin/cargo-deny");
     match run::find("cargo-deny").or(Some(cached).filter(|path| path.is_file())) {
-        None if install => cargo_tool("cargo-deny", "cargo-deny", CARGO_DENY).map(Some),
+        None if install => cargo_tools([("cargo-deny", "cargo-deny", CARGO_DENY)]).map(|[it]| Some(it)),
         found => Ok(found),
     }
+}
+
+/// Installs each tool (its package, its program and its version) as [`cargo_tool`] does. They share what they are made of.
+fn cargo_tools<const N: usize>(tools: [(&str, &str, &str); N]) -> Result<[PathBuf; N]> {
+    let mut installed = [const { PathBuf::new() }; N];
+    for (path, (package, binary, version)) in installed.iter_mut().zip(tools) {
+        *path = cargo_tool(package, binary, version)?;
+    }
+    // Hundreds of megabytes nobody needs again.
+    let _ = fs::remove_dir_all(tools_target());
+    Ok(installed)
 }
 
 /// Installs `package` into the cache unless that version is there already. Without `--locked`: one locked dependency of
@@ -79,15 +89,17 @@ fn cargo_tool(package: &str, binary: &str, version: &str) -> Result<PathBuf> {
         install
             .args(["install", package, "--version", version, "--root"])
             .arg(paths::tools())
-            .env("CARGO_TARGET_DIR", paths::cache().join("tools-target"))
+            .env("CARGO_TARGET_DIR", tools_target())
             // They work for a second, and would be optimised for minutes.
             .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0");
         run::run(&mut install)
             .with_context(|| format!("{package} {version} is needed and could not be built"))
     })?;
-    // Hundreds of megabytes nobody needs again.
-    let _ = fs::remove_dir_all(paths::cache().join("tools-target"));
     Ok(path)
+}
+
+fn tools_target() -> PathBuf {
+    paths::cache().join("tools-target")
 }
 
 /// Node.js of a version that works.

@@ -1,19 +1,45 @@
-//! `WebCrypto`: randomness, and signatures ten times faster than in WebAssembly.
+//! The runtime's cryptography: randomness, and signatures ten times faster than in WebAssembly.
 
 use std::cell::{OnceCell, RefCell};
 
 use agentidp_shared::jwk::{Algorithm, Jwk, MAX_KEYS, VerificationKey};
-use js_sys::{Array, Object, Promise, Reflect};
+use js_sys::{Function, Object, Reflect};
+use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast as _, JsValue};
-use wasm_bindgen_futures::JsFuture;
-use web_sys::{Crypto, CryptoKey, SubtleCrypto, WorkerGlobalScope};
+use web_sys::{Crypto, WorkerGlobalScope};
+use worker::console_warn;
+
+#[wasm_bindgen]
+extern "C" {
+    /// The module `node:crypto`. It checks a signature within the call; `WebCrypto` has a promise for it, which costs more than reading
+    /// the token does.
+    type NodeCrypto;
+
+    #[wasm_bindgen(method, catch, js_name = createPublicKey)]
+    fn create_public_key(this: &NodeCrypto, description: &Object) -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(method, catch)]
+    fn verify(
+        this: &NodeCrypto,
+        hash: &JsValue,
+        message: &[u8],
+        key: &JsValue,
+        signature: &[u8],
+    ) -> Result<bool, JsValue>;
+}
+
+/// A key as the runtime holds it.
+struct Imported {
+    jwk: Jwk,
+    key: JsValue,
+    /// The name of the hash that is signed; undefined if the algorithm says so itself.
+    hash: JsValue,
+}
 
 thread_local! {
-    /// Keys imported so far. A `CryptoKey` belongs to no request, so it may be kept.
-    static IMPORTED: RefCell<Vec<(Jwk, CryptoKey)>> = const { RefCell::new(Vec::new()) };
-    /// What `verify` is told of each algorithm.
-    static ALGORITHMS: [OnceCell<Object>; 3] = const { [OnceCell::new(), OnceCell::new(), OnceCell::new()] };
-    static SUBTLE: OnceCell<SubtleCrypto> = const { OnceCell::new() };
+    static NODE_CRYPTO: OnceCell<NodeCrypto> = const { OnceCell::new() };
+    /// Keys imported so far. They belong to no request, so they may be kept.
+    static IMPORTED: RefCell<Vec<Imported>> = const { RefCell::new(Vec::new()) };
     static RANDOM: RefCell<Pool> = const { RefCell::new(Pool { bytes: [0; POOL], left: 0 }) };
 }
 
@@ -68,69 +94,60 @@ pub fn random() -> [u8; 16] {
     bytes
 }
 
-/// Checks a JWS signature; in pure Rust if the platform cannot.
-pub async fn check_signature(key: &VerificationKey, message: &[u8], signature: &[u8]) -> bool {
-    match check(key, message, signature).await {
-        Ok(valid) => valid,
-        Err(_) => key.verify(message, signature),
+/// Before the first request, because it takes some milliseconds.
+#[wasm_bindgen(start)]
+pub fn load() {
+    match node_crypto() {
+        Ok(found) => NODE_CRYPTO.with(|held| _ = held.set(found)),
+        Err(_) => {
+            console_warn!(
+                "node:crypto is missing: signatures are checked in WebAssembly, which takes ten times as long. \
+                 Add nodejs_compat to compatibility_flags in wrangler.toml."
+            );
+        }
     }
 }
 
-async fn check(key: &VerificationKey, message: &[u8], signature: &[u8]) -> Result<bool, JsValue> {
-    let subtle = crypto()?.subtle();
-    let imported = import(&subtle, key).await?;
-    let valid = begin(&imported, key.algorithm(), message, signature)?;
-    Ok(JsFuture::from(valid).await?.is_truthy())
+fn node_crypto() -> Result<NodeCrypto, JsValue> {
+    let process = Reflect::get(&js_sys::global(), &"process".into())?;
+    let module: Function = Reflect::get(&process, &"getBuiltinModule".into())?.dyn_into()?;
+    let module = module.call1(&process, &"node:crypto".into())?;
+    if module.is_object() { Ok(module.unchecked_into()) } else { Err(module) }
 }
 
-/// The check of a signature by a key that has been imported already, as a promise of a boolean.
-pub fn begin_check(key: &VerificationKey, message: &[u8], signature: &[u8]) -> Option<Promise> {
-    begin(&imported(key)?, key.algorithm(), message, signature).ok()
+/// Checks a JWS signature; in pure Rust if the runtime cannot.
+pub fn check_signature(key: &VerificationKey, message: &[u8], signature: &[u8]) -> bool {
+    let checked = NODE_CRYPTO.with(|node| Some(check(node.get()?, key, message, signature)));
+    match checked {
+        Some(Ok(valid)) => valid,
+        Some(Err(_)) | None => key.verify(message, signature),
+    }
 }
 
-fn begin(
-    key: &CryptoKey,
-    algorithm: Algorithm,
+fn check(
+    node: &NodeCrypto,
+    key: &VerificationKey,
     message: &[u8],
     signature: &[u8],
-) -> Result<Promise, JsValue> {
-    let subtle = SUBTLE.with(|subtle| match subtle.get() {
-        Some(subtle) => Ok(subtle.clone()),
-        None => crypto().map(|crypto| subtle.get_or_init(|| crypto.subtle()).clone()),
-    })?;
-    let (place, members): (usize, &[(&str, &str)]) = match algorithm {
-        Algorithm::ES256 => (0, &[("name", "ECDSA"), ("hash", "SHA-256")]),
-        Algorithm::RS256 => (1, &[("name", "RSASSA-PKCS1-v1_5")]),
-        Algorithm::EdDSA => (2, &[("name", "Ed25519")]),
-    };
-    let told = ALGORITHMS.with(|algorithms| {
-        let held = algorithms.get(place);
-        if let Some(told) = held.and_then(OnceCell::get) {
-            return Ok(told.clone());
-        }
-        let told = object(members)?;
-        Ok::<_, JsValue>(held.map_or_else(|| told.clone(), |held| held.get_or_init(|| told.clone()).clone()))
-    })?;
-    // The standard has `verify` copy what it is given before it returns, so it may look at this memory.
-    subtle.verify_with_object_and_u8_array_and_u8_array(&told, key, signature, message)
-}
-
-fn imported(key: &VerificationKey) -> Option<CryptoKey> {
-    IMPORTED.with_borrow(|imported| {
-        let found = imported.iter().find(|(jwk, _)| jwk == key.jwk());
-        found.map(|(_, imported)| imported.clone())
+) -> Result<bool, JsValue> {
+    let Some(signature) = key.signature_outside_jose(signature) else { return Ok(false) };
+    IMPORTED.with_borrow_mut(|imported| {
+        let place = imported.iter().position(|imported| imported.jwk == *key.jwk());
+        let place = if let Some(place) = place {
+            place
+        } else {
+            if imported.len() >= MAX_KEYS {
+                imported.remove(0);
+            }
+            imported.push(import(node, key)?);
+            imported.len() - 1
+        };
+        let Imported { key, hash, .. } = imported.get(place).ok_or(JsValue::UNDEFINED)?;
+        node.verify(hash, message, key, &signature)
     })
 }
 
-async fn import(subtle: &SubtleCrypto, key: &VerificationKey) -> Result<CryptoKey, JsValue> {
-    if let Some(known) = imported(key) {
-        return Ok(known);
-    }
-    let algorithm = match key.algorithm() {
-        Algorithm::ES256 => object(&[("name", "ECDSA"), ("namedCurve", "P-256")])?,
-        Algorithm::RS256 => object(&[("name", "RSASSA-PKCS1-v1_5"), ("hash", "SHA-256")])?,
-        Algorithm::EdDSA => object(&[("name", "Ed25519")])?,
-    };
+fn import(node: &NodeCrypto, key: &VerificationKey) -> Result<Imported, JsValue> {
     // Only the material: platforms differ in the names they expect in `alg`.
     let jwk = key.jwk();
     let members = [
@@ -141,25 +158,18 @@ async fn import(subtle: &SubtleCrypto, key: &VerificationKey) -> Result<CryptoKe
         ("n", jwk.n.as_ref()),
         ("e", jwk.e.as_ref()),
     ];
-    let members: Vec<(&str, &str)> =
-        members.iter().filter_map(|(name, value)| Some((*name, value.as_ref()?.as_str()))).collect();
-    let usages = Array::of1(&"verify".into());
-    let import =
-        subtle.import_key_with_object("jwk", &object(&members)?, &algorithm, false, &usages.into())?;
-    let imported: CryptoKey = JsFuture::from(import).await?.unchecked_into();
-    IMPORTED.with_borrow_mut(|held| {
-        if held.len() >= MAX_KEYS {
-            held.remove(0);
-        }
-        held.push((jwk.clone(), imported.clone()));
-    });
-    Ok(imported)
-}
-
-fn object(members: &[(&str, &str)]) -> Result<Object, JsValue> {
-    let object = Object::new();
+    let material = Object::new();
     for (name, value) in members {
-        Reflect::set(&object, &(*name).into(), &(*value).into())?;
+        if let Some(value) = value {
+            Reflect::set(&material, &name.into(), &value.as_str().into())?;
+        }
     }
-    Ok(object)
+    let description = Object::new();
+    Reflect::set(&description, &"key".into(), &material)?;
+    Reflect::set(&description, &"format".into(), &"jwk".into())?;
+    let hash = match key.algorithm() {
+        Algorithm::ES256 | Algorithm::RS256 => "sha256".into(),
+        Algorithm::EdDSA => JsValue::UNDEFINED,
+    };
+    Ok(Imported { jwk: jwk.clone(), key: node.create_public_key(&description)?, hash })
 }

@@ -1,5 +1,5 @@
 //! The Cloudflare Workers adapter: what [`agentidp_edge_core::host`] asks for, given by KV, a Durable Object, `fetch` and
-//! `WebCrypto`. Anything that could be decided differently elsewhere is not decided here.
+//! `node:crypto`. Anything that could be decided differently elsewhere is not decided here.
 #![cfg(target_family = "wasm")]
 
 mod at_once;
@@ -44,7 +44,7 @@ async fn answer(request: &web_sys::Request, env: Env, context: Context) -> Respo
     let Some(node) = node else {
         return misconfigured(request.uri().path()).map(Body::Bytes);
     };
-    let host = Rc::new(Workers::for_request(env, context, region, None));
+    let host = Rc::new(Workers::for_request(env, context, region));
     handle(&node, &host, request).await
 }
 

@@ -22,7 +22,6 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortController, RequestCache, RequestInit, RequestRedirect, WorkerGlobalScope};
 use worker::{Context, Delay, Env, SqlStorage, console_error, console_log, console_warn};
 
-use crate::at_once::Signatures;
 use crate::body::Body;
 use crate::region::Region;
 use crate::{convert, crypto, hub, limiter};
@@ -39,19 +38,13 @@ pub struct Workers {
 
 #[derive(Debug)]
 enum Role {
-    Node { context: Context, region: Region, signatures: Option<Rc<Signatures>> },
+    Node { context: Context, region: Region },
     Hub { storage: SqlStorage },
 }
 
 impl Workers {
-    /// `signatures` if the request is [answered at once](crate::at_once).
-    pub fn for_request(
-        env: Env,
-        context: Context,
-        region: Region,
-        signatures: Option<Rc<Signatures>>,
-    ) -> Self {
-        Self { env, role: Role::Node { context, region, signatures } }
+    pub fn for_request(env: Env, context: Context, region: Region) -> Self {
+        Self { env, role: Role::Node { context, region } }
     }
 
     pub fn for_hub(env: Env, storage: SqlStorage) -> Self {
@@ -101,8 +94,8 @@ impl Platform for Workers {
         }
     }
 
-    async fn check_signature(&self, key: &VerificationKey, message: &[u8], signature: &[u8]) -> bool {
-        crypto::check_signature(key, message, signature).await
+    fn check_signature(&self, key: &VerificationKey, message: &[u8], signature: &[u8]) -> bool {
+        crypto::check_signature(key, message, signature)
     }
 
     fn body(&self, bytes: Vec<u8>) -> Body {
@@ -187,25 +180,6 @@ impl Host for Workers {
     type Source = FollowingHub;
     type Meters = Leasing;
     type Usage = HandingOver;
-
-    fn check_signature_of_token(
-        &self,
-        key: &VerificationKey,
-        message: &[u8],
-        signature: &[u8],
-    ) -> impl Future<Output = bool> {
-        let signatures = match &self.role {
-            Role::Node { signatures, .. } => signatures.clone(),
-            Role::Hub { .. } => None,
-        };
-        async move {
-            let asked = signatures.and_then(|signatures| signatures.ask(key, message, signature));
-            match asked {
-                Some(answer) => answer.await.unwrap_or_else(|| key.verify(message, signature)),
-                None => crypto::check_signature(key, message, signature).await,
-            }
-        }
-    }
 
     fn upgrade(
         &self,

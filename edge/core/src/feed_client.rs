@@ -98,9 +98,9 @@ pub async fn catch_up<P: Platform>(
 }
 
 /// Opens a batch under the pinned keys, as [`feed::open`] does, but with the platform's cryptography.
-pub async fn open<P: Platform>(platform: &P, unverified: &str, pinned: &KeySet) -> Result<Batch, FeedError> {
+pub fn open<P: Platform>(platform: &P, unverified: &str, pinned: &KeySet) -> Result<Batch, FeedError> {
     let batch = feed::parse(unverified, pinned)?;
-    let valid = platform.check_signature(batch.key(), batch.signing_input(), batch.signature()).await;
+    let valid = platform.check_signature(batch.key(), batch.signing_input(), batch.signature());
     batch.attest(valid)
 }
 
@@ -129,7 +129,7 @@ async fn ask<P: Platform>(
     let body = platform.read_body(body, MAX_BATCH_BYTES).await?;
     let malformed = || PullError::Unacceptable(FeedError::Malformed.into());
     let unverified = String::from_utf8(body).map_err(|_| malformed())?.trim_ascii().to_owned();
-    let batch = open(platform, &unverified, asker.config.pinned()).await.map_err(Unacceptable::from)?;
+    let batch = open(platform, &unverified, asker.config.pinned()).map_err(Unacceptable::from)?;
     Ok(Answer::Batch(batch, unverified))
 }
 

@@ -92,13 +92,8 @@ pub trait Platform: 'static {
     fn log(&self, severity: Severity, line: &str);
 
     /// Checks a JWS signature (RFC 7518 §3). Platforms with faster cryptography of their own override it.
-    fn check_signature(
-        &self,
-        key: &VerificationKey,
-        message: &[u8],
-        signature: &[u8],
-    ) -> impl Future<Output = bool> {
-        std::future::ready(key.verify(message, signature))
+    fn check_signature(&self, key: &VerificationKey, message: &[u8], signature: &[u8]) -> bool {
+        key.verify(message, signature)
     }
 
     fn body(&self, bytes: Vec<u8>) -> Self::Body;
@@ -161,17 +156,6 @@ pub trait Host: Platform + Sized {
 
     /// How what nodes of this host count reaches the control plane.
     type Usage: Reporting<Self>;
-
-    /// Checks the signature of a token, as [`check_signature`](Platform::check_signature) does. Only a request itself may ask, one
-    /// after the other; what it leaves to the background may not.
-    fn check_signature_of_token(
-        &self,
-        key: &VerificationKey,
-        message: &[u8],
-        signature: &[u8],
-    ) -> impl Future<Output = bool> {
-        self.check_signature(key, message, signature)
-    }
 
     /// Sends a request to upgrade the connection (RFC 9110 §7.8). Of a host that can join the client's connection to the
     /// origin's, the answer then has status 101 and carries the origin's connection.

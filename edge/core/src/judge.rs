@@ -195,9 +195,7 @@ async fn check_signature<H: Host>(
         }
         parsed => parsed?,
     };
-    let valid = host
-        .check_signature_of_token(unverified.key(), unverified.signing_input(), unverified.signature())
-        .await;
+    let valid = host.check_signature(unverified.key(), unverified.signing_input(), unverified.signature());
     unverified.attest(valid)
 }
 

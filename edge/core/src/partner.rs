@@ -106,7 +106,7 @@ async fn judge<H: Host>(
         Ok(key) => key,
         Err(refused) => return Ok(Err(refused)),
     };
-    let valid = host.check_signature_of_token(key, unverified.signing_input(), unverified.signature()).await;
+    let valid = host.check_signature(key, unverified.signing_input(), unverified.signature());
     let authentic = match unverified.attest(valid) {
         Ok(authentic) => authentic,
         Err(refusal) => return Ok(Err(refusal.into())),

@@ -43,9 +43,9 @@ impl Effort {
         self
     }
 
-    /// Rounds that are so many times as long, in twice the time altogether: for what takes a while to begin, or needs more answers.
+    /// Rounds that are so many times as long, those that count in twice the time altogether: for what takes a while to begin, or needs
+    /// more answers.
     pub fn in_longer_rounds(mut self, times: u16) -> Self {
-        self.warm_up = (self.warm_up * 2).div_ceil(usize::from(times));
         self.rounds = (self.rounds * 2).div_ceil(usize::from(times));
         self.requests *= usize::from(times);
         self.seconds *= f64::from(times);

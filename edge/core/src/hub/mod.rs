@@ -137,7 +137,7 @@ impl<H: HubHost> Hub<H> {
 
     /// Takes a pushed batch.
     pub async fn take(self: &Rc<Self>, unverified: String) -> Taken {
-        let opened = feed_client::open(&*self.host, &unverified, self.config.pinned()).await;
+        let opened = feed_client::open(&*self.host, &unverified, self.config.pinned());
         let Ok(batch) = opened else { return Taken::Refused };
         let to = batch.to;
         let is_known = || self.known().is_some_and(|known| known.sequence >= to);

@@ -66,14 +66,14 @@ async fn renew<H: HubClient>(node: &Node, host: &H) {
     let known = knowledge.known();
     let mut news = host.newer_batches(known).await;
     if let Ok(batches) = &news
-        && let Err(error) = knowledge.absorb(host, batches).await
+        && let Err(error) = knowledge.absorb(host, batches)
     {
         // It may only not fit, for example because a push has cut it differently: take everything anew.
         let mut error = Some(error);
         if known.is_some() {
             news = host.newer_batches(None).await;
             error = match &news {
-                Ok(batches) => knowledge.absorb(host, batches).await.err(),
+                Ok(batches) => knowledge.absorb(host, batches).err(),
                 Err(_) => None,
             };
         }
@@ -86,7 +86,7 @@ async fn renew<H: HubClient>(node: &Node, host: &H) {
         && let Some(kept) = host.recall(SNAPSHOT_KEY).await
     {
         let batches: Vec<String> = kept.lines().map(str::to_owned).collect();
-        if let Err(error) = knowledge.absorb(host, &batches).await {
+        if let Err(error) = knowledge.absorb(host, &batches) {
             host.log(Severity::Warning, &format!("the kept snapshot is not acceptable: {error}"));
         }
     }

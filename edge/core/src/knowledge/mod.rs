@@ -119,10 +119,10 @@ impl Knowledge {
     }
 
     /// Takes what the edge's own hub or store kept: either what follows on the state, or everything from a snapshot on.
-    async fn absorb<P: Platform>(&self, platform: &P, texts: &[String]) -> Result<(), Unacceptable> {
+    fn absorb<P: Platform>(&self, platform: &P, texts: &[String]) -> Result<(), Unacceptable> {
         let mut batches = Vec::with_capacity(texts.len());
         for text in texts {
-            batches.push(feed_client::open(platform, text, &self.pinned).await?);
+            batches.push(feed_client::open(platform, text, &self.pinned)?);
         }
         let Some(first) = batches.first() else { return Ok(()) };
         let mut state = self.state.borrow_mut();

@@ -20,7 +20,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::LocalBoxFuture;
 use http::{Request, Response};
 
-use super::{Feed, MemoryStore, NOW_MS};
+use super::{FEED_KEY_ID, Feed, MemoryStore, NOW_MS};
 
 pub type Answer = Response<Vec<u8>>;
 type Origin = dyn Fn(&Request<Vec<u8>>) -> Result<Answer, OriginError>;
@@ -55,7 +55,8 @@ pub struct TestHost<S = FollowingHub> {
     pub limits_ms: RefCell<Vec<u64>>,
     pub store: RefCell<HashMap<String, String>>,
     pub store_is_down: Cell<bool>,
-    pub signatures_checked: Cell<usize>,
+    /// The keys that signatures were checked by, one for each check.
+    pub keys_used: RefCell<Vec<String>>,
     pub log: RefCell<Vec<String>>,
     /// The hub's own storage.
     pub kept: RefCell<Vec<String>>,
@@ -90,7 +91,7 @@ impl<S> TestHost<S> {
             limits_ms: RefCell::default(),
             store: RefCell::default(),
             store_is_down: Cell::new(false),
-            signatures_checked: Cell::new(0),
+            keys_used: RefCell::default(),
             log: RefCell::default(),
             kept: RefCell::default(),
             shard: RefCell::new(Some(Shard::new([1; 16]))),
@@ -105,6 +106,11 @@ impl<S> TestHost<S> {
     /// Time goes on.
     pub fn pass(&self, milliseconds: u64) {
         self.now_ms.set(self.now_ms.get() + milliseconds);
+    }
+
+    /// How many signatures of tokens were checked: by other keys than the feed's.
+    pub fn tokens_checked(&self) -> usize {
+        self.keys_used.borrow().iter().filter(|kid| *kid != FEED_KEY_ID).count()
     }
 
     pub fn answer_with(&self, origin: impl Fn(&Request<Vec<u8>>) -> Result<Answer, OriginError> + 'static) {
@@ -155,6 +161,11 @@ impl<S: 'static> Platform for TestHost<S> {
         self.log.borrow_mut().push(line.to_owned());
     }
 
+    fn check_signature(&self, key: &VerificationKey, message: &[u8], signature: &[u8]) -> bool {
+        self.keys_used.borrow_mut().push(key.kid().to_owned());
+        key.verify(message, signature)
+    }
+
     fn body(&self, bytes: Vec<u8>) -> Vec<u8> {
         bytes
     }
@@ -203,16 +214,6 @@ impl Host for TestHost {
     type Source = FollowingHub;
     type Meters = Leasing;
     type Usage = HandingOver;
-
-    fn check_signature_of_token(
-        &self,
-        key: &VerificationKey,
-        message: &[u8],
-        signature: &[u8],
-    ) -> impl Future<Output = bool> {
-        self.signatures_checked.set(self.signatures_checked.get() + 1);
-        ready(key.verify(message, signature))
-    }
 }
 
 impl HubClient for TestHost {

@@ -27,9 +27,10 @@ fn sign(number: u8, input: &str) -> String {
 }
 
 const FEED_KEY: u8 = 50;
+pub const FEED_KEY_ID: &str = "feed-1";
 
 pub fn feed_jwks() -> String {
-    json!({ "keys": [jwk(FEED_KEY, "feed-1")] }).to_string()
+    json!({ "keys": [jwk(FEED_KEY, FEED_KEY_ID)] }).to_string()
 }
 
 pub fn claims() -> Value {
@@ -164,7 +165,7 @@ impl Feed {
         let instance: InstanceId = uuid::Uuid::from_u128(self.instance).into();
         let expires_at = now_ms + BATCH_LIFETIME_MS;
         let batch = Batch { instance, from, to: self.head(), issued_at: now_ms, expires_at, changes };
-        let input = feed::signing_input(&batch, "feed-1").unwrap();
+        let input = feed::signing_input(&batch, FEED_KEY_ID).unwrap();
         feed::seal(&input, &key(FEED_KEY).sign(input.as_bytes()).to_bytes())
     }
 
