@@ -147,29 +147,33 @@ fn check(
     })
 }
 
+/// The key is imported as what its algorithm asks for, and not as what it says it is.
 fn import(node: &NodeCrypto, key: &VerificationKey) -> Result<Imported, JsValue> {
-    // Only the material: platforms differ in the names they expect in `alg`.
     let jwk = key.jwk();
-    let members = [
-        ("kty", Some(&jwk.kty)),
-        ("crv", jwk.crv.as_ref()),
-        ("x", jwk.x.as_ref()),
-        ("y", jwk.y.as_ref()),
-        ("n", jwk.n.as_ref()),
-        ("e", jwk.e.as_ref()),
-    ];
-    let material = Object::new();
-    for (name, value) in members {
-        if let Some(value) = value {
-            Reflect::set(&material, &name.into(), &value.as_str().into())?;
+    let text = |member: &Option<String>| JsValue::from(member.as_deref());
+    let (hash, material) = match key.algorithm() {
+        Algorithm::ES256 => {
+            let curve = ("crv", "P-256".into());
+            (
+                Some("sha256"),
+                object(&[("kty", "EC".into()), curve, ("x", text(&jwk.x)), ("y", text(&jwk.y))])?,
+            )
         }
-    }
-    let description = Object::new();
-    Reflect::set(&description, &"key".into(), &material)?;
-    Reflect::set(&description, &"format".into(), &"jwk".into())?;
-    let hash = match key.algorithm() {
-        Algorithm::ES256 | Algorithm::RS256 => "sha256".into(),
-        Algorithm::EdDSA => JsValue::UNDEFINED,
+        Algorithm::EdDSA => {
+            (None, object(&[("kty", "OKP".into()), ("crv", "Ed25519".into()), ("x", text(&jwk.x))])?)
+        }
+        Algorithm::RS256 => {
+            (Some("sha256"), object(&[("kty", "RSA".into()), ("n", text(&jwk.n)), ("e", text(&jwk.e))])?)
+        }
     };
-    Ok(Imported { jwk: jwk.clone(), key: node.create_public_key(&description)?, hash })
+    let description = object(&[("key", material.into()), ("format", "jwk".into())])?;
+    Ok(Imported { jwk: jwk.clone(), key: node.create_public_key(&description)?, hash: hash.into() })
+}
+
+fn object(members: &[(&str, JsValue)]) -> Result<Object, JsValue> {
+    let object = Object::new();
+    for (name, value) in members {
+        Reflect::set(&object, &(*name).into(), value)?;
+    }
+    Ok(object)
 }
