@@ -141,8 +141,7 @@ pub async fn introspect(bench: &mut Bench) {
         .iter()
         .map(|token| Request::form("/oauth2/introspect", format!("token={token}")).with_token(&caller));
     let (ours, theirs) = (bench.prepare(ours), bench.prepare(provider.introspections(TOKENS).await));
-    // What slows a machine slows two programs of so different a kind differently: for longer, then.
-    let effort = Effort { rounds: bench.effort.rounds * 2, ..bench.effort };
+    let effort = bench.effort.more_often(2);
     let shape = Shape::during(CONNECTIONS, effort.seconds);
     let pairs = alternate(
         effort,

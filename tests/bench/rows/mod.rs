@@ -43,6 +43,12 @@ impl Effort {
         self
     }
 
+    /// So many times as many rounds: for what few answers decide, or what slows ours and the peer differently.
+    pub const fn more_often(mut self, times: usize) -> Self {
+        self.rounds *= times;
+        self
+    }
+
     /// Rounds that are so many times as long, those that count in twice the time altogether: for what takes a while to begin, or needs
     /// more answers.
     pub fn in_longer_rounds(mut self, times: u16) -> Self {
