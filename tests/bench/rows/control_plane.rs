@@ -74,10 +74,11 @@ pub async fn issue(bench: &mut Bench) {
         let goal = if connections == 32 { Goal::AtLeast(5.0) } else { Goal::None };
         bench.report.add(Row::compared("issue", format!("ES256, {connections} connections"), &pairs, goal));
     }
-    // Loads that both can bear. Of next to none, what takes longest is what the machine does besides.
+    // Loads that both can bear. Of next to none, what takes longest is what the machine does besides; of nearly as much as there can
+    // be, it is how fast the machine happens to be.
     let longer = |times| Effort { warm_up: 1, ..bench.effort.in_longer_rounds(times) };
     for (rate, per_cent, effort, goal) in
-        [(200.0, 50, longer(8), Goal::None), (1_500.0, 99, longer(16).more_often(4), Goal::AtMost(1.0))]
+        [(200.0, 50, longer(8), Goal::None), (1_000.0, 99, longer(16).more_often(4), Goal::AtMost(1.0))]
     {
         let pairs = in_turn(effort, Shape::during(32, effort.seconds).at_rate(rate));
         let (shape, measure) = (format!("{rate} a second to either"), format!("× p{per_cent}"));
