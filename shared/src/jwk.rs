@@ -270,9 +270,10 @@ impl VerificationKey {
         &self.jwk
     }
 
-    /// A JWS signature as cryptography outside of JOSE takes it: of ECDSA in DER (RFC 3279 §2.2.3), of others as it is. `None` if it is
-    /// none by its length, or has a number that no signature has.
-    pub fn signature_outside_jose<'a>(&self, signature: &'a [u8]) -> Option<Cow<'a, [u8]>> {
+    /// A JWS signature as X.509 has it, and most libraries that are not of JOSE: of ECDSA an `Ecdsa-Sig-Value` in DER (RFC 3279 §2.2.3), of
+    /// RSA and Ed25519 the same bytes (RFC 3279 §2.2.1, RFC 8410 §6). `None` if it is no ECDSA signature by its length, or one of its
+    /// numbers is not in 1 to n − 1.
+    pub fn pkix_signature<'a>(&self, signature: &'a [u8]) -> Option<Cow<'a, [u8]>> {
         match self.algorithm {
             Algorithm::ES256 => {
                 let signature = p256::ecdsa::Signature::from_slice(signature).ok()?;

@@ -129,7 +129,7 @@ fn ecdsa_p256_sha256_in_der_is_judged_alike_by_another_library() {
         let key = VerificationKey::from_jwk(&jwk).unwrap();
         let other = UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, point);
         for test in group.tests {
-            let der = key.signature_outside_jose(&test.sig);
+            let der = key.pkix_signature(&test.sig);
             let is_valid = der.is_some_and(|der| other.verify(&test.msg, &der).is_ok());
             assert_eq!(is_valid, test.result == TestResult::Valid, "vector {}", test.tc_id);
             valid += usize::from(is_valid);

@@ -130,7 +130,7 @@ fn check(
     message: &[u8],
     signature: &[u8],
 ) -> Result<bool, JsValue> {
-    let Some(signature) = key.signature_outside_jose(signature) else { return Ok(false) };
+    let Some(signature) = key.pkix_signature(signature) else { return Ok(false) };
     IMPORTED.with_borrow_mut(|imported| {
         let place = imported.iter().position(|imported| imported.jwk == *key.jwk());
         let place = if let Some(place) = place {

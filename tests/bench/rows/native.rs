@@ -26,7 +26,7 @@ fn check_by_aws_lc(key: &ParsedPublicKey, unverified: Unverified<'_>) -> Result<
     unverified.attest(valid)
 }
 
-/// Nanoseconds of one call, for each of many in turn: of one signature a processor learns by heart which way each branch goes.
+/// Nanoseconds of one call, for each of many in turn: of one signature again and again, runs differ twice as much.
 fn time<'a, T>(each: &'a [T], mut call: impl FnMut(&'a T) -> bool) -> f64 {
     const FOR: Duration = Duration::from_millis(2);
     let (mut calls, started) = (0_u32, Instant::now());
