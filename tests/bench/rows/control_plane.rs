@@ -74,14 +74,13 @@ pub async fn issue(bench: &mut Bench) {
         let goal = if connections == 32 { Goal::AtLeast(5.0) } else { Goal::None };
         bench.report.add(Row::compared("issue", format!("ES256, {connections} connections"), &pairs, goal));
     }
-    // Loads that both can bear. Of next to none, what takes longest is what the machine does besides; of nearly as much as there can
-    // be, it is how fast the machine happens to be.
+    // Loads that both can bear. Of next to none, what takes longest is what the machine does besides. The peer is slow for some 20 ms
+    // whenever it marks its old objects, once in some 1 150 answers. At 1 000 a second that is little more than a hundredth of the
+    // time, and the 99th percentile, at the edge of it, moves by far more than the machine does; at 1 500 it lies well inside.
     let longer = |times| Effort { warm_up: 1, ..bench.effort.in_longer_rounds(times) };
-    let of_the_slowest = longer(16).more_often(4);
     for (rate, per_cent, effort, goal) in [
         (200.0, 50, longer(8), Goal::None),
-        (1_000.0, 99, of_the_slowest, Goal::AtMost(1.0)),
-        (1_500.0, 99, of_the_slowest, Goal::AtMost(1.0)),
+        (1_500.0, 99, longer(16).more_often(8), Goal::AtMost(1.0)),
     ] {
         let pairs = in_turn(effort, Shape::during(32, effort.seconds).at_rate(rate));
         let (shape, measure) = (format!("{rate} a second to either"), format!("× p{per_cent}"));
