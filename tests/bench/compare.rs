@@ -6,7 +6,7 @@ use crate::load::{Sample, micros_together, percentile};
 use crate::rows::Effort;
 
 /// Samples of both, as they alternated.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Pairs {
     pub ours: Vec<Sample>,
     pub peer: Vec<Sample>,
@@ -65,6 +65,59 @@ pub fn alternate(
     Pairs { ours, peer }
 }
 
+/// Ours and the peer with several shapes of load, by turns: each shape has the rounds that it asks for, spread over the time that all take.
+/// So what slows a machine for a minute slows a little of each. Counts for ours what it spent until its next turn: what an answer leaves
+/// to be done is done while the peer has its own. They must have no process in common. The last round, which none follows, is left out.
+pub fn spread<S: Copy>(
+    shapes: &[(Effort, S)],
+    mut ours: impl FnMut(S) -> Sample,
+    mut peer: impl FnMut(S) -> Sample,
+) -> Vec<Pairs> {
+    let turns = turns(shapes.iter().map(|(effort, _)| *effort));
+    let mut pairs: Vec<Pairs> = shapes.iter().map(|_| Pairs::default()).collect();
+    let mut before: Option<(Turn, Sample, Sample)> = None;
+    for (number, turn) in turns.iter().enumerate() {
+        if number > 0 && number % turns.len().div_ceil(10) == 0 {
+            println!("  round {number} of {}", turns.len());
+        }
+        let (_, shape) = shapes[turn.shape];
+        let (ours, peer) = (ours(shape), peer(shape));
+        if let Some((turn, mut sample, by)) = before.take()
+            && turn.counts
+        {
+            sample.spent_until(&ours);
+            pairs[turn.shape].ours.push(sample);
+            pairs[turn.shape].peer.push(by);
+        }
+        before = Some((*turn, ours, peer));
+    }
+    pairs
+}
+
+/// A round of one of several shapes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Turn {
+    shape: usize,
+    counts: bool,
+}
+
+/// First what warms up. Then the shape with the most rounds has one in every step, and the others in as many steps as they have rounds.
+fn turns(efforts: impl Iterator<Item = Effort> + Clone) -> Vec<Turn> {
+    let most = efforts.clone().map(|effort| effort.rounds).max().unwrap_or_default();
+    let mut turns = Vec::new();
+    for (shape, effort) in efforts.clone().enumerate() {
+        turns.extend(std::iter::repeat_n(Turn { shape, counts: false }, effort.warm_up));
+    }
+    for step in 0..most {
+        for (shape, effort) in efforts.clone().enumerate() {
+            if (step + 1) * effort.rounds / most > step * effort.rounds / most {
+                turns.push(Turn { shape, counts: true });
+            }
+        }
+    }
+    turns
+}
+
 /// A figure of one by the same of another, round by round.
 pub fn ratios(of: &[Sample], by: &[Sample], figure: impl Fn(&Sample) -> f64) -> Spread {
     Spread::of(of.iter().zip(by).map(|(of, by)| figure(of) / figure(by)))
@@ -74,19 +127,6 @@ impl Pairs {
     /// How many requests a second of CPU of ours answers for each that one of the peer's does.
     pub fn per_cpu_second(&self) -> Spread {
         self.ratio(Sample::per_cpu_second)
-    }
-
-    /// Counts for ours what it spent until its next turn: what an answer leaves to be done is done while the peer has its own. They must
-    /// have no process in common. The last round, which none follows, is left out.
-    pub fn with_what_is_left_to_do(mut self) -> Self {
-        for index in 1..self.ours.len() {
-            if let Some([sample, next]) = self.ours.get_mut(index - 1..=index) {
-                sample.spent_until(next);
-            }
-        }
-        self.ours.pop();
-        self.peer.pop();
-        self
     }
 
     /// A percentile of what ours takes by that of the peer, of all rounds together: in one round it is made by few requests. The lowest
@@ -122,16 +162,33 @@ mod tests {
 
     #[test]
     fn what_ours_does_while_the_peer_has_its_turn_counts() {
-        let turn = |began: f64| Sample {
+        let effort = |warm_up, rounds| Effort { warm_up, rounds, ..Effort::QUICK };
+        let mut clock = [0.0, 0.25, 0.75, 1.0, 3.0].into_iter();
+        let sample = |began: f64| Sample {
             micros: vec![1; 10],
             cpu_began: [("ours", began)].into(),
             cpu_ms: [("ours", 1.0)].into(),
             ..Sample::default()
         };
-        let turns = || [0.0, 0.5, 0.75].map(turn).into();
-        let pairs = Pairs { ours: turns(), peer: turns() }.with_what_is_left_to_do();
+        let pairs = spread(
+            &[(effort(1, 2), "often"), (effort(1, 1), "once")],
+            |_| sample(clock.next().unwrap()),
+            |_| sample(0.0),
+        );
         let cpu = |samples: &[Sample]| samples.iter().map(Sample::cpu_ms_in_all).collect::<Vec<_>>();
-        assert_eq!((cpu(&pairs.ours), cpu(&pairs.peer)), (vec![50.0, 25.0], vec![1.0, 1.0]));
+        // The last of all, whatever its shape, is followed by none.
+        assert_eq!((cpu(&pairs[0].ours), cpu(&pairs[0].peer)), (vec![25.0, 200.0], vec![1.0, 1.0]));
+        assert_eq!((cpu(&pairs[1].ours), cpu(&pairs[1].peer)), (vec![], vec![]));
+    }
+
+    #[test]
+    fn rounds_of_a_shape_are_spread_over_those_of_all() {
+        let effort = |warm_up, rounds| Effort { warm_up, rounds, ..Effort::QUICK };
+        let turns = turns([effort(1, 4), effort(2, 2), effort(0, 1)].into_iter());
+        let told: Vec<_> = turns.iter().map(|turn| (turn.shape, turn.counts)).collect();
+        let warm_up = [(0, false), (1, false), (1, false)];
+        let counted = [0, 0, 1, 0, 0, 1, 2].map(|shape| (shape, true));
+        assert_eq!(told, [warm_up.as_slice(), counted.as_slice()].concat());
     }
 
     #[test]

@@ -15,6 +15,9 @@ use crate::{edge, paths, run, spin, tools, ui};
 const BEGIN: &str = "<!-- measured -->\n";
 const END: &str = "<!-- end of what was measured -->\n";
 
+/// What is measured natively, what measures it, and what sends the load.
+const PROGRAMS: [&str; 3] = ["agentidp", "agentidp-bench", "agentidp-load"];
+
 /// What can be measured, as `agentidp-bench` names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Name {
@@ -96,19 +99,24 @@ impl Bench {
             .any(|name| (self.names.is_empty() || self.names.contains(name)) && needs(*name))
     }
 
-    /// Builds the edges that are wanted. Of Spin's, the component and its host.
-    fn edges(&self) -> Result<Option<(PathBuf, PathBuf)>> {
+    /// Builds what is wanted: the edges and their hosts beside what is native, since there is always something that one core links for
+    /// a minute. Of Spin, the component and its host.
+    fn build(&self) -> Result<Option<(PathBuf, PathBuf)>> {
         let wants_spin = self.wants(|name| name == Name::SpinVerify);
-        // Linking an edge takes one core for a minute. The host is built elsewhere, and takes the other.
-        thread::scope(|scope| {
-            let host = wants_spin.then(|| scope.spawn(spin::host));
+        let edges = || {
             if self.wants(Name::needs_worker) {
                 edge::build(edge::Profile::Release)?;
             }
-            let Some(host) = host else { return Ok(None) };
-            let component = spin::component()?.wasm;
+            wants_spin.then(spin::component).transpose()
+        };
+        thread::scope(|scope| {
+            let host = wants_spin.then(|| scope.spawn(spin::host));
+            let edges = scope.spawn(edges);
+            native()?;
+            let component = edges.join().map_err(|_| anyhow!("building the edge panicked"))??;
+            let Some((host, component)) = host.zip(component) else { return Ok(None) };
             let host = host.join().map_err(|_| anyhow!("building the Spin host panicked"))??;
-            Ok(Some((component, host)))
+            Ok(Some((component.wasm, host)))
         })
     }
 
@@ -116,14 +124,9 @@ impl Bench {
         if !cfg!(target_os = "linux") {
             bail!("the benchmarks read from /proc what processes cost: they need Linux");
         }
-        let programs = ["agentidp", "agentidp-bench", "agentidp-load"];
-        ui::step("building what is measured, and what measures it (optimised: some minutes, once)", || {
-            let mut cargo = run::cargo();
-            cargo.args(["build", "--release", "--package", "agentidp", "--package", "agentidp-tests"]);
-            run::run(cargo.args(programs.iter().flat_map(|program| ["--bin", program])))
-        })?;
-        let [agentidp, bench, load] = programs.map(|program| paths::target().join("release").join(program));
         let modules = tools::node_modules()?;
+        let spin = self.build()?;
+        let [agentidp, bench, load] = PROGRAMS.map(|program| paths::target().join("release").join(program));
         let mut program = run::program(bench);
         program.env_remove("DATABASE_URL").envs([
             ("AGENTIDP_ROOT", paths::root().to_owned()),
@@ -135,7 +138,7 @@ impl Bench {
             ("AGENTIDP_EDGE_BUILD", paths::edge_build()),
             ("AGENTIDP_EDGE_DEV", paths::root().join("edge/cloudflare/dev.mjs")),
         ]);
-        if let Some((component, host)) = self.edges()? {
+        if let Some((component, host)) = spin {
             program.env("AGENTIDP_SPIN_COMPONENT", component).env("AGENTIDP_SPIN_HOST", host);
             program.env("AGENTIDP_SPIN_CACHE", spin::cache());
         }
@@ -166,6 +169,15 @@ impl Bench {
         measured?;
         if self.names.is_empty() && !self.quick { publish(&table) } else { Ok(()) }
     }
+}
+
+/// Builds [`PROGRAMS`].
+fn native() -> Result<()> {
+    ui::step("building what is measured, and what measures it (optimised: some minutes, once)", || {
+        let mut cargo = run::cargo();
+        cargo.args(["build", "--release", "--package", "agentidp", "--package", "agentidp-tests"]);
+        run::run(cargo.args(PROGRAMS.iter().flat_map(|program| ["--bin", program])))
+    })
 }
 
 /// The runtime of Workers as npm brought it. Its own launcher is a script that would be counted with it.

@@ -5,7 +5,7 @@ use serde_json::json;
 use sqlx::{Connection as _, PgConnection};
 
 use super::{Bench, Effort};
-use crate::compare::{Spread, alternate};
+use crate::compare::{Spread, spread};
 use crate::load::{self, Request, Server, Shape, percentile};
 use crate::machine;
 use crate::provider::Provider;
@@ -58,31 +58,31 @@ pub async fn issue(bench: &mut Bench) {
     let (scene, provider) = (Scene::set().await, Provider::start());
     let ours = bench.prepare(scene.token_requests(20).await);
     let theirs = bench.prepare([provider.token_request()]);
-    let in_turn = |effort: Effort, shape: Shape| {
-        alternate(
-            effort,
-            |_| load::run(&scene.server, &ours, shape),
-            |_| load::run(&provider.server(), &theirs, shape),
-        )
-        // The events of what was issued are sealed a little later.
-        .with_what_is_left_to_do()
-    };
-    let effort = bench.effort.in_longer_rounds(4);
-    let shapes: &[usize] = if effort.is_quick { &[32] } else { &[1, 32, 100] };
-    for &connections in shapes {
-        let pairs = in_turn(effort, Shape::during(connections, effort.seconds));
-        let goal = if connections == 32 { Goal::AtLeast(5.0) } else { Goal::None };
-        bench.report.add(Row::compared("issue", format!("ES256, {connections} connections"), &pairs, goal));
-    }
     // Loads that both can bear. Of next to none, what takes longest is what the machine does besides. The peer is slow for some 20 ms
     // whenever it marks its old objects, once in some 1 150 answers. At 1 000 a second that is little more than a hundredth of the
     // time, and the 99th percentile, at the edge of it, moves by far more than the machine does; at 1 500 it lies well inside.
     let longer = |times| Effort { warm_up: 1, ..bench.effort.in_longer_rounds(times) };
-    for (rate, per_cent, effort, goal) in [
-        (200.0, 50, longer(8), Goal::None),
-        (1_500.0, 99, longer(16).more_often(8), Goal::AtMost(1.0)),
-    ] {
-        let pairs = in_turn(effort, Shape::during(32, effort.seconds).at_rate(rate));
+    let rates =
+        [(200.0, 50, longer(8), Goal::None), (1_500.0, 99, longer(16).more_often(8), Goal::AtMost(1.0))];
+    let effort = bench.effort.in_longer_rounds(4);
+    let all_they_can: &[usize] = if effort.is_quick { &[32] } else { &[1, 32, 100] };
+    let mut shapes: Vec<(Effort, Shape)> = all_they_can
+        .iter()
+        .map(|&connections| (effort, Shape::during(connections, effort.seconds)))
+        .collect();
+    shapes
+        .extend(rates.map(|(rate, _, effort, _)| (effort, Shape::during(32, effort.seconds).at_rate(rate))));
+    let mut measured = spread(
+        &shapes,
+        |shape| load::run(&scene.server, &ours, shape),
+        |shape| load::run(&provider.server(), &theirs, shape),
+    )
+    .into_iter();
+    for (connections, pairs) in all_they_can.iter().zip(&mut measured) {
+        let goal = if *connections == 32 { Goal::AtLeast(5.0) } else { Goal::None };
+        bench.report.add(Row::compared("issue", format!("ES256, {connections} connections"), &pairs, goal));
+    }
+    for ((rate, per_cent, _, goal), pairs) in rates.into_iter().zip(measured) {
         let (shape, measure) = (format!("{rate} a second to either"), format!("× p{per_cent}"));
         let row = Row::new("issue", shape, measure, pairs.percentile(per_cent), goal);
         bench.report.add(row.ours(Figures::of(&pairs.ours)).peer(Figures::of(&pairs.peer)));
