@@ -90,7 +90,7 @@ pub fn build(profile: Profile) -> Result<Build> {
     let (worker_build, bindgen) = tools::worker_tools()?;
     let bin = tools::node_modules()?.join(".bin");
     let stamp = paths::edge_build().join(".agentidp-built");
-    let state = format!("{profile:?} {:016x}", fingerprint::of_files(&inputs())?);
+    let state = format!("{profile:?} {:016x}", fingerprint::of_files(paths::root(), &inputs())?);
     if !fingerprint::is_current(&stamp, &state) {
         ui::step("building the edge worker (WebAssembly)", || {
             let mut command = run::program(&worker_build);

@@ -14,9 +14,10 @@ pub fn hash(bytes: &[u8]) -> u64 {
     hasher.finish()
 }
 
-/// One value over the names and contents of all files below `inputs` (files or folders; absent ones count as empty).
+/// One value over the names and contents of all files below `inputs` (files or folders; absent ones count as empty), which are below
+/// `root`: the same wherever that is, so that checkouts can share what they built.
 /// Folders called `build`, `target` or `node_modules`, and hidden ones, are outputs.
-pub fn of_files(inputs: &[PathBuf]) -> Result<u64> {
+pub fn of_files(root: &Path, inputs: &[PathBuf]) -> Result<u64> {
     let mut files = Vec::new();
     for input in inputs {
         collect(input, &mut files)?;
@@ -24,7 +25,7 @@ pub fn of_files(inputs: &[PathBuf]) -> Result<u64> {
     files.sort();
     let mut hasher = DefaultHasher::new();
     for file in files {
-        file.hash(&mut hasher);
+        file.strip_prefix(root).unwrap_or(&file).hash(&mut hasher);
         fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?.hash(&mut hasher);
     }
     Ok(hasher.finish())
@@ -66,16 +67,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_changed_file_changes_the_value_and_an_output_does_not() {
+    fn a_changed_file_changes_the_value_and_an_output_or_another_place_does_not() {
         let dir = std::env::temp_dir().join(format!("agentidp-fingerprint-{}", std::process::id()));
-        fs::create_dir_all(dir.join("build")).unwrap();
-        fs::write(dir.join("a"), "one").unwrap();
-        let inputs = [dir.clone(), dir.join("absent")];
-        let first = of_files(&inputs).unwrap();
-        fs::write(dir.join("build/out"), "ignored").unwrap();
-        assert_eq!(of_files(&inputs).unwrap(), first);
-        fs::write(dir.join("a"), "two").unwrap();
-        assert_ne!(of_files(&inputs).unwrap(), first);
+        let (here, there) = (dir.join("here"), dir.join("there"));
+        for root in [&here, &there] {
+            fs::create_dir_all(root.join("in/build")).unwrap();
+            fs::write(root.join("in/a"), "one").unwrap();
+        }
+        let of = |root: &Path| of_files(root, &[root.join("in"), root.join("absent")]).unwrap();
+        let first = of(&here);
+        assert_eq!(of(&there), first);
+        fs::write(here.join("in/build/out"), "ignored").unwrap();
+        assert_eq!(of(&here), first);
+        fs::write(here.join("in/a"), "two").unwrap();
+        assert_ne!(of(&here), first);
+        fs::rename(there.join("in/a"), there.join("in/b")).unwrap();
+        assert_ne!(of(&there), first);
         fs::remove_dir_all(dir).unwrap();
     }
 }

@@ -33,7 +33,7 @@ pub fn component() -> Result<Build> {
 pub fn host() -> Result<PathBuf> {
     let folder = paths::root().join("edge/spin/host");
     let inputs = ["src", "wit", "Cargo.toml", "Cargo.lock"].map(|name| folder.join(name));
-    let name = format!("agentidp-spin-host-{:016x}", fingerprint::of_files(&inputs)?);
+    let name = format!("agentidp-spin-host-{:016x}", fingerprint::of_files(paths::root(), &inputs)?);
     let kept = paths::cache().join("bin").join(name);
     if kept.is_file() {
         return Ok(kept);
