@@ -73,7 +73,7 @@ pub fn spread<S: Copy>(
     mut ours: impl FnMut(S) -> Sample,
     mut peer: impl FnMut(S) -> Sample,
 ) -> Vec<Pairs> {
-    let turns = turns(shapes.iter().map(|(effort, _)| *effort));
+    let turns = turns(&shapes.iter().map(|(effort, _)| *effort).collect::<Vec<_>>());
     let mut pairs: Vec<Pairs> = shapes.iter().map(|_| Pairs::default()).collect();
     let mut before: Option<(Turn, Sample, Sample)> = None;
     for (number, turn) in turns.iter().enumerate() {
@@ -102,14 +102,14 @@ struct Turn {
 }
 
 /// First what warms up. Then the shape with the most rounds has one in every step, and the others in as many steps as they have rounds.
-fn turns(efforts: impl Iterator<Item = Effort> + Clone) -> Vec<Turn> {
-    let most = efforts.clone().map(|effort| effort.rounds).max().unwrap_or_default();
+fn turns(efforts: &[Effort]) -> Vec<Turn> {
+    let most = efforts.iter().map(|effort| effort.rounds).max().unwrap_or_default();
     let mut turns = Vec::new();
-    for (shape, effort) in efforts.clone().enumerate() {
+    for (shape, effort) in efforts.iter().enumerate() {
         turns.extend(std::iter::repeat_n(Turn { shape, counts: false }, effort.warm_up));
     }
     for step in 0..most {
-        for (shape, effort) in efforts.clone().enumerate() {
+        for (shape, effort) in efforts.iter().enumerate() {
             if (step + 1) * effort.rounds / most > step * effort.rounds / most {
                 turns.push(Turn { shape, counts: true });
             }
@@ -184,7 +184,7 @@ mod tests {
     #[test]
     fn rounds_of_a_shape_are_spread_over_those_of_all() {
         let effort = |warm_up, rounds| Effort { warm_up, rounds, ..Effort::QUICK };
-        let turns = turns([effort(1, 4), effort(2, 2), effort(0, 1)].into_iter());
+        let turns = turns(&[effort(1, 4), effort(2, 2), effort(0, 1)]);
         let told: Vec<_> = turns.iter().map(|turn| (turn.shape, turn.counts)).collect();
         let warm_up = [(0, false), (1, false), (1, false)];
         let counted = [0, 0, 1, 0, 0, 1, 2].map(|shape| (shape, true));
