@@ -68,12 +68,12 @@ pub fn alternate(
 /// Ours and the peer with several shapes of load, by turns: each shape has the rounds that it asks for, spread over the time that all take.
 /// So what slows a machine for a minute slows a little of each. Counts for ours what it spent until its next turn: what an answer leaves
 /// to be done is done while the peer has its own. They must have no process in common. The last round, which none follows, is left out.
-pub fn spread<S: Copy>(
+pub fn alternate_shapes<S: Copy>(
     shapes: &[(Effort, S)],
     mut ours: impl FnMut(S) -> Sample,
     mut peer: impl FnMut(S) -> Sample,
 ) -> Vec<Pairs> {
-    let turns = turns(&shapes.iter().map(|(effort, _)| *effort).collect::<Vec<_>>());
+    let turns = order(&shapes.iter().map(|(effort, _)| *effort).collect::<Vec<_>>());
     let mut pairs: Vec<Pairs> = shapes.iter().map(|_| Pairs::default()).collect();
     let mut before: Option<(Turn, Sample, Sample)> = None;
     for (number, turn) in turns.iter().enumerate() {
@@ -95,14 +95,14 @@ pub fn spread<S: Copy>(
 }
 
 /// A round of one of several shapes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 struct Turn {
     shape: usize,
     counts: bool,
 }
 
 /// First what warms up. Then the shape with the most rounds has one in every step, and the others in as many steps as they have rounds.
-fn turns(efforts: &[Effort]) -> Vec<Turn> {
+fn order(efforts: &[Effort]) -> Vec<Turn> {
     let most = efforts.iter().map(|effort| effort.rounds).max().unwrap_or_default();
     let mut turns = Vec::new();
     for (shape, effort) in efforts.iter().enumerate() {
@@ -170,7 +170,7 @@ mod tests {
             cpu_ms: [("ours", 1.0)].into(),
             ..Sample::default()
         };
-        let pairs = spread(
+        let pairs = alternate_shapes(
             &[(effort(1, 2), "often"), (effort(1, 1), "once")],
             |_| sample(clock.next().unwrap()),
             |_| sample(0.0),
@@ -184,7 +184,7 @@ mod tests {
     #[test]
     fn rounds_of_a_shape_are_spread_over_those_of_all() {
         let effort = |warm_up, rounds| Effort { warm_up, rounds, ..Effort::QUICK };
-        let turns = turns(&[effort(1, 4), effort(2, 2), effort(0, 1)]);
+        let turns = order(&[effort(1, 4), effort(2, 2), effort(0, 1)]);
         let told: Vec<_> = turns.iter().map(|turn| (turn.shape, turn.counts)).collect();
         let warm_up = [(0, false), (1, false), (1, false)];
         let counted = [0, 0, 1, 0, 0, 1, 2].map(|shape| (shape, true));
