@@ -32,3 +32,4 @@ pub mod strict;
 pub mod tier;
 pub mod usage;
 pub mod verify;
+pub mod wire;
