@@ -96,7 +96,7 @@ fn every_protected_endpoint_names_the_scopes_it_lacks() {
     let (mut policy, table) = (policy(), table());
     let none = ScopeSet::empty();
     for endpoint in table.endpoints.iter().filter(|endpoint| endpoint.access == Access::Bearer) {
-        let takes_any = endpoint.scopes.is_empty();
+        let takes_any = endpoint.scopes.is_empty() && endpoint.any_of.is_empty();
         assert_eq!(takes_any, FOR_ANY_TOKEN.contains(&&*endpoint.operation), "{}", endpoint.operation);
         let input = PolicyInput {
             method: &endpoint.method,
@@ -106,11 +106,43 @@ fn every_protected_endpoint_names_the_scopes_it_lacks() {
         };
         let expected = if takes_any {
             Decision::Allow
+        } else if endpoint.scopes.is_empty() {
+            Decision::Deny(Denial::InsufficientScope { required: endpoint.any_of.clone(), any: true })
         } else {
-            Decision::Deny(Denial::InsufficientScope { required: endpoint.scopes.clone() })
+            Decision::Deny(Denial::InsufficientScope { required: endpoint.scopes.clone(), any: false })
         };
         assert_eq!(policy.evaluate(&input).unwrap(), expected, "{}", endpoint.operation);
     }
+}
+
+#[test]
+fn one_of_several_scopes_is_enough_where_the_table_says_so() {
+    let (mut policy, table) = (policy(), table());
+    let some = table.endpoints.iter().filter(|endpoint| !endpoint.any_of.is_empty());
+    let mut tried = 0;
+    for endpoint in some {
+        for scope in endpoint.any_of.iter() {
+            let held: ScopeSet = endpoint.scopes.iter().chain([scope]).cloned().collect();
+            let input = PolicyInput {
+                method: &endpoint.method,
+                route: &endpoint.path,
+                authenticated: true,
+                scopes: &held,
+            };
+            assert_eq!(policy.evaluate(&input).unwrap(), Decision::Allow, "{} {scope}", endpoint.operation);
+            assert_eq!(table.decide(&input), Decision::Allow, "{} {scope}", endpoint.operation);
+            tried += 1;
+        }
+    }
+    assert!(tried > 20, "{tried}");
+}
+
+#[test]
+fn an_edge_of_the_first_version_leaves_rows_of_several_scopes_to_the_control_plane() {
+    let first = table().in_first_version();
+    assert!(first.endpoints.iter().all(|endpoint| endpoint.any_of.is_empty()));
+    assert!(!serde_json::to_string(&first).unwrap().contains("anyOf"));
+    assert_eq!(first.endpoints.len(), table().endpoints.len());
 }
 
 #[test]

@@ -69,7 +69,7 @@ impl RegoPolicy {
             (true, None) => Decision::Allow,
             (false, Some("unauthenticated")) => Decision::Deny(Denial::Unauthenticated),
             (false, Some("insufficient_scope")) => {
-                Decision::Deny(Denial::InsufficientScope { required: answer.required })
+                Decision::Deny(Denial::InsufficientScope { required: answer.required, any: answer.any })
             }
             (false, _) => Decision::Deny(Denial::UnknownEndpoint),
             (true, Some(_)) => return Err(PolicyError::NoDecision),
@@ -85,6 +85,8 @@ struct Answer {
     reason: Option<String>,
     #[serde(default)]
     required: ScopeSet,
+    #[serde(default)]
+    any: bool,
 }
 
 #[cfg(test)]

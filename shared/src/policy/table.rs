@@ -27,8 +27,12 @@ pub struct Endpoint {
     /// The route template, for example `/api/v1/agents/{agentId}`.
     pub path: String,
     pub access: Access,
+    /// The scopes of which the caller needs all.
     #[serde(default, skip_serializing_if = "ScopeSet::is_empty")]
     pub scopes: ScopeSet,
+    /// The scopes of which the caller needs one; no further scope if empty. Edges of feed version 1 do not know the member.
+    #[serde(default, rename = "anyOf", skip_serializing_if = "ScopeSet::is_empty")]
+    pub any_of: ScopeSet,
 }
 
 /// Every scope and every endpoint.
@@ -61,7 +65,9 @@ pub enum Denial {
     UnknownEndpoint,
     Unauthenticated,
     InsufficientScope {
+        /// All of these, or one of them if `any` is set.
         required: ScopeSet,
+        any: bool,
     },
 }
 
@@ -89,10 +95,29 @@ impl EndpointTable {
         if !input.authenticated {
             return Decision::Deny(Denial::Unauthenticated);
         }
-        if endpoint.scopes.is_subset_of(input.scopes) {
-            Decision::Allow
-        } else {
-            Decision::Deny(Denial::InsufficientScope { required: endpoint.scopes.clone() })
+        if !endpoint.scopes.is_subset_of(input.scopes) {
+            return Decision::Deny(Denial::InsufficientScope {
+                required: endpoint.scopes.clone(),
+                any: false,
+            });
         }
+        if !endpoint.any_of.is_empty()
+            && !endpoint.any_of.iter().any(|scope| input.scopes.contains(scope.as_str()))
+        {
+            return Decision::Deny(Denial::InsufficientScope {
+                required: endpoint.any_of.clone(),
+                any: true,
+            });
+        }
+        Decision::Allow
+    }
+
+    /// The table as feed version 1 has it: a row that any of several scopes opens asks for none, and the control plane decides.
+    #[must_use]
+    pub fn in_first_version(mut self) -> Self {
+        for endpoint in &mut self.endpoints {
+            endpoint.any_of = ScopeSet::empty();
+        }
+        self
     }
 }
