@@ -4,7 +4,7 @@
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::ids::{AgentId, EventId, InstanceId, OrganizationId};
+use crate::ids::{AgentId, EventId, InstanceId, OrganizationId, TokenId};
 use crate::strict::decode_hex;
 
 /// A SHA-256 hash.
@@ -47,6 +47,21 @@ impl CanonicalJson for Written<'_> {
     }
 }
 
+/// Who did it, on whose behalf, with which token, by which way in, and in the course of which request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attribution<'a> {
+    /// Who really called; `None` if nobody proved to be anyone.
+    pub actor: Option<AgentId>,
+    /// The subject of the token in use, if it is another than the actor.
+    pub on_behalf_of: Option<AgentId>,
+    /// The token in use.
+    pub token_id: Option<TokenId>,
+    /// `api`, `console`, `cli`, `mcp` or `job`.
+    pub via: &'a str,
+    /// 32 lower-case hexadecimal digits (W3C Trace Context).
+    pub trace_id: Option<&'a str>,
+}
+
 /// An event as it is sealed. `timestamp_us` is Unix microseconds, the precision the database keeps.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SealedEvent<'a, M = &'a Value> {
@@ -60,6 +75,8 @@ pub struct SealedEvent<'a, M = &'a Value> {
     pub ip_address: Option<&'a str>,
     pub user_agent: Option<&'a str>,
     pub metadata: M,
+    /// Absent in events that were recorded before version 0.2.0, which are hashed as they were then.
+    pub attribution: Option<Attribution<'a>>,
 }
 
 /// What the first event's hash covers in place of a predecessor: bound to the instance, so that another instance's log
@@ -112,6 +129,17 @@ fn encode_into(out: &mut Vec<u8>, event: &SealedEvent<'_, impl CanonicalJson>) {
     let length = u64::try_from(out.len() - length_at - 8).unwrap_or(u64::MAX);
     if let Some(place) = out.get_mut(length_at..length_at + 8) {
         place.copy_from_slice(&length.to_be_bytes());
+    }
+    if let Some(attribution) = &event.attribution {
+        // No field begins with it: what follows is not taken for one of another event.
+        out.push(2);
+        let id = |id: Option<AgentId>| id.map(|id| *id.as_uuid().as_bytes());
+        field(out, id(attribution.actor).as_ref().map(<[u8; 16]>::as_slice));
+        field(out, id(attribution.on_behalf_of).as_ref().map(<[u8; 16]>::as_slice));
+        let token = attribution.token_id.map(|token| *token.as_uuid().as_bytes());
+        field(out, token.as_ref().map(<[u8; 16]>::as_slice));
+        field(out, Some(attribution.via.as_bytes()));
+        field(out, attribution.trace_id.map(str::as_bytes));
     }
 }
 
@@ -177,7 +205,39 @@ mod tests {
             ip_address: Some("192.0.2.1"),
             user_agent: None,
             metadata,
+            attribution: None,
         }
+    }
+
+    #[test]
+    fn misattribution_attack_every_part_of_an_attribution_changes_the_hash() {
+        let metadata = json!({});
+        let none = event(&metadata);
+        let by = Attribution { actor: None, on_behalf_of: None, token_id: None, via: "api", trace_id: None };
+        let agent = Some(Uuid::from_u128(3).into());
+        let token_id = Some(Uuid::from_u128(3).into());
+        let variants = [
+            by,
+            Attribution { actor: agent, ..by },
+            Attribution { on_behalf_of: agent, ..by },
+            Attribution { token_id, ..by },
+            Attribution { via: "job", ..by },
+            Attribution { trace_id: Some("0af7651916cd43dd8448eb211c80319c"), ..by },
+        ];
+        let mut hashes = std::collections::HashSet::from([hash(&[0; 32], &none)]);
+        for attribution in variants {
+            let attributed = SealedEvent { attribution: Some(attribution), ..none.clone() };
+            assert!(hashes.insert(hash(&[0; 32], &attributed)), "{attribution:?}");
+        }
+    }
+
+    #[test]
+    fn an_event_of_the_first_version_is_hashed_as_it_was_then() {
+        let metadata = json!({"a": 1});
+        assert_eq!(
+            to_hex(&hash(&[7; 32], &event(&metadata))),
+            "0e97ce25eee42eb4a62c7660b4da32109714fbe2b08a56e77aa9abe9ec875938"
+        );
     }
 
     #[test]

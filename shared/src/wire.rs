@@ -87,7 +87,9 @@ mod tests {
 
     #[test]
     fn versions_read_back() {
-        for versions in [WireVersions::FIRST, WireVersions::CURRENT, WireVersions { feed: 255, usage: 7, claims: 1 }] {
+        for versions in
+            [WireVersions::FIRST, WireVersions::CURRENT, WireVersions { feed: 255, usage: 7, claims: 1 }]
+        {
             assert_eq!(versions.to_string().parse(), Ok(versions));
         }
     }
@@ -101,7 +103,18 @@ mod tests {
     #[test]
     fn malformed_versions_are_refused() {
         let long = format!("feed=2{}", ", x=1".repeat(40));
-        for bad in ["", "feed", "feed=", "feed=0", "feed=256", "feed=+1", "feed=-1", "feed=2, feed=2", "feed=1;usage=1", &long] {
+        for bad in [
+            "",
+            "feed",
+            "feed=",
+            "feed=0",
+            "feed=256",
+            "feed=+1",
+            "feed=-1",
+            "feed=2, feed=2",
+            "feed=1;usage=1",
+            &long,
+        ] {
             assert_eq!(bad.parse::<WireVersions>(), Err(InvalidVersions), "{bad}");
         }
     }

@@ -7,8 +7,8 @@ use memchr::memchr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use crate::audit_chain::{Hash, SealedEvent, Written, from_hex, to_hex};
-use crate::ids::{AgentId, EventId, OrganizationId};
+use crate::audit_chain::{self, Hash, SealedEvent, Written, from_hex, to_hex};
+use crate::ids::{AgentId, EventId, OrganizationId, TokenId};
 use crate::strict::deserialize_parsed;
 
 /// An event and its seal, as a line of JSON.
@@ -30,6 +30,9 @@ pub struct Line<'a> {
     pub ip_address: Option<Cow<'a, str>>,
     #[serde(borrow, default, deserialize_with = "optional_text")]
     pub user_agent: Option<Cow<'a, str>>,
+    /// Absent in events that were recorded before version 0.2.0.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub attribution: Option<Attribution<'a>>,
     /// Canonical JSON: hashed as it stands.
     #[serde(borrow)]
     pub metadata: &'a RawValue,
@@ -37,6 +40,43 @@ pub struct Line<'a> {
     pub previous_hash: Hash,
     #[serde(with = "hexadecimal")]
     pub hash: Hash,
+}
+
+/// Who did it, as a member of a line.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Attribution<'a> {
+    pub actor: Option<AgentId>,
+    pub on_behalf_of: Option<AgentId>,
+    pub token_id: Option<TokenId>,
+    #[serde(borrow)]
+    pub via: Cow<'a, str>,
+    #[serde(borrow, default, deserialize_with = "optional_text")]
+    pub trace_id: Option<Cow<'a, str>>,
+}
+
+impl<'a> Attribution<'a> {
+    /// As it is sealed.
+    fn as_sealed(&self) -> audit_chain::Attribution<'_> {
+        audit_chain::Attribution {
+            actor: self.actor,
+            on_behalf_of: self.on_behalf_of,
+            token_id: self.token_id,
+            via: &self.via,
+            trace_id: self.trace_id.as_deref(),
+        }
+    }
+
+    /// As an export writes it.
+    pub fn of(sealed: &audit_chain::Attribution<'a>) -> Self {
+        Self {
+            actor: sealed.actor,
+            on_behalf_of: sealed.on_behalf_of,
+            token_id: sealed.token_id,
+            via: sealed.via.into(),
+            trace_id: sealed.trace_id.map(Into::into),
+        }
+    }
 }
 
 /// Borrowed where it stands without escapes, which serde's own `Option<Cow>` never is.
@@ -97,6 +137,7 @@ impl<'a> Line<'a> {
             } else {
                 Some(rest.text()?.into())
             },
+            attribution: rest.attribution()?,
             metadata: serde_json::from_str(rest.after(",\"metadata\":")?.0).ok()?,
             previous_hash: seal.after(",\"previousHash\":")?.text_of(HASH_LENGTH).and_then(from_hex)?,
             hash: seal.after(",\"hash\":")?.text_of(HASH_LENGTH).and_then(from_hex)?,
@@ -116,6 +157,7 @@ impl<'a> Line<'a> {
             ip_address: self.ip_address.as_deref(),
             user_agent: self.user_agent.as_deref(),
             metadata: Written(self.metadata.get()),
+            attribution: self.attribution.as_ref().map(Attribution::as_sealed),
         }
     }
 }
@@ -169,6 +211,28 @@ impl<'a> Rest<'a> {
     fn is_null(&mut self) -> bool {
         self.after("null").is_some()
     }
+
+    /// An attribution with the members, the order and the spaces that an export gives it; `Some(None)` if there is none.
+    #[expect(clippy::option_option, reason = "malformed, absent, and present")]
+    fn attribution(&mut self) -> Option<Option<Attribution<'a>>> {
+        if self.after(",\"attribution\":{").is_none() {
+            return Some(None);
+        }
+        let id = |rest: &mut Self| match rest.is_null() {
+            true => Some(None),
+            false => rest.text_of(ID_LENGTH).map(Some),
+        };
+        let actor = id(self.after("\"actor\":")?)?.map(str::parse).transpose().ok()?;
+        let on_behalf_of = id(self.after(",\"onBehalfOf\":")?)?.map(str::parse).transpose().ok()?;
+        let token_id = id(self.after(",\"tokenId\":")?)?.map(str::parse).transpose().ok()?;
+        let via = self.after(",\"via\":")?.text()?.into();
+        let trace_id = match self.after(",\"traceId\":")?.is_null() {
+            true => None,
+            false => Some(self.text()?.into()),
+        };
+        self.after("}")?;
+        Some(Some(Attribution { actor, on_behalf_of, token_id, via, trace_id }))
+    }
 }
 
 #[cfg(test)]
@@ -191,6 +255,13 @@ mod tests {
             outcome: "success".into(),
             ip_address: text("ip"),
             user_agent: text("userAgent"),
+            attribution: changes["via"].as_str().map(|via| Attribution {
+                actor: Some(uuid::Uuid::from_u128(4).into()),
+                on_behalf_of: changes["behalf"].as_bool().map(|_| uuid::Uuid::from_u128(5).into()),
+                token_id: changes["token"].as_bool().map(|_| uuid::Uuid::from_u128(6).into()),
+                via: Cow::Owned(via.to_owned()),
+                trace_id: text("trace"),
+            }),
             metadata: &raw,
             previous_hash: [0xab; 32],
             hash: [0xcd; 32],
@@ -212,6 +283,8 @@ mod tests {
         for changes in [
             json!({}),
             json!({"agent": true, "ip": "192.0.2.1", "userAgent": "ä \u{1F511}", "sequence": u64::MAX}),
+            json!({"via": "api"}),
+            json!({"via": "api", "behalf": true, "token": true, "trace": "0af7651916cd43dd8448eb211c80319c"}),
             json!({"timestamp": -5, "nested": {"a\"b": ["}", "\\", 1.5e300, null]}}),
         ] {
             assert_eq!(read(&written(&changes)), Some(true), "{changes}");

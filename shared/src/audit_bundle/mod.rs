@@ -5,14 +5,16 @@ mod line;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::line::Line;
+pub use self::line::{Attribution, Line};
 use crate::audit_chain::{Hash, genesis, hash_with};
 use crate::ids::InstanceId;
 use crate::merkle::{Frontier, Node, leaf_hash};
 use crate::signed_note::Head;
 
 /// What the bundle of this version says it is.
-pub const FORMAT: &str = "agentidp audit bundle v1";
+pub const FORMAT: &str = "agentidp audit bundle v2";
+/// A bundle of version 0.1.0, whose events say nothing of who did them beside their metadata. It is read as well.
+pub const FIRST_FORMAT: &str = "agentidp audit bundle v1";
 /// Levels of the tree in one level of tiles.
 const TILE_LEVELS: u8 = 8;
 /// Hashes in a full tile.
@@ -22,7 +24,7 @@ const TILE_HASHES: usize = 1 << TILE_LEVELS;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Description {
-    /// [`FORMAT`].
+    /// [`FORMAT`], or [`FIRST_FORMAT`].
     pub format: String,
     /// The first event follows its [`genesis`].
     pub instance: InstanceId,
