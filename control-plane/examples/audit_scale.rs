@@ -13,7 +13,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use agentidp::audit::{Action, Bundle, Folder};
-use agentidp_shared::audit_chain::{SealedEvent, genesis, hash};
+use agentidp_shared::audit_chain::{Attribution, SealedEvent, genesis, hash};
 use agentidp_shared::ids::InstanceId;
 use agentidp_shared::signed_note::VerifierKey;
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
@@ -88,6 +88,13 @@ fn write(folder: &Path, events: u64) -> VerifierKey {
             ip_address: Some("2001:db8:85a3::8a2e:370:7334"),
             user_agent: Some("python-httpx/0.28.1"),
             metadata: &metadata,
+            attribution: Some(Attribution {
+                actor: Some(agent.into()),
+                on_behalf_of: None,
+                token_id: Some(Uuid::from_u128(number << 64 | 7).into()),
+                via: "api",
+                trace_id: None,
+            }),
         };
         let sealed = hash(&previous, &event);
         bundle.put_event(&event, previous, sealed).unwrap();

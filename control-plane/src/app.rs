@@ -198,6 +198,7 @@ pub fn health_router(app: &App) -> axum::Router {
 /// The whole service: routes behind authorisation, behind the limits every request meets.
 pub fn router(app: &App) -> axum::Router {
     let (router, _) = routes().split_for_parts();
-    let authorised = router.route_layer(axum::middleware::from_fn_with_state(app.clone(), policy::authorize));
+    let authorised =
+        router.route_layer(axum::middleware::from_fn_with_state(app.clone(), crate::access::authorize));
     http::wrap(authorised, app).with_state(app.clone())
 }

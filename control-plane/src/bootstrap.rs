@@ -5,6 +5,7 @@ use agentidp_shared::scopes::ScopeSet;
 use serde_json::json;
 use sqlx::PgConnection;
 
+use crate::access::{Permit, Role};
 use crate::agents::{self, NewAgent};
 use crate::app::App;
 use crate::audit::{self, Action, NewEvent};
@@ -41,8 +42,10 @@ pub async fn run(app: &App, renew_credential: bool) -> Result<Bootstrap, Bootstr
     let (organization_id, agent_id) =
         if let Some(found) = existing { found } else { create(&mut tx, app).await? };
     let credential = if existing.is_none() || renew_credential {
-        let credential = credentials::generate(&mut tx, app, organization_id, agent_id, None).await?;
+        let credential =
+            credentials::generate(&mut tx, app, organization_id, Permit::of_instance(agent_id), None).await?;
         let event = NewEvent::new(organization_id, Action::CredentialGenerated)
+            .by_command_line()
             .agent(agent_id)
             .metadata(json!({ "credentialId": credential.0, "reason": "bootstrap" }));
         audit::record(&mut tx, app, event).await?;
@@ -87,8 +90,9 @@ async fn create(tx: &mut PgConnection, app: &App) -> Result<(OrganizationId, Age
     let agent = agents::register(tx, app, admin)
         .await
         .map_err(|error| BootstrapError::Register(error.to_string()))?;
-    organizations::add_member(tx, app, organization_id, agent.id, crate::policy::Role::Owner).await?;
+    organizations::add_member(tx, app, organization_id, Permit::of_instance(agent.id), Role::Owner).await?;
     let event = NewEvent::new(organization_id, Action::AgentCreated)
+        .by_command_line()
         .agent(agent.id)
         .metadata(json!({ "reason": "bootstrap" }));
     audit::record(tx, app, event).await?;

@@ -34,7 +34,12 @@ pub async fn retry(app: &App, ids: Option<&[Uuid]>) -> Result<Vec<Retried>, Retr
         // Without a system organization there is no log for a job of the instance yet.
         if let Some(log) = job.organization.or(system) {
             let metadata = json!({ "jobId": job.id, "kind": job.kind });
-            audit::record(&mut tx, app, NewEvent::new(log, Action::JobRetried).metadata(metadata)).await?;
+            audit::record(
+                &mut tx,
+                app,
+                NewEvent::new(log, Action::JobRetried).by_command_line().metadata(metadata),
+            )
+            .await?;
         }
     }
     tx.commit().await?;

@@ -3,6 +3,7 @@
 //! Arrows run one way: `shared ← infra ← features ← app ← main`. A change, its audit event and its edge-feed entry are one
 //! transaction.
 
+pub mod access;
 pub mod agents;
 pub mod app;
 pub mod audit;
@@ -20,6 +21,7 @@ pub mod health;
 pub mod housekeeping;
 pub mod infra;
 pub mod keys;
+pub mod migration_check;
 pub mod oidc;
 pub mod openapi;
 pub mod organizations;

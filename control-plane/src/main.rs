@@ -20,7 +20,7 @@ use agentidp::infra::rng::SystemRng;
 use agentidp::infra::{metrics, telemetry};
 use agentidp::keys::ChangedBy;
 use agentidp::serve::{self, Listeners};
-use agentidp::{bootstrap, dead_letters, did, edge_feed, keys, openapi};
+use agentidp::{bootstrap, dead_letters, did, edge_feed, keys, migration_check, openapi};
 use agentidp_shared::ids::AgentId;
 use agentidp_shared::jwk::Algorithm;
 use anyhow::Context as _;
@@ -49,7 +49,14 @@ enum Command {
     /// Metrics and health (`/health/live`, `/health/ready`) are on `AGENTIDP_METRICS_LISTEN`. Takes the settings of `serve`.
     Worker,
     /// Create or update the database's schema, as its owner (`DATABASE_OWNER_URL`)
-    Migrate,
+    Migrate {
+        /// Change nothing: list whose rights the migrations that are due will change, and what to do about it (`DATABASE_URL`)
+        #[arg(long)]
+        check: bool,
+        /// With `--check`: print JSON, for programs
+        #[arg(long, requires = "check")]
+        json: bool,
+    },
     /// Create the system organization and its first administrator; safe to repeat
     Bootstrap(BootstrapArguments),
     /// Run everything a developer needs, from nothing: PostgreSQL, keys, migrations, an administrator, the server
@@ -290,7 +297,12 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         match command {
             Command::Serve => serve(Config::load(config.as_deref())?).await,
             Command::Worker => work(Config::load(config.as_deref())?).await,
-            Command::Migrate => {
+            Command::Migrate { check: true, json } => {
+                let db = Db::connect(&Database::load(config.as_deref())?).await?;
+                let findings = migration_check::run(&db).await?;
+                print(&migration_check::to_text(&findings, json)?)
+            }
+            Command::Migrate { check: false, .. } => {
                 Db::migrate(&Database::load(config.as_deref())?).await?;
                 print("the schema is up to date\n")
             }

@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 use super::fields::{self, DESCRIPTION_LENGTH, NAME_LENGTH, OWNER_LENGTH};
 use super::model::{Agent, AgentType, DeploymentEnv, NewAgent};
 use super::register::register;
+use crate::access::{Caller, is_platform_scope};
 use crate::app::App;
 use crate::audit::{self, Action, NewEvent};
 use crate::infra::db::TenantTx;
@@ -19,7 +20,6 @@ use crate::infra::http::error::{ApiError, ErrorBody, FieldErrors};
 use crate::infra::http::fields::{Fields, FromFields};
 use crate::infra::http::idempotency::{self, Idempotency};
 use crate::infra::http::json::StrictJson;
-use crate::policy::Caller;
 
 /// An agent to register.
 #[derive(Debug, ToSchema)]
@@ -137,21 +137,25 @@ async fn create(
     let event = NewEvent::new(caller.organization_id, Action::AgentCreated)
         .agent(agent.id)
         .client(client)
-        .metadata(json!({ "actorId": caller.agent_id, "email": agent.email, "scopes": agent.scopes }));
+        .metadata(json!({ "actorId": caller.actor(), "email": agent.email, "scopes": agent.scopes }));
     audit::record(&mut tx, app, event).await?;
     let location = format!("/api/v1/agents/{}", agent.id);
     Ok((tx, (StatusCode::CREATED, [(header::LOCATION, location)], Json(agent)).into_response()))
 }
 
 /// The scopes, if there are such and the caller holds them all: or registering an agent would be a way to rights one lacks.
-fn grantable(app: &App, caller: &Caller, scopes: ScopeSet) -> Result<ScopeSet, ApiError> {
+pub(super) fn grantable(app: &App, caller: &Caller, scopes: ScopeSet) -> Result<ScopeSet, ApiError> {
     let known: ScopeSet = app.policy.table().scopes.into_iter().collect();
     let mut errors = FieldErrors::new();
     for unknown in scopes.difference(&known).iter() {
         errors.push("scopes", format!("there is no scope {unknown}"));
     }
     errors.into_result()?;
-    let lacking = scopes.difference(&caller.scopes);
+    if !caller.right().is_system && scopes.iter().any(is_platform_scope) {
+        let message = "only agents of the system organization hold the platform's scopes";
+        return Err(ApiError::forbidden("PLATFORM_ONLY", message));
+    }
+    let lacking = scopes.difference(&caller.lendable());
     if !lacking.is_empty() {
         let message = format!("the access token does not hold what it would grant: {lacking}");
         return Err(ApiError::forbidden("SCOPE_NOT_HELD", message));

@@ -8,13 +8,13 @@ use serde_json::json;
 use super::model::AgentStatus;
 use super::revocation::set_standing;
 use super::update::decommissioned;
-use super::{lock_status, not_managed, store};
+use super::{lock_status, store};
+use crate::access::{Act, Caller, Owners};
 use crate::app::App;
 use crate::audit::{self, Action, NewEvent};
 use crate::infra::http::client_info::ClientInfo;
 use crate::infra::http::error::{ApiError, ErrorBody};
 use crate::infra::http::path::Id;
-use crate::policy::Caller;
 use crate::{credentials, organizations};
 
 /// Decommission an agent
@@ -35,21 +35,20 @@ pub(super) async fn decommission_agent(
     client: ClientInfo,
     Id(agent): Id<AgentId>,
 ) -> Result<StatusCode, ApiError> {
-    if !caller.may_manage(agent) {
-        return Err(not_managed());
-    }
     let mut tx = app.db.tenant(caller.organization_id).await?;
-    organizations::refuse_last_owner(&mut tx, caller.organization_id, agent).await?;
+    let permit = caller.permit(&mut tx, Act::DecommissionAgent, agent).await?;
+    let owners = Owners::lock(&mut tx, caller.organization_id, app.now()).await?;
     let status = lock_status(&mut tx, agent).await?;
     status.change_to(AgentStatus::Decommissioned).map_err(decommissioned)?;
-    set_standing(&mut tx, &app, agent, AgentStatus::Decommissioned, true).await?;
+    set_standing(&mut tx, &app, permit, AgentStatus::Decommissioned, true).await?;
     store::forget_did_key(&mut tx, agent).await?;
-    organizations::remove_member(&mut tx, caller.organization_id, agent).await?;
-    let revoked = credentials::revoke_all(&mut tx, caller.organization_id, agent, app.now()).await?.len();
+    organizations::remove_member(&mut tx, caller.organization_id, permit).await?;
+    let revoked = credentials::revoke_all(&mut tx, caller.organization_id, permit, app.now()).await?.len();
+    owners.refuse_if_gone(&mut tx).await?;
     let event = NewEvent::new(caller.organization_id, Action::AgentDecommissioned)
         .agent(agent)
         .client(&client)
-        .metadata(json!({ "actorId": caller.agent_id, "revokedCredentials": revoked }));
+        .metadata(json!({ "actorId": caller.actor(), "revokedCredentials": revoked }));
     audit::record(&mut tx, &app, event).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)

@@ -6,10 +6,10 @@ use axum::extract::State;
 
 use super::model::Agent;
 use super::{not_found, store};
+use crate::access::Caller;
 use crate::app::App;
 use crate::infra::http::error::{ApiError, ErrorBody};
 use crate::infra::http::path::Id;
-use crate::policy::Caller;
 
 /// An agent
 #[utoipa::path(get, path = "/api/v1/agents/{agentId}", operation_id = "get_agent", tag = "Agents",

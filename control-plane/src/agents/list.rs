@@ -6,12 +6,12 @@ use axum::extract::State;
 use super::fields::AGENT_TYPES;
 use super::model::{Agent, AgentStatus, AgentType};
 use super::store;
+use crate::access::Caller;
 use crate::app::App;
 use crate::infra::http::error::{ApiError, ErrorBody};
 use crate::infra::http::fields::{Fields, FromFields};
 use crate::infra::http::pagination::{Page, PageParameters, Paginated};
 use crate::infra::http::query::StrictQuery;
-use crate::policy::Caller;
 
 #[derive(Debug, utoipa::IntoParams)]
 #[into_params(parameter_in = Query, rename_all = "camelCase")]

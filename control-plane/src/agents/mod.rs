@@ -12,6 +12,7 @@ mod model;
 mod register;
 mod revocation;
 mod routes;
+mod set_scopes;
 mod store;
 mod update;
 
@@ -25,6 +26,7 @@ pub use store::let_only_register;
 use agentidp_shared::ids::AgentId;
 use axum::http::StatusCode;
 
+use crate::access::Permit;
 use crate::app::App;
 use crate::infra::db::TenantTx;
 use crate::infra::http::error::ApiError;
@@ -47,7 +49,8 @@ pub async fn require(tx: &mut TenantTx, agent: AgentId) -> Result<(), ApiError> 
 /// Ends an agent that has no credentials and no membership, with its tokens and its DID.
 pub async fn end(tx: &mut TenantTx, app: &App, agent: AgentId) -> Result<(), ApiError> {
     if lock_status(tx, agent).await?.change_to(AgentStatus::Decommissioned).is_ok() {
-        revocation::set_standing(tx, app, agent, AgentStatus::Decommissioned, true).await?;
+        let permit = Permit::of_instance(agent);
+        revocation::set_standing(tx, app, permit, AgentStatus::Decommissioned, true).await?;
         store::forget_did_key(tx, agent).await?;
     }
     Ok(())
@@ -59,13 +62,4 @@ pub(crate) fn gone() -> ApiError {
 
 pub(crate) fn not_found() -> ApiError {
     ApiError::not_found("AGENT_NOT_FOUND", "there is no agent with this id")
-}
-
-/// For what only the agent itself and its organization's administrators may do. Asked before anything is looked up: the
-/// answer must not tell whether there is such an agent.
-pub(crate) fn not_managed() -> ApiError {
-    ApiError::forbidden(
-        "AGENT_NOT_MANAGED",
-        "only the agent itself and its organization's administrators may do this",
-    )
 }

@@ -2,25 +2,49 @@
 
 use agentidp_shared::exceptions::Standing;
 use agentidp_shared::ids::AgentId;
+use agentidp_shared::scopes::ScopeSet;
+use time::Duration;
 
 use super::model::AgentStatus;
 use super::store;
+use crate::access::Permit;
 use crate::app::App;
 use crate::edge_feed;
 use crate::infra::clock::unix_seconds;
 use crate::infra::db::TenantTx;
+
+/// The life of the longest-lived token there can be (`MAX_TOKEN_TTL_SECONDS`), also one issued under an earlier setting.
+const LONGEST_TOKEN: Duration = Duration::days(1);
 
 /// Sets the agent's status and tells the edges. With `revoke_tokens`, tokens issued so far stay refused whatever becomes of
 /// the agent.
 pub(super) async fn set_standing(
     tx: &mut TenantTx,
     app: &App,
-    agent: AgentId,
+    permit: Permit,
     status: AgentStatus,
     revoke_tokens: bool,
 ) -> Result<(), sqlx::Error> {
-    let not_before = store::set_status(tx, agent, status, revoke_tokens, app.now()).await?;
-    edge_feed::agent_changed(tx, app, agent, standing_of(status), not_before.map(unix_seconds)).await
+    store::set_status(tx, permit, status, revoke_tokens, app.now()).await?;
+    tell_edges(tx, app, permit.agent()).await
+}
+
+/// Refuses, from now on, every token issued so far that holds more than `scopes` by the agent's right.
+pub(super) async fn limit_scopes(
+    tx: &mut TenantTx,
+    app: &App,
+    permit: Permit,
+    scopes: &ScopeSet,
+) -> Result<(), sqlx::Error> {
+    store::limit_scopes(tx, permit, scopes, app.now(), LONGEST_TOKEN).await?;
+    tell_edges(tx, app, permit.agent()).await
+}
+
+async fn tell_edges(tx: &mut TenantTx, app: &App, agent: AgentId) -> Result<(), sqlx::Error> {
+    let Some(standing) = store::standing(tx, agent).await? else { return Ok(()) };
+    let limit = standing.scope_limit.as_ref().map(|(_, until)| *until);
+    let not_before = standing.not_before.max(limit);
+    edge_feed::agent_changed(tx, app, agent, standing_of(standing.status), not_before.map(unix_seconds)).await
 }
 
 fn standing_of(status: AgentStatus) -> Standing {
@@ -34,13 +58,13 @@ fn standing_of(status: AgentStatus) -> Standing {
 /// Tells the edges that copies of the agent's public documents are no longer good, by repeating how it stands: they keep no
 /// copy across anything that is said of its agent.
 pub async fn documents_changed(tx: &mut TenantTx, app: &App, agent: AgentId) -> Result<(), sqlx::Error> {
-    let Some((status, not_before)) = store::standing(tx, agent).await? else { return Ok(()) };
-    edge_feed::agent_documents_changed(tx, app, agent, standing_of(status), not_before.map(unix_seconds))
-        .await
+    let Some(standing) = store::standing(tx, agent).await? else { return Ok(()) };
+    let not_before = standing.not_before.map(unix_seconds);
+    edge_feed::agent_documents_changed(tx, app, agent, standing_of(standing.status), not_before).await
 }
 
 /// Refuses, from now on, every token the agent was issued or obtained for others so far. The agent stays as it is.
-pub async fn revoke_tokens(tx: &mut TenantTx, app: &App, agent: AgentId) -> Result<(), sqlx::Error> {
-    let status = store::lock_status(tx, agent).await?.ok_or(sqlx::Error::RowNotFound)?;
-    set_standing(tx, app, agent, status, true).await
+pub async fn revoke_tokens(tx: &mut TenantTx, app: &App, permit: Permit) -> Result<(), sqlx::Error> {
+    let status = store::lock_status(tx, permit.agent()).await?.ok_or(sqlx::Error::RowNotFound)?;
+    set_standing(tx, app, permit, status, true).await
 }

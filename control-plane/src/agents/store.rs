@@ -5,12 +5,14 @@ use agentidp_shared::ids::{AgentId, OrganizationId};
 use agentidp_shared::jwk::Jwk;
 use agentidp_shared::scopes::{Scope, ScopeSet};
 use sqlx::PgConnection;
+use sqlx::postgres::types::PgInterval;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::list::AgentFilter;
 use super::model::{Agent, AgentStatus, AgentType, DeploymentEnv, NewAgent};
 use super::update::UpdateAgentRequest;
+use crate::access::Permit;
 use crate::infra::db::{TenantTx, contains_pattern, decode};
 use crate::infra::keystore::Sealed;
 
@@ -40,7 +42,6 @@ struct Row {
 impl Row {
     fn into_agent(self, issuer: &str) -> Result<Agent, sqlx::Error> {
         let id = AgentId::new(self.id);
-        let scopes: Result<ScopeSet, _> = self.scopes.iter().map(|scope| scope.parse::<Scope>()).collect();
         Ok(Agent {
             did: did::agent_did(issuer, id),
             id,
@@ -55,7 +56,7 @@ impl Row {
             description: self.description,
             is_public: self.is_public,
             a2a_url: self.a2a_url,
-            scopes: scopes.map_err(|error| sqlx::Error::Decode(error.into()))?,
+            scopes: scope_set(&self.scopes)?,
             status: decode(&self.status)?,
             created_at: self.created_at,
             updated_at: self.updated_at,
@@ -246,46 +247,129 @@ pub(super) async fn lock_status(
     status.map(|status| decode(&status)).transpose()
 }
 
-/// How the agent stands: its status, and the second up to which its tokens are refused.
+/// How an agent stands.
+pub(super) struct AgentStanding {
+    pub status: AgentStatus,
+    /// Tokens issued at or before it are refused.
+    pub not_before: Option<OffsetDateTime>,
+    /// Tokens issued at or before the moment hold no more than these scopes.
+    pub scope_limit: Option<(ScopeSet, OffsetDateTime)>,
+}
+
 pub(super) async fn standing(
     tx: &mut TenantTx,
     agent: AgentId,
-) -> Result<Option<(AgentStatus, Option<OffsetDateTime>)>, sqlx::Error> {
+) -> Result<Option<AgentStanding>, sqlx::Error> {
     let row = sqlx::query!(
-        "select status, not_before from agents where organization_id = $1 and id = $2",
+        "select status, not_before, scope_limit, scope_limit_at from agents where organization_id = $1 and id = $2",
         tx.organization_id().as_uuid(),
         agent.as_uuid()
     )
     .fetch_optional(&mut **tx)
     .await?;
-    row.map(|row| Ok((decode(&row.status)?, row.not_before))).transpose()
+    row.map(|row| {
+        let limit = row.scope_limit.as_deref().map(scope_set).transpose()?;
+        Ok(AgentStanding {
+            status: decode(&row.status)?,
+            not_before: row.not_before,
+            scope_limit: limit.zip(row.scope_limit_at),
+        })
+    })
+    .transpose()
 }
 
-/// Sets the status; with `revoke_tokens` also the second up to which tokens are refused, which never moves back. Returns it.
+/// Sets the status; with `revoke_tokens` also the second up to which tokens are refused, which never moves back.
 ///
 /// Each revocation moves it on by a second at least: what was issued after the last one has the second after it as its `iat`,
 /// also when this second has not begun yet, and is to be refused now.
 pub(super) async fn set_status(
     tx: &mut TenantTx,
-    agent: AgentId,
+    permit: Permit,
     status: AgentStatus,
     revoke_tokens: bool,
     now: OffsetDateTime,
-) -> Result<Option<OffsetDateTime>, sqlx::Error> {
-    sqlx::query_scalar!(
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
         "update agents set status = $2, updated_at = $4,
            not_before = case when not $3 then not_before
              when not_before >= date_trunc('second', $4::timestamptz) then not_before + interval '1 second' else $4 end,
            decommissioned_at = case when $2 = 'decommissioned' then $4 else decommissioned_at end
-         where id = $1 and organization_id = $5 returning not_before",
-        agent.as_uuid(),
+         where id = $1 and organization_id = $5",
+        permit.agent().as_uuid(),
         status.as_str(),
         revoke_tokens,
         now,
         tx.organization_id().as_uuid()
     )
-    .fetch_one(&mut **tx)
+    .execute(&mut **tx)
     .await
+    .map(|_| ())
+}
+
+/// What the agent may ask for.
+pub(super) async fn scopes(tx: &mut TenantTx, agent: AgentId) -> Result<Option<ScopeSet>, sqlx::Error> {
+    let names = sqlx::query_scalar!(
+        "select scopes from agents where organization_id = $1 and id = $2",
+        tx.organization_id().as_uuid(),
+        agent.as_uuid()
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    names.map(|names| scope_set(&names)).transpose()
+}
+
+pub(super) async fn set_scopes(
+    tx: &mut TenantTx,
+    permit: Permit,
+    scopes: &ScopeSet,
+    now: OffsetDateTime,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "update agents set scopes = $3, updated_at = $4 where organization_id = $1 and id = $2",
+        tx.organization_id().as_uuid(),
+        permit.agent().as_uuid(),
+        &names(scopes),
+        now
+    )
+    .execute(&mut **tx)
+    .await
+    .map(|_| ())
+}
+
+/// Lets tokens issued so far hold no more than `scopes`, and no more than an earlier limit that some of them may still be under.
+/// Moves on by a second at least, as a revocation of all tokens does.
+pub(super) async fn limit_scopes(
+    tx: &mut TenantTx,
+    permit: Permit,
+    scopes: &ScopeSet,
+    now: OffsetDateTime,
+    longest_token: time::Duration,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "update agents set
+           scope_limit = case when scope_limit_at > $4::timestamptz - $5::interval
+             then array(select unnest(scope_limit) intersect select unnest($3::text[]) order by 1) else $3 end,
+           scope_limit_at = case when scope_limit_at >= date_trunc('second', $4::timestamptz)
+             then scope_limit_at + interval '1 second' else $4 end
+         where organization_id = $1 and id = $2",
+        tx.organization_id().as_uuid(),
+        permit.agent().as_uuid(),
+        &names(scopes),
+        now,
+        PgInterval::try_from(longest_token).map_err(sqlx::Error::Encode)?
+    )
+    .execute(&mut **tx)
+    .await
+    .map(|_| ())
+}
+
+fn names(scopes: &ScopeSet) -> Vec<String> {
+    scopes.iter().map(ToString::to_string).collect()
+}
+
+fn scope_set(names: &[String]) -> Result<ScopeSet, sqlx::Error> {
+    let scopes: Result<ScopeSet, _> = names.iter().map(|scope| scope.parse::<Scope>()).collect();
+    scopes.map_err(|error| sqlx::Error::Decode(error.into()))
 }
 
 pub(super) async fn update(

@@ -9,7 +9,8 @@ use utoipa::ToSchema;
 use super::fields::{self, DESCRIPTION_LENGTH, NAME_LENGTH, OWNER_LENGTH};
 use super::model::{Agent, AgentStatus, AgentType, AlreadyDecommissioned, DeploymentEnv};
 use super::revocation::{documents_changed, set_standing};
-use super::{lock_status, not_found, not_managed, store};
+use super::{lock_status, not_found, store};
+use crate::access::{Act, Caller, Owners};
 use crate::app::App;
 use crate::audit::{self, Action, NewEvent};
 use crate::infra::http::client_info::ClientInfo;
@@ -17,8 +18,6 @@ use crate::infra::http::error::{ApiError, ErrorBody};
 use crate::infra::http::fields::{Fields, FromFields};
 use crate::infra::http::json::StrictJson;
 use crate::infra::http::path::Id;
-use crate::organizations;
-use crate::policy::Caller;
 
 /// What to change; what is absent stays as it is.
 #[derive(Debug, ToSchema)]
@@ -116,32 +115,35 @@ pub(super) async fn update_agent(
     Id(agent): Id<AgentId>,
     StrictJson(request): StrictJson<UpdateAgentRequest>,
 ) -> Result<Json<Agent>, ApiError> {
-    if !caller.may_manage(agent) {
-        return Err(not_managed());
-    }
+    let revoke_tokens = request.revoke_tokens == Some(true);
+    let act = match request.status {
+        Some(AgentStatus::Suspended) => Act::SuspendAgent,
+        Some(AgentStatus::Active) => Act::ReactivateAgent,
+        _ if revoke_tokens => Act::RevokeTokens,
+        _ => Act::UpdateAgent,
+    };
     let event = |action: Action| NewEvent::new(caller.organization_id, action).agent(agent).client(&client);
     let mut tx = app.db.tenant(caller.organization_id).await?;
-    if request.status == Some(AgentStatus::Suspended) {
-        organizations::refuse_last_owner(&mut tx, caller.organization_id, agent).await?;
-    }
+    let permit = caller.permit(&mut tx, act, agent).await?;
+    let owners = Owners::lock(&mut tx, caller.organization_id, app.now()).await?;
     let current = lock_status(&mut tx, agent).await?;
     let wanted = current.change_to(request.status.unwrap_or(current)).map_err(decommissioned)?;
     let changed = request.changed_fields();
     if !changed.is_empty() {
         store::update(&mut tx, agent, &request, app.now()).await?;
-        let metadata = json!({ "actorId": caller.agent_id, "fields": changed });
+        let metadata = json!({ "actorId": caller.actor(), "fields": changed });
         audit::record(&mut tx, &app, event(Action::AgentUpdated).metadata(metadata)).await?;
     }
-    let revoke_tokens = request.revoke_tokens == Some(true);
     if wanted != current || revoke_tokens {
         let revoke_tokens = revoke_tokens || wanted == AgentStatus::Suspended;
-        set_standing(&mut tx, &app, agent, wanted, revoke_tokens).await?;
+        set_standing(&mut tx, &app, permit, wanted, revoke_tokens).await?;
+        owners.refuse_if_gone(&mut tx).await?;
         let action = match wanted {
             AgentStatus::Suspended if wanted != current => Action::AgentSuspended,
             AgentStatus::Active if wanted != current => Action::AgentReactivated,
             _ => Action::TokenRevoked,
         };
-        let metadata = json!({ "actorId": caller.agent_id, "allTokens": revoke_tokens });
+        let metadata = json!({ "actorId": caller.actor(), "allTokens": revoke_tokens });
         audit::record(&mut tx, &app, event(action).metadata(metadata)).await?;
     }
     let updated = store::find(&mut tx, &app.config.issuer, caller.organization_id, agent).await?;

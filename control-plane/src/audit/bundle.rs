@@ -11,7 +11,7 @@ use std::io::{self, BufWriter, Write as _};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
-use agentidp_shared::audit_bundle::{Description, FORMAT, Line, Log, Tile};
+use agentidp_shared::audit_bundle::{Attribution, Description, FORMAT, Line, Log, Tile};
 use agentidp_shared::audit_chain::{CanonicalJson, Hash, SealedEvent};
 use agentidp_shared::ids::InstanceId;
 use agentidp_shared::signed_note::{Head, VerifierKey};
@@ -125,6 +125,7 @@ impl Bundle {
             outcome: event.outcome.into(),
             ip_address: event.ip_address.map(Into::into),
             user_agent: event.user_agent.map(Into::into),
+            attribution: event.attribution.as_ref().map(Attribution::of),
             metadata,
             previous_hash,
             hash,

@@ -13,10 +13,10 @@ use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
 use super::{carry, seal, tree};
+use crate::access::Caller;
 use crate::app::App;
 use crate::infra::db::SystemTx;
 use crate::infra::http::error::{ApiError, ErrorBody};
-use crate::policy::Caller;
 
 /// A head is signed when so many events have come since the last, or so much time has passed and at least one has.
 const EVENTS: u64 = 1_000;

@@ -6,10 +6,10 @@ use axum::extract::State;
 
 use super::model::AuditEvent;
 use super::{store, window};
+use crate::access::Caller;
 use crate::app::App;
 use crate::infra::http::error::{ApiError, ErrorBody};
 use crate::infra::http::path::Id;
-use crate::policy::Caller;
 
 /// An audit event
 #[utoipa::path(get, path = "/api/v1/audit/{eventId}", operation_id = "get_audit_event", tag = "Audit",

@@ -10,12 +10,12 @@ use uuid::Uuid;
 
 use super::model::{Action, AuditEvent, Outcome};
 use super::{store, window};
+use crate::access::Caller;
 use crate::app::App;
 use crate::infra::http::error::{ApiError, ErrorBody};
 use crate::infra::http::fields::{Fields, FromFields};
 use crate::infra::http::pagination::{Page, PageParameters};
 use crate::infra::http::query::StrictQuery;
-use crate::policy::Caller;
 
 #[derive(Debug, utoipa::IntoParams)]
 #[into_params(parameter_in = Query, rename_all = "camelCase")]

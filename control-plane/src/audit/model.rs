@@ -1,6 +1,6 @@
 //! What can be recorded, and an event as it is shown.
 
-use agentidp_shared::ids::{AgentId, EventId, OrganizationId};
+use agentidp_shared::ids::{AgentId, EventId, OrganizationId, TokenId};
 use serde_json::Value;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
@@ -31,6 +31,7 @@ actions! {
     AgentSuspended = "agent.suspended",
     AgentReactivated = "agent.reactivated",
     AgentDecommissioned = "agent.decommissioned",
+    AgentScopesChanged = "agent.scopes_changed",
     TokenIssued = "token.issued",
     TokenRevoked = "token.revoked",
     TokenIntrospected = "token.introspected",
@@ -101,6 +102,44 @@ impl std::str::FromStr for Outcome {
     }
 }
 
+/// The way in by which something was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Via {
+    /// The HTTP API.
+    Api,
+    /// The operators' pages.
+    Console,
+    /// The command line of the control plane.
+    Cli,
+    /// The MCP server.
+    Mcp,
+    /// The instance itself: a job or another background task.
+    Job,
+}
+
+impl Via {
+    const ALL: [Self; 5] = [Self::Api, Self::Console, Self::Cli, Self::Mcp, Self::Job];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Api => "api",
+            Self::Console => "console",
+            Self::Cli => "cli",
+            Self::Mcp => "mcp",
+            Self::Job => "job",
+        }
+    }
+}
+
+impl std::str::FromStr for Via {
+    type Err = UnknownValue;
+
+    fn from_str(text: &str) -> Result<Self, UnknownValue> {
+        Self::ALL.into_iter().find(|via| via.as_str() == text).ok_or(UnknownValue)
+    }
+}
+
 /// An event of the log.
 #[derive(Debug, Clone, serde::Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -114,6 +153,20 @@ pub(super) struct AuditEvent {
     /// The agent the event is about.
     #[schema(value_type = Option<uuid::Uuid>)]
     pub agent_id: Option<AgentId>,
+    /// Who really called. `null` if nobody proved to be anyone, or the instance did it by itself.
+    #[schema(value_type = Option<uuid::Uuid>)]
+    pub actor: Option<AgentId>,
+    /// The subject of the token in use, if it is another than the actor.
+    #[schema(value_type = Option<uuid::Uuid>)]
+    pub on_behalf_of: Option<AgentId>,
+    /// `jti` of the token in use; of an event about issuing one, of that.
+    #[schema(value_type = Option<uuid::Uuid>)]
+    pub token_id: Option<TokenId>,
+    /// The way in. `null` in events that were recorded before version 0.2.0, as are the three before.
+    pub via: Option<Via>,
+    /// Trace id of the request, if it carried a `traceparent` (W3C Trace Context).
+    #[schema(min_length = 32, max_length = 32, pattern = "^[0-9a-f]{32}$")]
+    pub trace_id: Option<String>,
     pub action: Action,
     pub outcome: Outcome,
     pub ip_address: Option<String>,

@@ -8,11 +8,11 @@ use axum::extract::State;
 use utoipa::ToSchema;
 
 use super::{checkpoint, store, tree};
+use crate::access::Caller;
 use crate::app::App;
 use crate::infra::http::error::{ApiError, ErrorBody};
 use crate::infra::http::fields::{Fields, FromFields};
 use crate::infra::http::query::StrictQuery;
-use crate::policy::Caller;
 
 /// A tree is never larger: its leaves are numbered by PostgreSQL's `bigint`.
 const MAX_SIZE: u64 = i64::MAX.unsigned_abs();

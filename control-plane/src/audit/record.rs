@@ -1,12 +1,12 @@
 //! Recording an event in the caller's transaction.
 
-use agentidp_shared::ids::{AgentId, EventId, OrganizationId};
+use agentidp_shared::ids::{AgentId, EventId, OrganizationId, TokenId};
 use serde_json::Value;
 use sqlx::PgConnection;
 
-use super::model::{Action, Outcome};
+use super::model::{Action, Outcome, Via};
 use crate::app::App;
-use crate::infra::http::client_info::ClientInfo;
+use crate::infra::http::client_info::{Acting, ClientInfo};
 
 /// An event to be recorded. Metadata must hold no secret: the log is kept for years and shown to auditors.
 #[derive(Debug, Clone)]
@@ -19,6 +19,9 @@ pub struct NewEvent {
     ip_address: Option<String>,
     user_agent: Option<String>,
     metadata: Value,
+    acting: Acting,
+    via: Via,
+    trace_id: Option<String>,
 }
 
 impl NewEvent {
@@ -31,6 +34,10 @@ impl NewEvent {
             ip_address: None,
             user_agent: None,
             metadata: Value::Object(serde_json::Map::new()),
+            acting: Acting::default(),
+            // Until a request, or a command line, says otherwise.
+            via: Via::Job,
+            trace_id: None,
         }
     }
 
@@ -43,6 +50,15 @@ impl NewEvent {
     pub fn client(mut self, client: &ClientInfo) -> Self {
         self.ip_address = client.ip.map(|ip| ip.to_string());
         self.user_agent.clone_from(&client.user_agent);
+        self.acting = client.acting;
+        self.via = Via::Api;
+        self.trace_id.clone_from(&client.trace_id);
+        self
+    }
+
+    /// Done by somebody with a shell and the instance's settings.
+    pub fn by_command_line(mut self) -> Self {
+        self.via = Via::Cli;
         self
     }
 
@@ -62,8 +78,9 @@ pub async fn record(tx: &mut PgConnection, app: &App, event: NewEvent) -> Result
     let event_id = app.new_id();
     sqlx::query!(
         "with event as (
-           insert into audit_events (event_id, occurred_at, organization_id, agent_id, action, outcome, ip_address, user_agent, metadata)
-           values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+           insert into audit_events (event_id, occurred_at, organization_id, agent_id, action, outcome, ip_address, user_agent, metadata,
+             actor_id, on_behalf_of_id, token_id, via, trace_id)
+           values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
            returning event_id, occurred_at)
          insert into audit_unsealed (event_id, occurred_at) select event_id, occurred_at from event",
         event_id,
@@ -74,7 +91,12 @@ pub async fn record(tx: &mut PgConnection, app: &App, event: NewEvent) -> Result
         event.outcome.as_str(),
         event.ip_address,
         event.user_agent,
-        event.metadata
+        event.metadata,
+        event.acting.actor.map(AgentId::as_uuid),
+        event.acting.on_behalf_of.map(AgentId::as_uuid),
+        event.acting.token_id.map(TokenId::as_uuid),
+        event.via.as_str(),
+        event.trace_id
     )
     .execute(tx)
     .await?;

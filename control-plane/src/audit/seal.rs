@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
-use agentidp_shared::audit_chain::{Hash, SealedEvent, genesis, hash};
+use agentidp_shared::audit_chain::{Hash, genesis, hash};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{checkpoint, tree};
+use super::{checkpoint, seals, tree};
 use crate::app::App;
 use crate::infra::db::SystemTx;
 
@@ -40,16 +40,7 @@ pub async fn seal_committed(app: &App) -> Result<usize, sqlx::Error> {
     // The oldest first, and then each one's event, by indices: of a log that was not sealed for long nothing else is touched. A plan
     // that was made while there was little would read all of it, again in each round.
     sqlx::query!("select set_config('enable_seqscan', 'off', true)").fetch_one(&mut *tx).await?;
-    let events = sqlx::query!(
-        "select events.* from (select occurred_at, event_id from audit_unsealed order by occurred_at, event_id limit $1) unsealed
-         cross join lateral (
-           select event_id, occurred_at, organization_id, agent_id, action, outcome, ip_address, user_agent, metadata
-           from audit_events where event_id = unsealed.event_id and occurred_at = unsealed.occurred_at offset 0) events
-         order by events.occurred_at, events.event_id",
-        BATCH
-    )
-    .fetch_all(&mut *tx)
-    .await?;
+    let events = seals::due(&mut tx, BATCH).await?;
     if events.is_empty() {
         // Ended here, not whenever the connection is next used: until then it would be the leader.
         tx.commit().await?;
@@ -76,22 +67,8 @@ pub async fn seal_committed(app: &App) -> Result<usize, sqlx::Error> {
     );
     for event in &events {
         sequence += 1;
-        let sealed = hash(
-            &previous,
-            &SealedEvent {
-                sequence: u64::try_from(sequence).map_err(|_| corrupt("a negative sequence"))?,
-                event_id: event.event_id.into(),
-                timestamp_us: i64::try_from(event.occurred_at.unix_timestamp_nanos() / 1_000)
-                    .map_err(|_| corrupt("a time out of range"))?,
-                organization_id: event.organization_id.into(),
-                agent_id: event.agent_id.map(Into::into),
-                action: &event.action,
-                outcome: &event.outcome,
-                ip_address: event.ip_address.as_deref(),
-                user_agent: event.user_agent.as_deref(),
-                metadata: &event.metadata,
-            },
-        );
+        let sealed = event.as_sealed(sequence).ok_or_else(|| corrupt("a sequence or time out of range"))?;
+        let sealed = hash(&previous, &sealed);
         ids.push(event.event_id);
         organizations.push(event.organization_id);
         times.push(event.occurred_at);

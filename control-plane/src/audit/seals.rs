@@ -1,6 +1,6 @@
 //! SQL of checking the audit log: seals, and the events they should be the seals of. A page at a time.
 
-use agentidp_shared::audit_chain::{Hash, SealedEvent, hash};
+use agentidp_shared::audit_chain::{Attribution, Hash, SealedEvent, hash};
 use agentidp_shared::ids::OrganizationId;
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -16,13 +16,18 @@ const BEFORE_ALL: OffsetDateTime = datetime!(0001-01-01 0:00 UTC);
 pub(super) struct Recorded {
     pub event_id: Uuid,
     pub occurred_at: OffsetDateTime,
-    organization_id: Uuid,
+    pub organization_id: Uuid,
     agent_id: Option<Uuid>,
     action: String,
     outcome: String,
     ip_address: Option<String>,
     user_agent: Option<String>,
     metadata: Value,
+    actor_id: Option<Uuid>,
+    on_behalf_of_id: Option<Uuid>,
+    token_id: Option<Uuid>,
+    via: Option<String>,
+    trace_id: Option<String>,
 }
 
 impl Recorded {
@@ -39,6 +44,13 @@ impl Recorded {
             ip_address: self.ip_address.as_deref(),
             user_agent: self.user_agent.as_deref(),
             metadata: &self.metadata,
+            attribution: self.via.as_deref().map(|via| Attribution {
+                actor: self.actor_id.map(Into::into),
+                on_behalf_of: self.on_behalf_of_id.map(Into::into),
+                token_id: self.token_id.map(Into::into),
+                via,
+                trace_id: self.trace_id.as_deref(),
+            }),
         })
     }
 }
@@ -69,6 +81,22 @@ impl Seal {
     }
 }
 
+/// Events that are due for sealing, the oldest first.
+pub(super) async fn due(tx: &mut SystemTx, limit: i64) -> Result<Vec<Recorded>, sqlx::Error> {
+    sqlx::query_as!(
+        Recorded,
+        "select events.* from (select occurred_at, event_id from audit_unsealed order by occurred_at, event_id limit $1) unsealed
+         cross join lateral (
+           select event_id, occurred_at, organization_id, agent_id, action, outcome, ip_address, user_agent, metadata,
+             actor_id, on_behalf_of_id, token_id, via, trace_id
+           from audit_events where event_id = unsealed.event_id and occurred_at = unsealed.occurred_at offset 0) events
+         order by events.occurred_at, events.event_id",
+        limit
+    )
+    .fetch_all(&mut **tx)
+    .await
+}
+
 /// Seals whose sequence is above `after`, in order.
 pub(super) async fn after(tx: &mut SystemTx, after: i64, limit: i64) -> Result<Vec<Seal>, sqlx::Error> {
     sqlx::query_as!(
@@ -95,7 +123,8 @@ pub(super) async fn events_of(
     // The bounds leave the other months' partitions out.
     let found = sqlx::query_as!(
         Recorded,
-        "select event_id, occurred_at, organization_id, agent_id, action, outcome, ip_address, user_agent, metadata
+        "select event_id, occurred_at, organization_id, agent_id, action, outcome, ip_address, user_agent, metadata,
+           actor_id, on_behalf_of_id, token_id, via, trace_id
          from audit_events
          where (event_id, occurred_at) in (select * from unnest($1::uuid[], $2::timestamptz[]))
            and occurred_at between $3 and $4",
@@ -156,7 +185,8 @@ pub(super) async fn events_of_organization(
 ) -> Result<Vec<Recorded>, sqlx::Error> {
     sqlx::query_as!(
         Recorded,
-        "select event_id, occurred_at, organization_id, agent_id, action, outcome, ip_address, user_agent, metadata
+        "select event_id, occurred_at, organization_id, agent_id, action, outcome, ip_address, user_agent, metadata,
+           actor_id, on_behalf_of_id, token_id, via, trace_id
          from audit_events
          where organization_id = $1 and (occurred_at, event_id) > ($2::timestamptz, $3::uuid)
            and occurred_at >= $2 and occurred_at <= coalesce($4, 'infinity'::timestamptz)

@@ -20,6 +20,11 @@ struct Row {
     ip_address: Option<String>,
     user_agent: Option<String>,
     metadata: Value,
+    actor_id: Option<Uuid>,
+    on_behalf_of_id: Option<Uuid>,
+    token_id: Option<Uuid>,
+    via: Option<String>,
+    trace_id: Option<String>,
     sequence: Option<i64>,
     hash: Option<Vec<u8>>,
     previous_hash: Option<Vec<u8>>,
@@ -33,6 +38,11 @@ impl Row {
             timestamp: self.occurred_at,
             organization_id: self.organization_id.into(),
             agent_id: self.agent_id.map(AgentId::new),
+            actor: self.actor_id.map(AgentId::new),
+            on_behalf_of: self.on_behalf_of_id.map(AgentId::new),
+            token_id: self.token_id.map(Into::into),
+            via: self.via.as_deref().map(decode).transpose()?,
+            trace_id: self.trace_id,
             action: decode(&self.action)?,
             outcome: decode(&self.outcome)?,
             ip_address: self.ip_address,
@@ -49,7 +59,7 @@ pub(super) async fn find(tx: &mut TenantTx, event: EventId) -> Result<Option<Aud
     let row = sqlx::query_as!(
         Row,
         r#"select events.event_id, events.occurred_at, events.organization_id, agent_id, action, outcome, ip_address, user_agent,
-             metadata, sequence as "sequence?", hash as "hash?", previous_hash as "previous_hash?"
+             metadata, actor_id, on_behalf_of_id, token_id, via, trace_id, sequence as "sequence?", hash as "hash?", previous_hash as "previous_hash?"
            from audit_events events left join audit_seals seals on seals.organization_id = events.organization_id
              and seals.occurred_at = events.occurred_at and seals.event_id = events.event_id
            where events.organization_id = $1 and events.event_id = $2"#,
@@ -67,7 +77,7 @@ pub(super) async fn list(tx: &mut TenantTx, filter: &AuditFilter) -> Result<Vec<
     let rows = sqlx::query_as!(
         Row,
         r#"select events.event_id, events.occurred_at, events.organization_id, agent_id, action, outcome, ip_address, user_agent,
-             metadata, sequence as "sequence?", hash as "hash?", previous_hash as "previous_hash?"
+             metadata, actor_id, on_behalf_of_id, token_id, via, trace_id, sequence as "sequence?", hash as "hash?", previous_hash as "previous_hash?"
            from audit_events events left join audit_seals seals on seals.organization_id = events.organization_id
              and seals.occurred_at = events.occurred_at and seals.event_id = events.event_id
            where events.organization_id = $1 and ($2::uuid is null or agent_id = $2) and ($3::text is null or action = $3)

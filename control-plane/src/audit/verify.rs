@@ -17,12 +17,12 @@ use utoipa::ToSchema;
 use super::check::{Broken, Verification};
 use super::seals::{self, Place};
 use super::window;
+use crate::access::Caller;
 use crate::app::App;
 use crate::infra::db::SystemTx;
 use crate::infra::http::error::{ApiError, ErrorBody};
 use crate::infra::http::fields::{Fields, FromFields};
 use crate::infra::http::query::StrictQuery;
-use crate::policy::Caller;
 
 /// Seals, and events, looked at per query.
 const PAGE: i64 = 2_000;

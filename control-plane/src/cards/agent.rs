@@ -8,12 +8,12 @@ use axum::response::Response;
 use super::instance::signer;
 use super::model::Subject;
 use super::{badge, sign, store};
+use crate::access::authenticate_bearer;
 use crate::agents;
 use crate::app::App;
 use crate::infra::http::error::{ApiError, ErrorBody};
 use crate::infra::http::path::Id;
 use crate::keys;
-use crate::policy::authenticate_bearer;
 use crate::well_known::document;
 
 /// The A2A card of an agent

@@ -13,7 +13,8 @@ use utoipa::ToSchema;
 use super::model::{NewCredential, ShownSecret};
 use super::public_key::{self, PublicKey};
 use super::store::{self, Stored};
-use super::{key_store, not_found, refuse_to_outgrow, secret};
+use super::{key_store, not_found, secret};
+use crate::access::{Act, Caller, Permit};
 use crate::agents::{self, AgentStatus};
 use crate::app::App;
 use crate::audit::{self, Action, NewEvent};
@@ -25,7 +26,6 @@ use crate::infra::http::fields::{Fields, FromFields};
 use crate::infra::http::idempotency::{self, Idempotency};
 use crate::infra::http::json::OptionalJson;
 use crate::infra::http::path::Id;
-use crate::policy::Caller;
 
 /// What the credential is, and how long it lasts.
 #[derive(Debug, ToSchema)]
@@ -56,14 +56,14 @@ pub async fn generate(
     tx: &mut PgConnection,
     app: &App,
     organization: OrganizationId,
-    agent: AgentId,
+    permit: Permit,
     expires_at: Option<OffsetDateTime>,
 ) -> Result<(CredentialId, Secret<String>), sqlx::Error> {
     let id = CredentialId::new(app.new_id());
     let secret = secret::new_secret(&*app.rng);
     let (hmac, key_id) = secret::digest(app, &secret);
     let stored = Stored::Secret(store::StoredSecret { hmac: &hmac, key_id });
-    store::insert(tx, id, organization, agent, stored, expires_at, app.now()).await?;
+    store::insert(tx, id, organization, permit, stored, expires_at, app.now()).await?;
     Ok((id, secret))
 }
 
@@ -91,13 +91,17 @@ pub(super) async fn generate_credential(
     Id(agent): Id<AgentId>,
     OptionalJson(request): OptionalJson<GenerateCredentialRequest>,
 ) -> Result<Response, ApiError> {
-    if !caller.may_manage(agent) {
-        return Err(agents::not_managed());
-    }
+    caller.may_try(Act::GenerateCredential, agent)?;
     if request.expires_at.is_some_and(|end| end <= app.now()) {
         let mut errors = FieldErrors::new();
         errors.push("expiresAt", "must be in the future");
         return Err(errors.into_error());
+    }
+    if idempotency.has_key() {
+        // A stored answer is for who may still have it.
+        let mut tx = app.db.tenant(caller.organization_id).await?;
+        permit(&mut tx, &caller, agent).await?;
+        tx.commit().await?;
     }
     let work = create(&app, &caller, &client, agent, &request);
     idempotency::run(&app, &caller, "generate_credential", idempotency, work).await
@@ -120,13 +124,13 @@ async fn create(
             ));
         }
     }
-    refuse_to_outgrow(&mut tx, caller, agent).await?;
+    let permit = permit(&mut tx, caller, agent).await?;
     refuse_too_many(&mut tx, app, agent).await?;
     let (id, secret) = if let Some(key) = &request.public_jwk {
-        (register(&mut tx, app, caller, agent, key, request.expires_at).await?, None)
+        (register(&mut tx, app, caller, permit, key, request.expires_at).await?, None)
     } else {
         let organization = caller.organization_id;
-        let (id, secret) = generate(&mut tx, app, organization, agent, request.expires_at).await?;
+        let (id, secret) = generate(&mut tx, app, organization, permit, request.expires_at).await?;
         (id, Some(secret))
     };
     let credential = store::find(&mut tx, agent, id, app.now()).await?.ok_or_else(not_found)?;
@@ -134,7 +138,7 @@ async fn create(
         .agent(agent)
         .client(client)
         .metadata(json!({
-            "actorId": caller.agent_id,
+            "actorId": caller.actor(),
             "credentialId": id,
             "kind": credential.kind,
             "thumbprint": credential.thumbprint,
@@ -143,6 +147,13 @@ async fn create(
     let body = NewCredential { credential, client_secret: secret.as_ref().map(ShownSecret::new) };
     let response = (StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response();
     Ok((tx, response))
+}
+
+/// Permission to give the agent a credential: it is the caller's to manage, and holds nothing that the caller could not give.
+async fn permit(tx: &mut TenantTx, caller: &Caller, agent: AgentId) -> Result<Permit, ApiError> {
+    let permit = caller.permit(tx, Act::GenerateCredential, agent).await?;
+    caller.refuse_to_outgrow(tx, permit).await?;
+    Ok(permit)
 }
 
 /// An error if the agent has as many credentials as it may. Its row is locked: of several requests at once each counts those
@@ -161,15 +172,15 @@ async fn register(
     tx: &mut TenantTx,
     app: &App,
     caller: &Caller,
-    agent: AgentId,
+    permit: Permit,
     key: &PublicKey,
     expires_at: Option<OffsetDateTime>,
 ) -> Result<CredentialId, ApiError> {
     let now = app.now();
-    if key_store::is_taken(tx, agent, key, now).await? {
+    if key_store::is_taken(tx, permit.agent(), key, now).await? {
         return Err(public_key::in_use());
     }
     let id = CredentialId::new(app.new_id());
-    store::insert(tx, id, caller.organization_id, agent, Stored::Key(key), expires_at, now).await?;
+    store::insert(tx, id, caller.organization_id, permit, Stored::Key(key), expires_at, now).await?;
     Ok(id)
 }

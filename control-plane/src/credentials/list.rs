@@ -6,13 +6,12 @@ use axum::extract::State;
 
 use super::model::Credential;
 use super::store;
-use crate::agents;
+use crate::access::{Act, Caller};
 use crate::app::App;
 use crate::infra::http::error::{ApiError, ErrorBody};
 use crate::infra::http::pagination::{Page, PageParameters, Paginated};
 use crate::infra::http::path::Id;
 use crate::infra::http::query::StrictQuery;
-use crate::policy::Caller;
 
 /// An agent's credentials, newest first, without their secrets
 #[utoipa::path(get, path = "/api/v1/agents/{agentId}/credentials", operation_id = "list_credentials", tag = "Credentials",
@@ -30,11 +29,8 @@ pub(super) async fn list_credentials(
     Id(agent): Id<AgentId>,
     StrictQuery(page): StrictQuery<Page>,
 ) -> Result<Json<Paginated<Credential>>, ApiError> {
-    if !caller.may_manage(agent) {
-        return Err(agents::not_managed());
-    }
     let mut tx = app.db.tenant(caller.organization_id).await?;
-    agents::require(&mut tx, agent).await?;
+    caller.permit(&mut tx, Act::ReadCredentials, agent).await?;
     let (credentials, total) = store::list(&mut tx, agent, page, app.now()).await?;
     tx.commit().await?;
     Ok(Json(page.of(credentials, total)))

@@ -27,30 +27,10 @@ pub use model::{Credential, CredentialKind, CredentialStatus, ShownSecret};
 pub use routes::routes;
 pub use store::{USE_NOTED_EVERY, revoke_all};
 
-use agentidp_shared::ids::AgentId;
-
-use crate::agents;
-use crate::infra::db::TenantTx;
 use crate::infra::http::error::ApiError;
-use crate::policy::Caller;
 
 fn not_found() -> ApiError {
     ApiError::not_found("CREDENTIAL_NOT_FOUND", "the agent has no credential with this id")
-}
-
-/// An error if `agent` may do what the caller's token may not: whoever gets its secret could then do it too.
-pub async fn refuse_to_outgrow(tx: &mut TenantTx, caller: &Caller, agent: AgentId) -> Result<(), ApiError> {
-    let (scopes, role) = store::powers_of(tx, agent).await?.ok_or_else(agents::not_found)?;
-    let lacking = scopes.difference(&caller.scopes);
-    if !lacking.is_empty() {
-        let message = format!("the access token does not hold what the agent may ask for: {lacking}");
-        return Err(ApiError::forbidden("SCOPE_NOT_HELD", message));
-    }
-    if agent != caller.agent_id && role > caller.role {
-        let message = "the agent stands above the caller in their organization";
-        return Err(ApiError::forbidden("ROLE_INSUFFICIENT", message));
-    }
-    Ok(())
 }
 
 fn already_revoked() -> ApiError {

@@ -8,6 +8,7 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use super::{already_revoked, not_found, store};
+use crate::access::{Act, Caller, Owners};
 use crate::agents;
 use crate::app::App;
 use crate::audit::{self, Action, NewEvent};
@@ -16,7 +17,6 @@ use crate::infra::http::error::{ApiError, ErrorBody};
 use crate::infra::http::fields::{Fields, FromFields};
 use crate::infra::http::path::Id;
 use crate::infra::http::query::StrictQuery;
-use crate::policy::Caller;
 
 #[derive(Debug, utoipa::IntoParams)]
 #[into_params(parameter_in = Query, rename_all = "camelCase")]
@@ -47,7 +47,7 @@ impl FromFields for RevokeCredentialParameters {
         (status = 401, description = "The access token is missing or not good", body = ErrorBody),
         (status = 403, description = "A scope is lacking, or the agent is not the caller's to manage", body = ErrorBody),
         (status = 404, description = "There is no such agent or credential", body = ErrorBody),
-        (status = 409, description = "The credential already was revoked", body = ErrorBody)))]
+        (status = 409, description = "The credential already was revoked, or is the last of the organization's last owner", body = ErrorBody)))]
 pub(super) async fn revoke_credential(
     State(app): State<App>,
     caller: Caller,
@@ -56,18 +56,17 @@ pub(super) async fn revoke_credential(
     Id(credential): Id<CredentialId>,
     StrictQuery(parameters): StrictQuery<RevokeCredentialParameters>,
 ) -> Result<StatusCode, ApiError> {
-    if !caller.may_manage(agent) {
-        return Err(agents::not_managed());
-    }
     let mut tx = app.db.tenant(caller.organization_id).await?;
-    agents::require(&mut tx, agent).await?;
-    if !store::revoke(&mut tx, agent, credential, app.now()).await? {
+    let permit = caller.permit(&mut tx, Act::RevokeCredential, agent).await?;
+    let owners = Owners::lock(&mut tx, caller.organization_id, app.now()).await?;
+    if !store::revoke(&mut tx, permit, credential, app.now()).await? {
         let exists = store::find(&mut tx, agent, credential, app.now()).await?.is_some();
         return Err(if exists { already_revoked() } else { not_found() });
     }
+    owners.refuse_if_gone(&mut tx).await?;
     let revoke_tokens = parameters.revoke_tokens == Some(true);
     if revoke_tokens {
-        agents::revoke_tokens(&mut tx, &app, agent).await?;
+        agents::revoke_tokens(&mut tx, &app, permit).await?;
     }
     let event = revoked(&caller, &client, agent, credential, revoke_tokens);
     audit::record(&mut tx, &app, event).await?;
@@ -84,7 +83,7 @@ fn revoked(
 ) -> NewEvent {
     NewEvent::new(caller.organization_id, Action::CredentialRevoked).agent(agent).client(client).metadata(
         json!({
-            "actorId": caller.agent_id,
+            "actorId": caller.actor(),
             "credentialId": credential,
             "revokedTokens": revoked_tokens,
         }),
@@ -113,7 +112,8 @@ pub(super) struct RevokedCredentials {
         (status = 400, description = "A parameter is unknown or malformed", body = ErrorBody),
         (status = 401, description = "The access token is missing or not good", body = ErrorBody),
         (status = 403, description = "A scope is lacking, or the agent is not the caller's to manage", body = ErrorBody),
-        (status = 404, description = "There is no such agent", body = ErrorBody)))]
+        (status = 404, description = "There is no such agent", body = ErrorBody),
+        (status = 409, description = "The agent is the organization's last owner", body = ErrorBody)))]
 pub(super) async fn revoke_all_credentials(
     State(app): State<App>,
     caller: Caller,
@@ -121,15 +121,15 @@ pub(super) async fn revoke_all_credentials(
     Id(agent): Id<AgentId>,
     StrictQuery(parameters): StrictQuery<RevokeCredentialParameters>,
 ) -> Result<Json<RevokedCredentials>, ApiError> {
-    if !caller.may_manage(agent) {
-        return Err(agents::not_managed());
-    }
     let mut tx = app.db.tenant(caller.organization_id).await?;
-    agents::require(&mut tx, agent).await?;
-    let revoked_credential_ids = store::revoke_all(&mut tx, caller.organization_id, agent, app.now()).await?;
+    let permit = caller.permit(&mut tx, Act::RevokeAllCredentials, agent).await?;
+    let owners = Owners::lock(&mut tx, caller.organization_id, app.now()).await?;
+    let revoked_credential_ids =
+        store::revoke_all(&mut tx, caller.organization_id, permit, app.now()).await?;
+    owners.refuse_if_gone(&mut tx).await?;
     let revoke_tokens = parameters.revoke_tokens == Some(true);
     if revoke_tokens {
-        agents::revoke_tokens(&mut tx, &app, agent).await?;
+        agents::revoke_tokens(&mut tx, &app, permit).await?;
     }
     for credential in &revoked_credential_ids {
         let event = revoked(&caller, &client, agent, *credential, revoke_tokens);

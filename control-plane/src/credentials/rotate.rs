@@ -12,7 +12,8 @@ use utoipa::ToSchema;
 use super::model::{CredentialKind, CredentialStatus, NewCredential, ShownSecret};
 use super::public_key::{self, PublicKey};
 use super::store::{self, Stored, StoredSecret};
-use super::{already_revoked, key_store, not_found, refuse_to_outgrow, secret};
+use super::{already_revoked, key_store, not_found, secret};
+use crate::access::{Act, Caller, Permit};
 use crate::agents;
 use crate::app::App;
 use crate::audit::{self, Action, NewEvent};
@@ -23,7 +24,6 @@ use crate::infra::http::fields::{Fields, FromFields};
 use crate::infra::http::idempotency::{self, Idempotency};
 use crate::infra::http::json::OptionalJson;
 use crate::infra::http::path::Id;
-use crate::policy::Caller;
 
 /// Longest time both secrets are accepted.
 const MAX_OVERLAP_SECONDS: u64 = 86_400;
@@ -82,8 +82,12 @@ pub(super) async fn rotate_credential(
     Id(credential): Id<CredentialId>,
     OptionalJson(request): OptionalJson<RotateCredentialRequest>,
 ) -> Result<Response, ApiError> {
-    if !caller.may_manage(agent) {
-        return Err(agents::not_managed());
+    caller.may_try(Act::RotateCredential, agent)?;
+    if idempotency.has_key() {
+        // A stored answer is for who may still have it.
+        let mut tx = app.db.tenant(caller.organization_id).await?;
+        permit(&mut tx, &caller, agent).await?;
+        tx.commit().await?;
     }
     let work = async {
         let mut tx = app.db.tenant(caller.organization_id).await?;
@@ -120,8 +124,12 @@ pub(super) async fn rotate_only_credential(
     Id(agent): Id<AgentId>,
     OptionalJson(request): OptionalJson<RotateCredentialRequest>,
 ) -> Result<Response, ApiError> {
-    if !caller.may_manage(agent) {
-        return Err(agents::not_managed());
+    caller.may_try(Act::RotateCredential, agent)?;
+    if idempotency.has_key() {
+        // A stored answer is for who may still have it.
+        let mut tx = app.db.tenant(caller.organization_id).await?;
+        permit(&mut tx, &caller, agent).await?;
+        tx.commit().await?;
     }
     let work = async {
         let mut tx = app.db.tenant(caller.organization_id).await?;
@@ -137,6 +145,13 @@ pub(super) async fn rotate_only_credential(
     idempotency::run(&app, &caller, "rotate_only_credential", idempotency, work).await
 }
 
+/// Permission to give the agent another secret: it is the caller's to manage, and holds nothing that the caller could not give.
+async fn permit(tx: &mut TenantTx, caller: &Caller, agent: AgentId) -> Result<Permit, ApiError> {
+    let permit = caller.permit(tx, Act::RotateCredential, agent).await?;
+    caller.refuse_to_outgrow(tx, permit).await?;
+    Ok(permit)
+}
+
 async fn rotate(
     tx: &mut TenantTx,
     app: &App,
@@ -146,7 +161,7 @@ async fn rotate(
     credential: CredentialId,
     request: RotateCredentialRequest,
 ) -> Result<impl IntoResponse + use<>, ApiError> {
-    refuse_to_outgrow(tx, caller, agent).await?;
+    let permit = permit(tx, caller, agent).await?;
     let now = app.now();
     let kind = store::find(tx, agent, credential, now).await?.ok_or_else(not_found)?.kind;
     let key = new_key(kind, request.public_jwk.as_ref())?;
@@ -169,18 +184,18 @@ async fn rotate(
         previous_valid_until: overlap.map(|seconds| now + std::time::Duration::from_secs(seconds)),
         not_if_rotated_since: now - REPEATED_WITHIN,
     };
-    if !store::rotate(tx, agent, credential, &rotation).await? {
+    if !store::rotate(tx, permit, credential, &rotation).await? {
         return Err(refusal(tx, agent, credential, app).await?);
     }
     let revoke_tokens = request.revoke_tokens == Some(true);
     if revoke_tokens {
-        agents::revoke_tokens(tx, app, agent).await?;
+        agents::revoke_tokens(tx, app, permit).await?;
     }
     let event = NewEvent::new(caller.organization_id, Action::CredentialRotated)
         .agent(agent)
         .client(client)
         .metadata(json!({
-            "actorId": caller.agent_id,
+            "actorId": caller.actor(),
             "credentialId": credential,
             "overlapSeconds": overlap.unwrap_or(0),
             "revokedTokens": revoke_tokens,

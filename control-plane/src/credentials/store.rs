@@ -4,7 +4,6 @@ use std::net::IpAddr;
 
 use agentidp_shared::ids::{AgentId, CredentialId, OrganizationId};
 use agentidp_shared::jwk::Jwk;
-use agentidp_shared::scopes::{Scope, ScopeSet};
 use sqlx::PgConnection;
 use sqlx::types::Json;
 use time::OffsetDateTime;
@@ -12,9 +11,9 @@ use uuid::Uuid;
 
 use super::model::{Credential, CredentialKind, CredentialStatus};
 use super::public_key::PublicKey;
+use crate::access::Permit;
 use crate::infra::db::TenantTx;
 use crate::infra::http::pagination::Page;
-use crate::policy::Role;
 
 /// Uses are noted no more often than this: one write a minute, however busy a client is.
 pub const USE_NOTED_EVERY: time::Duration = time::Duration::minutes(1);
@@ -77,7 +76,7 @@ pub(super) async fn insert(
     tx: &mut PgConnection,
     id: CredentialId,
     organization: OrganizationId,
-    agent: AgentId,
+    permit: Permit,
     stored: Stored<'_>,
     expires_at: Option<OffsetDateTime>,
     now: OffsetDateTime,
@@ -88,7 +87,7 @@ pub(super) async fn insert(
          values ($1, $2, $3, $4, $5, $6, $7, $8)",
         id.as_uuid(),
         organization.as_uuid(),
-        agent.as_uuid(),
+        permit.agent().as_uuid(),
         hmac,
         hmac_key_id,
         public_jwk as _,
@@ -134,29 +133,6 @@ impl Row {
             last_used_address: self.last_used_address,
         }
     }
-}
-
-/// What an agent may ask for, and how it stands in its organization.
-pub(super) async fn powers_of(
-    tx: &mut TenantTx,
-    agent: AgentId,
-) -> Result<Option<(ScopeSet, Option<Role>)>, sqlx::Error> {
-    let row = sqlx::query!(
-        r#"select scopes, members.role as "role?" from agents
-           left join organization_members members
-             on members.agent_id = agents.id and members.organization_id = agents.organization_id
-           where agents.organization_id = $1 and agents.id = $2"#,
-        tx.organization_id().as_uuid(),
-        agent.as_uuid()
-    )
-    .fetch_optional(&mut **tx)
-    .await?;
-    row.map(|row| {
-        let scopes = row.scopes.iter().map(|scope| scope.parse::<Scope>()).collect::<Result<ScopeSet, _>>();
-        let scopes = scopes.map_err(|error| sqlx::Error::Decode(error.into()))?;
-        Ok((scopes, row.role.as_deref().and_then(Role::from_column)))
-    })
-    .transpose()
 }
 
 pub(super) async fn find(
@@ -258,7 +234,7 @@ pub(super) struct Rotation<'a> {
 /// at once the first takes the row, and the others then find it rotated.
 pub(super) async fn rotate(
     tx: &mut TenantTx,
-    agent: AgentId,
+    permit: Permit,
     credential: CredentialId,
     rotation: &Rotation<'_>,
 ) -> Result<bool, sqlx::Error> {
@@ -269,7 +245,7 @@ pub(super) async fn rotate(
            previous_valid_until = $6, secret_hmac = $3, hmac_key_id = $4, public_jwk = $9, rotated_at = $5
          where organization_id = $8 and agent_id = $1 and id = $2 and status = 'active'
            and (expires_at is null or expires_at > $5) and (rotated_at is null or rotated_at <= $7)",
-        agent.as_uuid(),
+        permit.agent().as_uuid(),
         credential.as_uuid(),
         hmac,
         hmac_key_id,
@@ -287,14 +263,14 @@ pub(super) async fn rotate(
 /// False if the credential is not there or already was revoked.
 pub(super) async fn revoke(
     tx: &mut TenantTx,
-    agent: AgentId,
+    permit: Permit,
     credential: CredentialId,
     now: OffsetDateTime,
 ) -> Result<bool, sqlx::Error> {
     sqlx::query!(
         "update credentials set status = 'revoked', revoked_at = $3, previous_secret_hmac = null, previous_public_jwk = null, previous_valid_until = null
          where organization_id = $4 and agent_id = $1 and id = $2 and status = 'active'",
-        agent.as_uuid(),
+        permit.agent().as_uuid(),
         credential.as_uuid(),
         now,
         tx.organization_id().as_uuid()
@@ -308,14 +284,14 @@ pub(super) async fn revoke(
 pub async fn revoke_all(
     tx: &mut PgConnection,
     organization: OrganizationId,
-    agent: AgentId,
+    permit: Permit,
     now: OffsetDateTime,
 ) -> Result<Vec<CredentialId>, sqlx::Error> {
     let ids = sqlx::query_scalar!(
         "update credentials set status = 'revoked', revoked_at = $3, previous_secret_hmac = null, previous_public_jwk = null, previous_valid_until = null
          where organization_id = $1 and agent_id = $2 and status = 'active' returning id",
         organization.as_uuid(),
-        agent.as_uuid(),
+        permit.agent().as_uuid(),
         now
     )
     .fetch_all(tx)

@@ -14,6 +14,7 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use super::store;
+use crate::access::Caller;
 use crate::app::App;
 use crate::audit::{self, Action, NewEvent};
 use crate::infra::clock::{from_unix_seconds, unix_seconds};
@@ -24,7 +25,6 @@ use crate::infra::http::fields::{Fields, FromFields};
 use crate::infra::http::idempotency::{self, Idempotency};
 use crate::infra::http::json::StrictJson;
 use crate::keys::Choice;
-use crate::policy::Caller;
 use crate::tokens::{self, Client};
 use crate::{federation, organizations, status_lists};
 
@@ -108,7 +108,7 @@ pub(super) async fn delegate(
         return Err(ApiError::bad_request("SELF_DELEGATION", "an agent does not delegate to itself"));
     }
     // The answer holds a token: it is for whoever asked, not for whomever they act for.
-    let asking = Caller { agent_id: caller.actor(), ..caller.clone() };
+    let asking = caller.as_actor();
     let now = unix_seconds(app.now());
     let mut tx = app.db.tenant(caller.organization_id).await?;
     let delegatee = tokens::client(&mut tx, request.delegatee_id).await?;

@@ -7,13 +7,13 @@ use axum::http::StatusCode;
 use serde_json::json;
 
 use super::store;
+use crate::access::{Act, Caller};
 use crate::app::App;
 use crate::audit::{self, Action, NewEvent};
 use crate::infra::clock::unix_seconds;
 use crate::infra::http::client_info::ClientInfo;
 use crate::infra::http::error::{ApiError, ErrorBody};
 use crate::infra::http::path::Id;
-use crate::policy::Caller;
 use crate::{edge_feed, tokens};
 
 /// Take back a delegation
@@ -42,9 +42,10 @@ pub(super) async fn revoke_delegation(
     })?;
     // Whoever it was done in the name of may end it too, but not by a token that somebody else holds.
     let own = delegation.delegator_id == caller.actor() || delegation.subject_id == caller.actor();
-    if !own && !caller.is_administrator() {
-        let message = "only the delegator, the subject or an administrator takes back a delegation";
-        return Err(ApiError::forbidden("NOT_DELEGATOR", message));
+    if !own {
+        let message = "only the delegator, the subject, or who manages the subject takes back a delegation";
+        let not_delegator = |_| ApiError::forbidden("NOT_DELEGATOR", message);
+        caller.permit(&mut tx, Act::RevokeDelegation, delegation.subject_id).await.map_err(not_delegator)?;
     }
     if delegation.is_revoked {
         return Err(ApiError::conflict("DELEGATION_REVOKED", "the delegation was taken back before"));

@@ -30,6 +30,11 @@ pub async fn stands(tx: &mut SystemTx, claims: &Claims) -> Result<bool, sqlx::Er
     let organizations: Vec<_> =
         hops.iter().map(|hop| hop.organization_id.unwrap_or(claims.organization_id).as_uuid()).collect();
     let times: Vec<_> = hops.iter().map(|hop| i64::try_from(hop.iat).unwrap_or(i64::MAX)).collect();
+    let limited: Vec<_> = match &claims.delegation {
+        Some(_) => vec![claims.sub.as_uuid()],
+        None => vec![claims.sub.as_uuid(), claims.client_id.as_uuid()],
+    };
+    let scopes: Vec<String> = claims.scopes.iter().map(ToString::to_string).collect();
     sqlx::query_scalar!(
         r#"select not exists (
              select from unnest($2::uuid[], $3::uuid[], $4::bigint[], $5::uuid[]) as hop (agent_id, jti, iat, organization_id)
@@ -38,12 +43,16 @@ pub async fn stands(tx: &mut SystemTx, claims: &Claims) -> Result<bool, sqlx::Er
              where agents.status is distinct from 'active' or organizations.status is distinct from 'active'
                or agents.not_before >= to_timestamp(hop.iat::float8)
                or organizations.not_before >= to_timestamp(hop.iat::float8)
+               -- Delegated scopes are the subject's; those of a borrowed token are its client's too.
+               or (agents.id = any($6) and agents.scope_limit_at >= to_timestamp(hop.iat::float8) and not agents.scope_limit @> $7)
                or exists (select from revoked_tokens where organization_id = $1 and jti = hop.jti)) as "stands!""#,
         claims.organization_id.as_uuid(),
         &agents,
         &tokens,
         &times,
-        &organizations
+        &organizations,
+        &limited,
+        &scopes
     )
     .fetch_one(&mut **tx)
     .await

@@ -9,11 +9,11 @@ use axum::response::IntoResponse;
 use utoipa::ToSchema;
 
 use super::store;
+use crate::access::Caller;
 use crate::app::App;
 use crate::infra::http::error::{ApiError, ErrorBody};
 use crate::infra::http::fields::{Fields, FromFields};
 use crate::infra::http::json::StrictJson;
-use crate::policy::Caller;
 use crate::tokens;
 
 /// A token to be verified.

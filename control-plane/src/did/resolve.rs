@@ -8,9 +8,9 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::store;
+use crate::access::Caller;
 use crate::app::App;
 use crate::infra::http::error::{ApiError, ErrorBody};
-use crate::policy::Caller;
 
 /// The media type of a resolution result.
 const RESULT_TYPE: &str = "application/did-resolution";

@@ -11,6 +11,7 @@ use time::{Duration, OffsetDateTime};
 use utoipa::ToSchema;
 
 use super::store;
+use crate::access::{Act, Caller, Permit};
 use crate::agents::{self, AgentStatus};
 use crate::app::App;
 use crate::audit::{self, Action, NewEvent};
@@ -22,7 +23,6 @@ use crate::infra::http::idempotency::{self, Idempotency};
 use crate::infra::http::json::OptionalJson;
 use crate::infra::http::path::Id;
 use crate::keys::{self, KeyError};
-use crate::policy::Caller;
 
 /// Longest time a key stays in the document after it was replaced.
 const MAX_OVERLAP_SECONDS: u64 = 30 * 86_400;
@@ -121,15 +121,20 @@ pub(super) async fn rotate_agent_did_key(
     Id(agent): Id<AgentId>,
     OptionalJson(request): OptionalJson<RotateDidKeyRequest>,
 ) -> Result<Response, ApiError> {
-    if !caller.may_manage(agent) {
-        return Err(agents::not_managed());
+    caller.may_try(Act::RotateDidKey, agent)?;
+    if idempotency.has_key() {
+        // A stored answer is for who may still have it.
+        let mut tx = app.db.tenant(caller.organization_id).await?;
+        caller.permit(&mut tx, Act::RotateDidKey, agent).await?;
+        tx.commit().await?;
     }
     let work = async {
         let overlap = request.overlap_seconds.unwrap_or(DEFAULT_OVERLAP_SECONDS);
         let event = NewEvent::new(caller.organization_id, Action::DidKeyRotated).client(&client);
         let mut tx = app.db.tenant(caller.organization_id).await?;
-        let actor = Some(caller.agent_id);
-        let rotated = rotate(&mut tx, &app, agent, overlap, event, actor).await?;
+        let permit = caller.permit(&mut tx, Act::RotateDidKey, agent).await?;
+        let actor = Some(caller.actor());
+        let rotated = rotate(&mut tx, &app, permit, overlap, event, actor).await?;
         Ok((tx, Json(rotated).into_response()))
     };
     idempotency::run(&app, &caller, "rotate_agent_did_key", idempotency, work).await
@@ -146,9 +151,9 @@ pub async fn rotate_by_command(
     tx.commit().await?;
     let organization = organization.ok_or(RotateDidError::NotFound)?;
     let overlap = overlap_seconds.unwrap_or(DEFAULT_OVERLAP_SECONDS).min(MAX_OVERLAP_SECONDS);
-    let event = NewEvent::new(organization, Action::DidKeyRotated);
+    let event = NewEvent::new(organization, Action::DidKeyRotated).by_command_line();
     let mut tx = app.db.tenant(organization).await?;
-    let rotated = rotate(&mut tx, app, agent, overlap, event, None).await?;
+    let rotated = rotate(&mut tx, app, Permit::of_instance(agent), overlap, event, None).await?;
     tx.commit().await?;
     Ok(rotated)
 }
@@ -156,12 +161,12 @@ pub async fn rotate_by_command(
 async fn rotate(
     tx: &mut TenantTx,
     app: &App,
-    agent: AgentId,
+    permit: Permit,
     overlap_seconds: u64,
     event: NewEvent,
     actor: Option<AgentId>,
 ) -> Result<Rotated, RotateDidError> {
-    let now = app.now();
+    let (now, agent) = (app.now(), permit.agent());
     let status = agents::lock(tx, agent).await?.ok_or(RotateDidError::NotFound)?;
     if status == AgentStatus::Decommissioned {
         return Err(RotateDidError::Decommissioned);
@@ -175,7 +180,7 @@ async fn rotate(
     }
     let (public_key, private_key) = keys::new_did_key(app, agent)?;
     let valid_until = now + std::time::Duration::from_secs(overlap_seconds);
-    store::replace_key(tx, agent, &public_key, &private_key, valid_until, now).await?;
+    store::replace_key(tx, permit, &public_key, &private_key, valid_until, now).await?;
     agents::documents_changed(tx, app, agent).await?;
 
     let number = before.keys.first().map_or(1, |key| key.number);

@@ -6,6 +6,7 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 
 use super::model::{DidState, PublishedKey};
+use crate::access::Permit;
 use crate::infra::db::TenantTx;
 use crate::infra::keystore::Sealed;
 
@@ -87,13 +88,13 @@ fn published(
 /// document after `valid_until`; those that have left by `now` are forgotten.
 pub(super) async fn replace_key(
     tx: &mut TenantTx,
-    agent: AgentId,
+    permit: Permit,
     public_key: &Jwk,
     private_key: &Sealed,
     valid_until: OffsetDateTime,
     now: OffsetDateTime,
 ) -> Result<(), sqlx::Error> {
-    let organization = tx.organization_id().as_uuid();
+    let (organization, agent) = (tx.organization_id().as_uuid(), permit.agent());
     sqlx::query!(
         "insert into retired_did_keys (agent_id, organization_id, number, public_jwk, valid_until)
          select id, organization_id, did_key_number, did_public_jwk, $3 from agents where id = $1 and organization_id = $2",

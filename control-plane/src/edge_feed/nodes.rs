@@ -7,9 +7,9 @@ use sqlx::PgConnection;
 use time::{Duration, OffsetDateTime};
 
 use super::store;
+use crate::access::bearer_token;
 use crate::app::App;
 use crate::infra::http::error::ApiError;
-use crate::policy::bearer_token;
 
 /// An edge not heard of for this long no longer counts: it is gone, or it has to take a snapshot anyway.
 pub(super) const SEEN_RECENTLY: Duration = Duration::minutes(2);

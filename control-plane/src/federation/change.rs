@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 
 use super::model::Partner;
 use super::{fields, keys, no_keys, not_found, store};
+use crate::access::{Act, Caller};
 use crate::app::App;
 use crate::audit::{self, Action, NewEvent};
 use crate::infra::http::client_info::ClientInfo;
@@ -17,7 +18,6 @@ use crate::infra::http::error::{ApiError, ErrorBody};
 use crate::infra::http::fields::{Fields, FromFields};
 use crate::infra::http::json::StrictJson;
 use crate::infra::http::path::Id;
-use crate::policy::Caller;
 
 /// What to change; what is absent stays as it is.
 #[derive(Debug, ToSchema)]
@@ -65,6 +65,7 @@ pub(super) async fn update_partner(
     Id(id): Id<PartnerId>,
     StrictJson(request): StrictJson<UpdatePartnerRequest>,
 ) -> Result<Json<Partner>, ApiError> {
+    caller.permit_own_organization(Act::ManagePartners)?;
     fields::check(&app, None, request.jwks_uri.as_deref(), request.expires_at.flatten())?;
     let mut tx = app.db.tenant(caller.organization_id).await?;
     let mut partner = store::find(&mut tx, id).await?.ok_or_else(not_found)?;
@@ -87,7 +88,7 @@ pub(super) async fn update_partner(
     keys::tell(&mut tx, &partner).await?;
     let event =
         NewEvent::new(caller.organization_id, Action::PartnerUpdated).client(&client).metadata(json!({
-            "actorId": caller.agent_id,
+            "actorId": caller.actor(),
             "partnerId": id,
             "issuer": partner.issuer,
             "jwksUri": partner.jwks_uri,

@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 
 use super::model::{NewPartner, Partner};
 use super::{fields, issuer_taken, keys, no_keys, not_found, store};
+use crate::access::{Act, Caller};
 use crate::app::App;
 use crate::audit::{self, Action, NewEvent};
 use crate::infra::db::TenantTx;
@@ -18,7 +19,6 @@ use crate::infra::http::client_info::ClientInfo;
 use crate::infra::http::error::{ApiError, ErrorBody, constraint_name};
 use crate::infra::http::idempotency::{self, Idempotency};
 use crate::infra::http::json::StrictJson;
-use crate::policy::Caller;
 
 /// Most partners of one organization.
 const MAX_PARTNERS: i64 = 1_000;
@@ -65,6 +65,7 @@ pub(super) async fn create_partner(
     idempotency: Idempotency,
     StrictJson(new): StrictJson<NewPartner>,
 ) -> Result<Response, ApiError> {
+    caller.permit_own_organization(Act::ManagePartners)?;
     fields::check(&app, Some(&new.issuer), Some(&new.jwks_uri), new.expires_at)?;
     let work = async {
         // Before the transaction: it is not to wait for others.
@@ -97,7 +98,7 @@ async fn create(
     keys::tell(&mut tx, &partner).await?;
     let event =
         NewEvent::new(caller.organization_id, Action::PartnerCreated).client(client).metadata(json!({
-            "actorId": caller.agent_id,
+            "actorId": caller.actor(),
             "partnerId": id,
             "issuer": new.issuer,
             "jwksUri": new.jwks_uri,

@@ -6,12 +6,12 @@ use axum::http::StatusCode;
 use serde_json::json;
 
 use super::{keys, not_found, store};
+use crate::access::{Act, Caller};
 use crate::app::App;
 use crate::audit::{self, Action, NewEvent};
 use crate::infra::http::client_info::ClientInfo;
 use crate::infra::http::error::{ApiError, ErrorBody};
 use crate::infra::http::path::Id;
-use crate::policy::Caller;
 
 /// End a partnership
 ///
@@ -30,13 +30,14 @@ pub(super) async fn delete_partner(
     client: ClientInfo,
     Id(id): Id<PartnerId>,
 ) -> Result<StatusCode, ApiError> {
+    caller.permit_own_organization(Act::ManagePartners)?;
     let mut tx = app.db.tenant(caller.organization_id).await?;
     let partner = store::find(&mut tx, id).await?.ok_or_else(not_found)?;
     store::delete(&mut tx, id).await?;
     keys::tell_gone(&mut tx, partner.issuer.clone()).await?;
     let event =
         NewEvent::new(caller.organization_id, Action::PartnerDeleted).client(&client).metadata(json!({
-            "actorId": caller.agent_id,
+            "actorId": caller.actor(),
             "partnerId": id,
             "issuer": partner.issuer,
         }));

@@ -6,10 +6,10 @@ use axum::extract::State;
 
 use super::model::Partner;
 use super::{not_found, store};
+use crate::access::{Act, Caller};
 use crate::app::App;
 use crate::infra::http::error::{ApiError, ErrorBody};
 use crate::infra::http::path::Id;
-use crate::policy::Caller;
 
 /// A partner
 #[utoipa::path(get, path = "/api/v1/federation/partners/{partnerId}", operation_id = "get_partner", tag = "Federation",
@@ -25,6 +25,7 @@ pub(super) async fn get_partner(
     caller: Caller,
     Id(id): Id<PartnerId>,
 ) -> Result<Json<Partner>, ApiError> {
+    caller.permit_own_organization(Act::ReadOrganization)?;
     let mut tx = app.db.tenant(caller.organization_id).await?;
     let partner = store::find(&mut tx, id).await?.ok_or_else(not_found)?;
     tx.commit().await?;

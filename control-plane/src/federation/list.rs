@@ -5,11 +5,11 @@ use axum::extract::State;
 
 use super::model::Partner;
 use super::store;
+use crate::access::{Act, Caller};
 use crate::app::App;
 use crate::infra::http::error::{ApiError, ErrorBody};
 use crate::infra::http::pagination::{Page, PageParameters, Paginated};
 use crate::infra::http::query::StrictQuery;
-use crate::policy::Caller;
 
 /// The organization's partners
 ///
@@ -27,6 +27,7 @@ pub(super) async fn list_partners(
     caller: Caller,
     StrictQuery(page): StrictQuery<Page>,
 ) -> Result<Json<Paginated<Partner>>, ApiError> {
+    caller.permit_own_organization(Act::ReadOrganization)?;
     let mut tx = app.db.tenant(caller.organization_id).await?;
     let total = store::count(&mut tx).await?;
     let partners = store::list(&mut tx, page.limit(), page.offset()).await?;

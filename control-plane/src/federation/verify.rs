@@ -11,13 +11,13 @@ use axum::response::IntoResponse;
 use utoipa::ToSchema;
 
 use super::keys::partner_with_key;
+use crate::access::Caller;
 use crate::app::App;
 use crate::infra::clock::unix_seconds;
 use crate::infra::config::Secret;
 use crate::infra::http::error::{ApiError, ErrorBody};
 use crate::infra::http::fields::{Fields, FromFields};
 use crate::infra::http::json::StrictJson;
-use crate::policy::Caller;
 
 /// A token to look at.
 #[derive(Debug, ToSchema)]

@@ -10,12 +10,12 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{ChangedBy, RevokeError, RotateError, SigningKeyInfo};
+use crate::access::{Act, Caller};
 use crate::app::App;
 use crate::infra::http::client_info::ClientInfo;
 use crate::infra::http::error::{ApiError, ErrorBody};
 use crate::infra::http::fields::{Fields, FromFields};
 use crate::infra::http::query::StrictQuery;
-use crate::policy::Caller;
 
 pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -63,7 +63,7 @@ struct RevokedSigningKey {
         (status = 401, description = "The access token is missing or not good", body = ErrorBody),
         (status = 403, description = "A scope is lacking, or the caller is not of the system organization", body = ErrorBody)))]
 async fn list_signing_keys(State(app): State<App>, caller: Caller) -> Result<Json<SigningKeys>, ApiError> {
-    platform_only(&caller)?;
+    caller.permit_platform(Act::ReadPlatform)?;
     let data = super::list(&app).await.map_err(ApiError::internal)?;
     Ok(Json(SigningKeys { data }))
 }
@@ -86,7 +86,7 @@ async fn rotate_signing_key(
     client: ClientInfo,
     StrictQuery(parameters): StrictQuery<RotateParameters>,
 ) -> Result<(StatusCode, Json<SigningKeyInfo>), ApiError> {
-    platform_only(&caller)?;
+    caller.permit_platform(Act::RotateSigningKeys)?;
     let by = ChangedBy::Caller(&caller, &client);
     match super::rotate(&app, parameters.algorithm, by).await {
         Ok(key) => Ok((StatusCode::ACCEPTED, Json(key))),
@@ -119,7 +119,7 @@ async fn revoke_signing_key(
     client: ClientInfo,
     Path(unverified_kid): Path<String>,
 ) -> Result<Json<RevokedSigningKey>, ApiError> {
-    platform_only(&caller)?;
+    caller.permit_platform(Act::RotateSigningKeys)?;
     match super::revoke(&app, &unverified_kid, ChangedBy::Caller(&caller, &client)).await {
         Ok(signing) => Ok(Json(RevokedSigningKey { signing })),
         Err(RevokeError::NotFound(_)) => Err(ApiError::not_found(
@@ -128,12 +128,4 @@ async fn revoke_signing_key(
         )),
         Err(error) => Err(ApiError::internal(error)),
     }
-}
-
-fn platform_only(caller: &Caller) -> Result<(), ApiError> {
-    if caller.is_platform {
-        return Ok(());
-    }
-    let message = "only members of the system organization look after the signing keys";
-    Err(ApiError::forbidden("PLATFORM_ONLY", message))
 }

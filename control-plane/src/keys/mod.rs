@@ -36,9 +36,9 @@ pub use signer::{Choice, KeyError, Signer, Signers, SigningKeys};
 use serde_json::Value;
 use sqlx::PgConnection;
 
+use crate::access::Caller;
 use crate::audit::{Action, NewEvent};
 use crate::infra::http::client_info::ClientInfo;
-use crate::policy::Caller;
 
 /// Who changes a key.
 #[derive(Debug, Clone, Copy)]
@@ -60,7 +60,7 @@ async fn system_event(
     let Some(system) = store::system_organization(tx).await? else { return Ok(None) };
     let event = NewEvent::new(system, action);
     Ok(Some(match by {
-        ChangedBy::CommandLine => event.metadata(metadata),
+        ChangedBy::CommandLine => event.by_command_line().metadata(metadata),
         ChangedBy::Schedule => {
             if let Some(members) = metadata.as_object_mut() {
                 members.insert("scheduled".into(), true.into());

@@ -6,10 +6,10 @@ use axum::http::header;
 use axum::response::IntoResponse;
 
 use super::claims::{self, AgentClaims};
+use crate::access::Caller;
 use crate::agents;
 use crate::app::App;
 use crate::infra::http::error::{ApiError, ErrorBody};
-use crate::policy::Caller;
 
 /// The calling agent
 ///

@@ -2,7 +2,7 @@
 
 use agentidp_shared::ids::{AgentId, CredentialId, OrganizationId};
 use agentidp_shared::jwk::Algorithm;
-use agentidp_shared::scopes::ScopeSet;
+use agentidp_shared::scopes::{Scope, ScopeSet};
 use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -14,6 +14,8 @@ use utoipa::ToSchema;
 use super::model::{ALGORITHMS, IssuerKind, Organization, SigningAlgorithm, Tier, is_slug};
 use super::store::{self, NewOrganization, Signing};
 use super::update::choose_algorithm;
+use crate::access;
+use crate::access::{Act, Caller, Permit, Role};
 use crate::agents::{self, AgentType, DeploymentEnv, NewAgent};
 use crate::app::App;
 use crate::audit::{self, Action, NewEvent};
@@ -25,7 +27,6 @@ use crate::infra::http::fields::{Fields, FromFields};
 use crate::infra::http::idempotency::{self, Idempotency};
 use crate::infra::http::json::StrictJson;
 use crate::keys::Choice;
-use crate::policy::{Caller, Role};
 
 /// An organization to create.
 #[derive(Debug, ToSchema)]
@@ -110,7 +111,7 @@ impl FromFields for FirstAdministrator {
 
 /// Create an organization
 ///
-/// With `admin`, its first administrator is registered in the same step and gets every scope; its secret is in this answer and
+/// With `admin`, its first administrator is registered in the same step and gets every scope but the platform's; its secret is in this answer and
 /// never shown again.
 #[utoipa::path(post, path = "/api/v1/organizations", operation_id = "create_organization", tag = "Organizations",
     security(("bearer" = ["admin:orgs"])),
@@ -129,10 +130,7 @@ pub(super) async fn create_organization(
     idempotency: Idempotency,
     StrictJson(request): StrictJson<CreateOrganizationRequest>,
 ) -> Result<Response, ApiError> {
-    if !caller.is_platform {
-        let message = "only members of the system organization create organizations";
-        return Err(ApiError::forbidden("PLATFORM_ONLY", message));
-    }
+    caller.permit_platform(Act::ManagePlatform)?;
     let work = create(&app, &caller, &client, request);
     idempotency::run(&app, &caller, "create_organization", idempotency, work).await
 }
@@ -167,7 +165,7 @@ async fn create(
     // In the log of who did it, and at the beginning of the new organization's own.
     for log in [caller.organization_id, id] {
         let event = NewEvent::new(log, Action::OrganizationCreated).client(client).metadata(json!({
-            "actorId": caller.agent_id,
+            "actorId": caller.actor(),
             "organizationId": id,
             "slug": new.slug,
             "signingAlgorithm": request.signing_algorithm,
@@ -196,7 +194,9 @@ async fn register_administrator(
     organization: OrganizationId,
     admin: FirstAdministrator,
 ) -> Result<RegisteredAdministrator, ApiError> {
-    let scopes: ScopeSet = app.policy.table().scopes.into_iter().collect();
+    // The platform's scopes are for the system organization alone.
+    let is_for_tenants = |scope: &Scope| !access::is_platform_scope(scope);
+    let scopes: ScopeSet = app.policy.table().scopes.into_iter().filter(is_for_tenants).collect();
     let new = NewAgent {
         organization_id: organization,
         email: admin.email,
@@ -212,14 +212,15 @@ async fn register_administrator(
         scopes,
     };
     let agent = agents::register(tx, app, new).await?;
-    super::add_member(tx, app, organization, agent.id, Role::Owner).await?;
-    let (credential_id, secret) = credentials::generate(tx, app, organization, agent.id, None).await?;
+    let permit = Permit::of_instance(agent.id);
+    super::add_member(tx, app, organization, permit, Role::Owner).await?;
+    let (credential_id, secret) = credentials::generate(tx, app, organization, permit, None).await?;
     for (action, metadata) in [
         (
             Action::AgentCreated,
-            json!({ "actorId": caller.agent_id, "email": agent.email, "scopes": agent.scopes }),
+            json!({ "actorId": caller.actor(), "email": agent.email, "scopes": agent.scopes }),
         ),
-        (Action::CredentialGenerated, json!({ "actorId": caller.agent_id, "credentialId": credential_id })),
+        (Action::CredentialGenerated, json!({ "actorId": caller.actor(), "credentialId": credential_id })),
     ] {
         let event = NewEvent::new(organization, action).agent(agent.id).client(client).metadata(metadata);
         audit::record(tx, app, event).await?;

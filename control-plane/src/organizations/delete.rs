@@ -8,12 +8,12 @@ use serde_json::json;
 use super::model::OrganizationStatus;
 use super::update::{deleted, is_system, set_status};
 use super::{not_found, record, store};
+use crate::access::{Act, Caller};
 use crate::app::App;
 use crate::audit::Action;
 use crate::infra::http::client_info::ClientInfo;
 use crate::infra::http::error::{ApiError, ErrorBody};
 use crate::infra::http::path::Id;
-use crate::policy::Caller;
 
 /// Delete an organization
 ///
@@ -33,13 +33,7 @@ pub(super) async fn delete_organization(
     client: ClientInfo,
     Id(organization): Id<OrganizationId>,
 ) -> Result<StatusCode, ApiError> {
-    if !caller.is_platform {
-        if organization != caller.organization_id {
-            return Err(not_found());
-        }
-        let message = "only members of the system organization delete organizations";
-        return Err(ApiError::forbidden("PLATFORM_ONLY", message));
-    }
+    caller.permit_platform(Act::ManagePlatform)?;
     let mut tx = app.db.system().await?;
     let current = store::lock(&mut tx, organization).await?.ok_or_else(not_found)?;
     if current.is_system {

@@ -6,10 +6,10 @@ use axum::extract::State;
 
 use super::model::Organization;
 use super::{not_found, store};
+use crate::access::{Act, Caller};
 use crate::app::App;
 use crate::infra::http::error::{ApiError, ErrorBody};
 use crate::infra::http::path::Id;
-use crate::policy::Caller;
 
 /// An organization
 ///
@@ -27,12 +27,11 @@ pub(super) async fn get_organization(
     caller: Caller,
     Id(organization): Id<OrganizationId>,
 ) -> Result<Json<Organization>, ApiError> {
-    let found = if caller.is_platform {
+    let permit = caller.permit_organization(Act::ReadOrganization, organization)?;
+    let found = if permit.is_platform() {
         store::find(&mut *app.db.system().await?, &app, organization).await?
-    } else if organization == caller.organization_id {
-        store::find(&mut *app.db.tenant(organization).await?, &app, organization).await?
     } else {
-        None
+        store::find(&mut *app.db.tenant(organization).await?, &app, organization).await?
     };
     found.map(Json).ok_or_else(not_found)
 }

@@ -5,12 +5,12 @@ use axum::extract::State;
 
 use super::model::{Organization, OrganizationStatus};
 use super::store;
+use crate::access::{Act, Caller};
 use crate::app::App;
 use crate::infra::http::error::{ApiError, ErrorBody};
 use crate::infra::http::fields::{Fields, FromFields};
 use crate::infra::http::pagination::{Page, PageParameters, Paginated};
 use crate::infra::http::query::StrictQuery;
-use crate::policy::Caller;
 
 #[derive(Debug, utoipa::IntoParams)]
 #[into_params(parameter_in = Query, rename_all = "camelCase")]
@@ -56,9 +56,10 @@ pub(super) async fn list_organizations(
     caller: Caller,
     StrictQuery(filter): StrictQuery<OrganizationFilter>,
 ) -> Result<Json<Paginated<Organization>>, ApiError> {
-    let (organizations, total) = if caller.is_platform {
+    let (organizations, total) = if caller.reads_platform() {
         store::list(&mut *app.db.system().await?, &app, None, &filter).await?
     } else {
+        caller.permit_own_organization(Act::ReadOrganization)?;
         let own = caller.organization_id;
         store::list(&mut *app.db.tenant(own).await?, &app, Some(own), &filter).await?
     };

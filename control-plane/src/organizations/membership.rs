@@ -1,6 +1,6 @@
 //! `/api/v1/organizations/{organizationId}/members`: who owns and administers an organization.
 //!
-//! Owners may do everything here, administrators everything that makes or touches no owner, the platform's members everything.
+//! Owners may do everything here, administrators everything that makes or touches no owner, the platform everything.
 
 use agentidp_shared::ids::{AgentId, OrganizationId};
 use axum::Json;
@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
-use super::{not_found, refuse_last_owner, store};
+use super::{not_found, store};
+use crate::access::{Act, Caller, Owners, Role};
 use crate::agents;
 use crate::app::App;
 use crate::audit::{self, Action, NewEvent};
@@ -22,7 +23,6 @@ use crate::infra::http::json::StrictJson;
 use crate::infra::http::pagination::{Page, PageParameters, Paginated};
 use crate::infra::http::path::Id;
 use crate::infra::http::query::StrictQuery;
-use crate::policy::{Caller, Role};
 
 /// A member of an organization.
 #[derive(Debug, serde::Serialize, ToSchema)]
@@ -51,7 +51,7 @@ pub(super) struct ChangeMemberRequest {
     role: Role,
 }
 
-const ROLES: &str = "owner, admin or member";
+const ROLES: &str = "owner, admin, manager, auditor or member";
 
 impl FromFields for AddMemberRequest {
     fn from_fields(fields: &mut Fields) -> Option<Self> {
@@ -93,7 +93,7 @@ pub(super) async fn list_members(
     Id(organization): Id<OrganizationId>,
     StrictQuery(Members(page)): StrictQuery<Members>,
 ) -> Result<Json<Paginated<Member>>, ApiError> {
-    let mut tx = open(&app, &caller, organization).await?;
+    let mut tx = open(&app, &caller, Act::ReadOrganization, organization).await?;
     let (members, total) = store::list_members(&mut tx, organization, page).await?;
     Ok(Json(page.of(members, total)))
 }
@@ -117,9 +117,9 @@ pub(super) async fn add_member(
     Id(organization): Id<OrganizationId>,
     StrictJson(request): StrictJson<AddMemberRequest>,
 ) -> Result<(StatusCode, Json<Member>), ApiError> {
-    let mut tx = open(&app, &caller, organization).await?;
-    may_change(&caller, None, Some(request.role))?;
-    store::lock_owners(&mut tx, organization).await?;
+    let mut tx = open(&app, &caller, Act::AddMember, organization).await?;
+    let act = Act::AddMember;
+    let permit = caller.permit_change(&mut tx, act, request.agent_id, Some(request.role)).await?;
     let status = agents::lock_status(&mut tx, request.agent_id).await?;
     if status == agents::AgentStatus::Decommissioned {
         let message = "the agent was decommissioned, which is final";
@@ -130,7 +130,7 @@ pub(super) async fn add_member(
         return Err(ApiError::conflict("ALREADY_MEMBER", message));
     }
     let now = app.now();
-    store::insert_member(&mut tx, organization, request.agent_id, request.role, now).await?;
+    store::insert_member(&mut tx, organization, permit, request.role, now).await?;
     let metadata = json!({ "role": request.role.as_str() });
     record(&mut tx, &app, &caller, &client, organization, Action::MemberAdded, request.agent_id, metadata)
         .await?;
@@ -161,14 +161,13 @@ pub(super) async fn change_member(
     Id(agent): Id<AgentId>,
     StrictJson(request): StrictJson<ChangeMemberRequest>,
 ) -> Result<Json<Member>, ApiError> {
-    let mut tx = open(&app, &caller, organization).await?;
-    store::lock_owners(&mut tx, organization).await?;
+    let mut tx = open(&app, &caller, Act::ChangeMember, organization).await?;
+    // Before the role is read: of two changes at once the second sees what the first made of it.
+    let owners = Owners::lock(&mut tx, organization, app.now()).await?;
     let before = store::role_of(&mut tx, organization, agent).await?.ok_or_else(no_such_member)?;
-    may_change(&caller, Some(before), Some(request.role))?;
-    if before == Role::Owner && request.role != Role::Owner {
-        refuse_last_owner(&mut tx, organization, agent).await?;
-    }
-    let created_at = store::set_role(&mut tx, organization, agent, request.role).await?;
+    let permit = caller.permit_change(&mut tx, Act::ChangeMember, agent, Some(request.role)).await?;
+    let created_at = store::set_role(&mut tx, organization, permit, request.role).await?;
+    owners.refuse_if_gone(&mut tx).await?;
     if before != request.role {
         let metadata = json!({ "role": request.role.as_str(), "was": before.as_str() });
         record(&mut tx, &app, &caller, &client, organization, Action::MemberChanged, agent, metadata).await?;
@@ -198,50 +197,31 @@ pub(super) async fn remove_member(
     Id(organization): Id<OrganizationId>,
     Id(agent): Id<AgentId>,
 ) -> Result<StatusCode, ApiError> {
-    let mut tx = open(&app, &caller, organization).await?;
-    store::lock_owners(&mut tx, organization).await?;
+    let mut tx = open(&app, &caller, Act::RemoveMember, organization).await?;
+    let owners = Owners::lock(&mut tx, organization, app.now()).await?;
     let before = store::role_of(&mut tx, organization, agent).await?.ok_or_else(no_such_member)?;
-    may_change(&caller, Some(before), None)?;
-    if before == Role::Owner {
-        refuse_last_owner(&mut tx, organization, agent).await?;
-    }
-    store::delete_member(&mut tx, organization, agent).await?;
+    let permit = caller.permit(&mut tx, Act::RemoveMember, agent).await?;
+    store::delete_member(&mut tx, organization, permit).await?;
+    owners.refuse_if_gone(&mut tx).await?;
     let metadata = json!({ "was": before.as_str() });
     record(&mut tx, &app, &caller, &client, organization, Action::MemberRemoved, agent, metadata).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// A transaction of the organization, if it is the caller's to look into.
-async fn open(app: &App, caller: &Caller, organization: OrganizationId) -> Result<TenantTx, ApiError> {
-    if !caller.is_platform && organization != caller.organization_id {
-        return Err(not_found());
-    }
+/// A transaction of the organization, if the act is the caller's to do there at all. Whose rank protects it comes after.
+async fn open(
+    app: &App,
+    caller: &Caller,
+    act: Act,
+    organization: OrganizationId,
+) -> Result<TenantTx, ApiError> {
+    caller.permit_organization(act, organization)?;
     let mut tx = app.db.tenant(organization).await?;
     if store::find(&mut tx, app, organization).await?.is_none() {
         return Err(not_found());
     }
     Ok(tx)
-}
-
-/// `before` and `after` are the member's role; `None` is none.
-fn may_change(caller: &Caller, before: Option<Role>, after: Option<Role>) -> Result<(), ApiError> {
-    let touches_owner = [before, after].contains(&Some(Role::Owner));
-    let allowed = caller.is_platform
-        || match caller.role {
-            Some(Role::Owner) => true,
-            Some(Role::Admin) => !touches_owner,
-            Some(Role::Member) | None => false,
-        };
-    if allowed {
-        return Ok(());
-    }
-    let message = if touches_owner {
-        "only an owner makes, changes or removes an owner"
-    } else {
-        "only owners and administrators change who is a member"
-    };
-    Err(ApiError::forbidden("ROLE_INSUFFICIENT", message))
 }
 
 fn no_such_member() -> ApiError {
@@ -260,7 +240,7 @@ async fn record(
     mut metadata: Value,
 ) -> Result<(), sqlx::Error> {
     if let Some(members) = metadata.as_object_mut() {
-        members.insert("actorId".into(), caller.agent_id.to_string().into());
+        members.insert("actorId".into(), caller.actor().to_string().into());
     }
     let event = NewEvent::new(organization, action).agent(agent).client(client).metadata(metadata);
     audit::record(tx, app, event).await.map(|_| ())

@@ -15,7 +15,7 @@ mod routes;
 mod store;
 mod update;
 
-pub use members::{add_member, refuse_last_owner, remove_member};
+pub use members::{add_member, remove_member};
 pub use model::{IssuerKind, Organization, OrganizationStatus, Tier};
 pub use resources::{allows_resource, is_resource};
 pub use routes::routes;
@@ -26,12 +26,12 @@ use serde_json::Value;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
+use crate::access::Caller;
 use crate::app::App;
 use crate::audit::{self, Action, NewEvent};
 use crate::edge_feed;
 use crate::infra::http::client_info::ClientInfo;
 use crate::infra::http::error::ApiError;
-use crate::policy::Caller;
 
 /// The system organization, created if there is none yet.
 pub async fn ensure_system(tx: &mut PgConnection, app: &App) -> Result<OrganizationId, sqlx::Error> {
@@ -90,7 +90,7 @@ async fn record(
     mut metadata: Value,
 ) -> Result<(), sqlx::Error> {
     if let Some(members) = metadata.as_object_mut() {
-        members.insert("actorId".into(), caller.agent_id.to_string().into());
+        members.insert("actorId".into(), caller.actor().to_string().into());
         members.insert("organizationId".into(), organization.to_string().into());
     }
     let outside = (caller.organization_id != organization).then_some(caller.organization_id);

@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use super::model::OrganizationStatus;
 use super::update::deleted;
 use super::{not_found, record, resources_store, store};
+use crate::access::{Act, Caller};
 use crate::app::App;
 use crate::audit::Action;
 use crate::infra::http::client_info::ClientInfo;
@@ -19,7 +20,6 @@ use crate::infra::http::error::{ApiError, ErrorBody};
 use crate::infra::http::fields::{Fields, FromFields};
 use crate::infra::http::json::StrictJson;
 use crate::infra::http::path::Id;
-use crate::policy::Caller;
 
 const MAX_RESOURCES: usize = 64;
 /// In the place of a URI: any.
@@ -84,9 +84,7 @@ pub(super) async fn get_allowed_resources(
     caller: Caller,
     Id(organization): Id<OrganizationId>,
 ) -> Result<Json<AllowedResources>, ApiError> {
-    if !caller.is_platform && organization != caller.organization_id {
-        return Err(not_found());
-    }
+    caller.permit_organization(Act::ReadOrganization, organization)?;
     let mut tx = app.db.system().await?;
     let found = resources_store::allowed(&mut tx, organization).await?;
     tx.commit().await?;
@@ -114,9 +112,7 @@ pub(super) async fn set_allowed_resources(
     Id(organization): Id<OrganizationId>,
     StrictJson(request): StrictJson<AllowedResources>,
 ) -> Result<Json<AllowedResources>, ApiError> {
-    if !caller.is_platform && organization != caller.organization_id {
-        return Err(not_found());
-    }
+    caller.permit_organization(Act::UpdateOrganization, organization)?;
     let mut tx = app.db.system().await?;
     let current = store::lock(&mut tx, organization).await?.ok_or_else(not_found)?;
     if current.status == OrganizationStatus::Deleted {

@@ -9,14 +9,11 @@ use uuid::Uuid;
 use super::list::OrganizationFilter;
 use super::membership::Member;
 use super::model::{IssuerKind, Organization, OrganizationStatus, Tier};
+use crate::access::{Permit, Role};
 use crate::app::App;
 use crate::infra::db::{TenantTx, contains_pattern, decode};
 use crate::infra::http::pagination::Page;
 use crate::keys::Choice;
-use crate::policy::Role;
-
-/// First key of the advisory lock that puts changes of an organization's owners in a row ("ownr" in ASCII).
-const OWNERS_LOCK: i32 = 0x6f77_6e72;
 
 pub(super) struct NewOrganization {
     pub slug: String,
@@ -293,13 +290,13 @@ pub(super) async fn role_of(
 pub(super) async fn set_role(
     tx: &mut TenantTx,
     organization: OrganizationId,
-    agent: AgentId,
+    permit: Permit,
     role: Role,
 ) -> Result<OffsetDateTime, sqlx::Error> {
     sqlx::query_scalar!(
         "update organization_members set role = $3 where organization_id = $1 and agent_id = $2 returning created_at",
         organization.as_uuid(),
-        agent.as_uuid(),
+        permit.agent().as_uuid(),
         role.as_str()
     )
     .fetch_one(&mut **tx)
@@ -346,14 +343,14 @@ pub(super) async fn list(
 pub(super) async fn insert_member(
     tx: &mut PgConnection,
     organization: OrganizationId,
-    agent: AgentId,
+    permit: Permit,
     role: Role,
     now: OffsetDateTime,
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "insert into organization_members (organization_id, agent_id, role, created_at) values ($1, $2, $3, $4)",
         organization.as_uuid(),
-        agent.as_uuid(),
+        permit.agent().as_uuid(),
         role.as_str(),
         now
     )
@@ -365,38 +362,14 @@ pub(super) async fn insert_member(
 pub(super) async fn delete_member(
     tx: &mut PgConnection,
     organization: OrganizationId,
-    agent: AgentId,
+    permit: Permit,
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "delete from organization_members where organization_id = $1 and agent_id = $2",
         organization.as_uuid(),
-        agent.as_uuid()
+        permit.agent().as_uuid()
     )
     .execute(tx)
     .await
     .map(|_| ())
-}
-
-/// Holds off other changes of the organization's owners until the transaction ends.
-pub(super) async fn lock_owners(tx: &mut TenantTx, organization: OrganizationId) -> Result<(), sqlx::Error> {
-    sqlx::query!("select pg_advisory_xact_lock($1, hashtext($2))", OWNERS_LOCK, organization.to_string())
-        .fetch_one(&mut **tx)
-        .await
-        .map(|_| ())
-}
-
-/// The owners that are active, up to two: enough to know whether there is just one.
-pub(super) async fn active_owners(
-    tx: &mut TenantTx,
-    organization: OrganizationId,
-) -> Result<Vec<AgentId>, sqlx::Error> {
-    let ids = sqlx::query_scalar!(
-        "select agents.id from organization_members members
-         join agents on agents.id = members.agent_id and agents.organization_id = members.organization_id
-         where members.organization_id = $1 and members.role = 'owner' and agents.status = 'active' limit 2",
-        organization.as_uuid()
-    )
-    .fetch_all(&mut **tx)
-    .await?;
-    Ok(ids.into_iter().map(AgentId::new).collect())
 }

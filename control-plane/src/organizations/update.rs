@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use super::model::{ALGORITHMS, IssuerKind, Organization, OrganizationStatus, SigningAlgorithm, Tier};
 use super::store::Signing;
 use super::{not_found, record, store};
+use crate::access::{Act, Caller};
 use crate::app::App;
 use crate::audit::Action;
 use crate::edge_feed;
@@ -22,7 +23,6 @@ use crate::infra::http::fields::{Fields, FromFields};
 use crate::infra::http::json::StrictJson;
 use crate::infra::http::path::Id;
 use crate::keys::{self, ChangedBy, Choice, ChooseError};
-use crate::policy::Caller;
 
 /// What to change; what is absent stays as it is.
 #[derive(Debug, ToSchema)]
@@ -99,11 +99,9 @@ pub(super) async fn update_organization(
     Id(organization): Id<OrganizationId>,
     StrictJson(request): StrictJson<UpdateOrganizationRequest>,
 ) -> Result<Json<Organization>, ApiError> {
-    if !caller.is_platform && organization != caller.organization_id {
-        return Err(not_found());
-    }
-    if !caller.is_platform && (request.tier.is_some() || request.status.is_some()) {
-        let message = "only members of the system organization change a tier or a status";
+    let permit = caller.permit_organization(Act::UpdateOrganization, organization)?;
+    if !permit.is_platform() && (request.tier.is_some() || request.status.is_some()) {
+        let message = "only the platform changes a tier or a status";
         return Err(ApiError::forbidden("PLATFORM_ONLY", message));
     }
     let mut tx = app.db.system().await?;

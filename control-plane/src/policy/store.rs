@@ -71,6 +71,11 @@ impl PolicyStore {
         self.current().decide(input)
     }
 
+    /// The operation behind a route.
+    pub fn operation_of(&self, method: &str, route: &str) -> Option<String> {
+        self.current().table.find(method, route).map(|endpoint| endpoint.operation.clone())
+    }
+
     /// The methods the policy knows for a route.
     pub fn methods_of(&self, route: &str) -> Vec<String> {
         let loaded = self.current();

@@ -18,6 +18,7 @@ pub(super) async fn insert<'a>(
     let (mut lists, mut indices, mut tokens) = (Vec::new(), Vec::new(), Vec::new());
     let (mut organizations, mut agents, mut clients) = (Vec::new(), Vec::new(), Vec::new());
     let (mut issued_at, mut expires_at, mut derived_from) = (Vec::new(), Vec::new(), Vec::new());
+    let mut scopes = Vec::new();
     for (list, idx, claims) in entries {
         lists.push(list.as_uuid());
         indices.push(idx);
@@ -29,12 +30,15 @@ pub(super) async fn insert<'a>(
         expires_at.push(from_unix_seconds(claims.exp));
         let hops = claims.delegation.as_ref().map(|chain| serde_json::to_value(chain.hops())).transpose();
         derived_from.push(hops.map_err(|error| sqlx::Error::Encode(error.into()))?);
+        scopes.push(claims.scopes.to_string());
     }
     sqlx::query!(
         "insert into status_list_entries
-           (list_id, idx, jti, organization_id, agent_id, client_id, issued_at, expires_at, derived_from)
-         select * from unnest($1::uuid[], $2::int[], $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::bigint[], $8::timestamptz[],
-           $9::jsonb[])",
+           (list_id, idx, jti, organization_id, agent_id, client_id, issued_at, expires_at, derived_from, scopes)
+         select list_id, idx, jti, organization_id, agent_id, client_id, issued_at, expires_at, derived_from, string_to_array(scopes, ' ')
+         from unnest($1::uuid[], $2::int[], $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::bigint[], $8::timestamptz[],
+           $9::jsonb[], $10::text[]) as entry
+           (list_id, idx, jti, organization_id, agent_id, client_id, issued_at, expires_at, derived_from, scopes)",
         &lists,
         &indices,
         &tokens,
@@ -43,7 +47,8 @@ pub(super) async fn insert<'a>(
         &clients,
         &issued_at,
         &expires_at,
-        &derived_from as _
+        &derived_from as _,
+        &scopes
     )
     .execute(tx)
     .await
@@ -73,6 +78,10 @@ pub(super) async fn not_valid_any_tenant(
                revoked.jti is not null or coalesce(origin.is_final, false)
                or agents.status = 'decommissioned' or clients.status = 'decommissioned' or organizations.status = 'deleted'
                or entries.issued_at <= coalesce(floor(extract(epoch from greatest(agents.not_before, clients.not_before))), -1)
+               or (coalesce(origin.since, entries.issued_at) <= coalesce(floor(extract(epoch from agents.scope_limit_at)), -1)
+                 and not coalesce(agents.scope_limit @> entries.scopes, false))
+               or (entries.derived_from is null and entries.issued_at <= coalesce(floor(extract(epoch from clients.scope_limit_at)), -1)
+                 and not coalesce(clients.scope_limit @> entries.scopes, false))
                or homes.status = 'deleted'
                or entries.issued_at <= coalesce(floor(extract(epoch from homes.not_before)), -1)
                or coalesce(origin.since, entries.issued_at)

@@ -16,12 +16,12 @@ use super::login::{Login, Verdict};
 use super::oauth_error::OAuthError;
 use super::store::{self, Client};
 use super::throttle;
+use crate::access::{self, Right};
 use crate::app::App;
 use crate::audit::{self, Action, NewEvent};
 use crate::credentials::{self, Presented, PresentedSecret};
 use crate::infra::config::Secret;
 use crate::infra::http::client_info::ClientInfo;
-use crate::policy;
 
 /// Longest client id and secret looked at, in bytes.
 const MAX_CREDENTIAL_LENGTH: usize = 512;
@@ -121,7 +121,10 @@ pub(super) struct Requester {
     pub agent_id: AgentId,
     pub organization_id: OrganizationId,
     pub scopes: ScopeSet,
-    pub is_administrator: bool,
+    /// The request, by it.
+    pub client_info: ClientInfo,
+    /// What it may do to others.
+    pub right: Right,
 }
 
 /// Who asks: by access token or by client authentication, never both.
@@ -131,13 +134,14 @@ pub(super) async fn requester(
     form: &Form,
     client_info: &ClientInfo,
 ) -> Result<Requester, OAuthError> {
-    let caller = policy::authenticate_bearer(app, headers).await.map_err(OAuthError::Bearer)?;
+    let caller = access::authenticate_bearer(app, headers).await.map_err(OAuthError::Bearer)?;
     match (caller, presented(headers, form)?) {
         (Some(_), Some(_)) => {
             Err(OAuthError::InvalidRequest("an access token and client credentials: use one".into()))
         }
         (Some(caller), None) => Ok(Requester {
-            is_administrator: caller.is_administrator(),
+            client_info: ClientInfo { acting: caller.acting(), ..client_info.clone() },
+            right: caller.right().clone(),
             agent_id: caller.actor(),
             organization_id: caller.organization_id,
             scopes: caller.scopes,
@@ -145,7 +149,8 @@ pub(super) async fn requester(
         (None, Some(unverified)) => {
             let client = authenticate(app, &unverified, client_info).await?;
             Ok(Requester {
-                is_administrator: client.is_administrator(),
+                client_info: client_info.by(client.agent_id),
+                right: client.right(),
                 agent_id: client.agent_id,
                 organization_id: client.organization_id,
                 scopes: client.scopes,
@@ -172,7 +177,7 @@ pub(super) async fn authenticate(
     if let Some(reason) = client.refusal() {
         let event = NewEvent::new(client.organization_id, Action::AuthFailed)
             .agent(client.agent_id)
-            .client(client_info)
+            .client(&client_info.by(client.agent_id))
             .metadata(json!({ "reason": reason }))
             .failure();
         let mut tx = app.db.system().await?;

@@ -72,7 +72,7 @@ pub(super) async fn introspect_token(
     let unverified_token = form.required("token")?;
     let claims = match authentic_claims(&app, unverified_token) {
         Ok(claims) if claims.organization_id == requester.organization_id => {
-            counts(&app, claims, &client_info).await?
+            counts(&app, claims, &requester.client_info).await?
         }
         _ => None,
     };

@@ -16,6 +16,7 @@ use super::issued::Issued;
 use super::oauth_error::{OAuthError, OAuthErrorBody};
 use super::store::Client;
 use super::{client_auth, exchange, from_outside, model, store};
+use crate::access::{Act, is_platform_scope};
 use crate::app::App;
 use crate::infra::clock::unix_seconds;
 use crate::infra::http::client_info::ClientInfo;
@@ -158,7 +159,7 @@ async fn by_credentials(
     now: OffsetDateTime,
 ) -> Result<TokenResponse, OAuthError> {
     let target = target(app, client, form.get("agent_id")).await?;
-    let scopes = model::granted_scopes(form.get("scope"), &target.scopes)?;
+    let scopes = model::granted_scopes(form.get("scope"), &held_by_both(client, &target))?;
     let audience = model::audience(form.get("resource"), &app.config.issuer)?;
     if audience != app.config.issuer {
         check_allowed(app, target.organization_id, &audience).await?;
@@ -228,19 +229,23 @@ async fn target(app: &App, client: &Client, unverified_agent_id: Option<&str>) -
     if agent_id == client.agent_id {
         return Ok(client.clone());
     }
-    if !client.is_administrator() {
-        return Err(refused());
-    }
     let mut tx = app.db.tenant(client.organization_id).await?;
+    client.right().permit(&mut tx, Act::BorrowToken, agent_id, None).await.map_err(|_| refused())?;
     let target = store::client(&mut tx, agent_id).await?.ok_or_else(refused)?;
-    // An administrator is not to become an owner by way of one.
-    if target.role > client.role {
-        return Err(refused());
-    }
     match target.refusal() {
         Some(reason) => Err(OAuthError::UnauthorizedClient(format!("the {reason}").into())),
         None => Ok(target),
     }
+}
+
+/// What a token that `client` gets for `target` may hold: for another agent no more than both were given, and nothing of the
+/// platform, which is for an agent's own tokens alone.
+fn held_by_both(client: &Client, target: &Client) -> ScopeSet {
+    if client.agent_id == target.agent_id {
+        return target.scopes.clone();
+    }
+    let both = client.scopes.intersection(&target.scopes);
+    both.iter().filter(|scope| !is_platform_scope(scope)).cloned().collect()
 }
 
 /// Whether the organization lets its agents have tokens for this API.

@@ -37,19 +37,22 @@ pub(super) async fn insert(
     sqlx::query!(
         "with token as (
            select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::jsonb[], $8::uuid[], $9::int[],
-             $10::uuid[], $11::bigint[], $12::timestamptz[], $13::jsonb[])
+             $10::uuid[], $11::bigint[], $12::timestamptz[], $13::jsonb[], $18::text[], $19::text[])
              as token (event_id, organization_id, agent_id, client_id, ip_address, user_agent, metadata, list_id, idx,
-               jti, issued_at, expires_at, derived_from)),
+               jti, issued_at, expires_at, derived_from, trace_id, scopes)),
          event as (
-           insert into audit_events (event_id, occurred_at, organization_id, agent_id, action, outcome, ip_address, user_agent, metadata)
-           select event_id, $14, organization_id, agent_id, $15, 'success', ip_address, user_agent, metadata from token
+           insert into audit_events (event_id, occurred_at, organization_id, agent_id, action, outcome, ip_address, user_agent, metadata,
+             actor_id, on_behalf_of_id, token_id, via, trace_id)
+           select event_id, $14, organization_id, agent_id, $15, 'success', ip_address, user_agent, metadata,
+             client_id, nullif(agent_id, client_id), jti, 'api', trace_id from token
            returning event_id, occurred_at),
          unsealed as (
            insert into audit_unsealed (event_id, occurred_at) select event_id, occurred_at from event returning 1),
          place as (
            insert into status_list_entries
-             (list_id, idx, jti, organization_id, agent_id, client_id, issued_at, expires_at, derived_from)
-           select list_id, idx, jti, organization_id, agent_id, client_id, issued_at, expires_at, derived_from from token
+             (list_id, idx, jti, organization_id, agent_id, client_id, issued_at, expires_at, derived_from, scopes)
+           select list_id, idx, jti, organization_id, agent_id, client_id, issued_at, expires_at, derived_from,
+             string_to_array(scopes, ' ') from token
            where list_id is not null
            returning 1)
          insert into usage_counters (organization_id, day, metric, slot, count)
@@ -76,7 +79,9 @@ pub(super) async fn insert(
         now,
         Action::TokenIssued.as_str(),
         now.date(),
-        slot
+        slot,
+        &column(issued, |Issued { client, .. }| client.trace_id.as_deref()) as &[Option<&str>],
+        &column(issued, |Issued { claims, .. }| claims.scopes.to_string())
     )
     .execute(tx)
     .await

@@ -44,7 +44,7 @@ pub(super) async fn known_any_tenant(
              select agents.id as agent_id, agents.organization_id, agents.scopes, agents.status,
                organizations.status as organization_status, organizations.signing_algorithm,
                organizations.signing_algorithm_before, organizations.issuer_kind,
-               greatest(agents.not_before, organizations.not_before) as not_before, members.role
+               greatest(agents.not_before, organizations.not_before, agents.scope_limit_at) as not_before, members.role
              from agents
              join organizations on organizations.id = agents.organization_id
              left join organization_members members

@@ -13,7 +13,9 @@ pub(super) fn granted_scopes(requested: Option<&str>, granted: &ScopeSet) -> Res
         ScopeSet::parse(requested).map_err(|error| OAuthError::InvalidScope(error.to_string().into()))?;
     if !requested.is_subset_of(granted) {
         let missing = requested.difference(granted);
-        return Err(OAuthError::InvalidScope(format!("not granted at registration: {missing}").into()));
+        return Err(OAuthError::InvalidScope(
+            format!("not held by the agent, or not by the client: {missing}").into(),
+        ));
     }
     Ok(requested)
 }

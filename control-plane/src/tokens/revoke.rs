@@ -16,6 +16,7 @@ use super::form::Form;
 use super::introspect::signed_by_us;
 use super::oauth_error::{OAuthError, OAuthErrorBody};
 use super::store;
+use crate::access::Act;
 use crate::app::App;
 use crate::audit::{self, Action, NewEvent};
 use crate::edge_feed;
@@ -56,7 +57,7 @@ pub(super) async fn revoke_token(
     let requester = client_auth::requester(&app, &headers, &form, &client_info).await?;
     let unverified_token = form.required("token")?;
     if let Some(claims) = revocable_claims(&app, unverified_token) {
-        revoke(&app, &requester, &claims, &client_info).await?;
+        revoke(&app, &requester, &claims).await?;
     }
     Ok((StatusCode::OK, [(header::CACHE_CONTROL, "no-store")]))
 }
@@ -88,21 +89,17 @@ fn revocable_claims(app: &App, unverified_token: &str) -> Option<Claims> {
     (is_ours && alive).then(|| claims.clone())
 }
 
-async fn revoke(
-    app: &App,
-    requester: &Requester,
-    claims: &Claims,
-    client_info: &ClientInfo,
-) -> Result<(), OAuthError> {
+async fn revoke(app: &App, requester: &Requester, claims: &Claims) -> Result<(), OAuthError> {
     if claims.organization_id != requester.organization_id {
         // As if the token did not exist: what another organization has issued is not for this one to know.
         return Ok(());
     }
     let own = claims.sub == requester.agent_id || claims.client_id == requester.agent_id;
-    if !own && !requester.is_administrator {
-        return Err(OAuthError::UnauthorizedClient("the token was issued to another agent".into()));
-    }
     let mut tx = app.db.tenant(requester.organization_id).await?;
+    if !own {
+        let refused = |_| OAuthError::UnauthorizedClient("the token was issued to another agent".into());
+        requester.right.permit(&mut tx, Act::RevokeToken, claims.sub, None).await.map_err(refused)?;
+    }
     let expires_at = from_unix_seconds(claims.exp);
     let newly =
         store::revoke(&mut tx, requester.organization_id, claims.sub, claims.jti, expires_at, app.now())
@@ -111,7 +108,7 @@ async fn revoke(
         edge_feed::append(&mut tx, &Change::TokenRevoked { jti: claims.jti, expires_at: claims.exp }).await?;
         let event = NewEvent::new(requester.organization_id, Action::TokenRevoked)
             .agent(claims.sub)
-            .client(client_info)
+            .client(&requester.client_info)
             .metadata(json!({ "jti": claims.jti, "actorId": requester.agent_id }));
         audit::record(&mut tx, app, event).await?;
     }

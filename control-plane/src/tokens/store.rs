@@ -7,11 +7,11 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::access::{Principal, PrincipalKind, Right, Role};
 use crate::infra::clock::unix_seconds;
 use crate::infra::db::{SystemTx, TenantTx, decode};
 use crate::keys::Choice;
 use crate::organizations::IssuerKind;
-use crate::policy::Role;
 
 /// An agent that may ask for tokens, or says why not.
 #[derive(Debug, Clone)]
@@ -19,14 +19,14 @@ pub struct Client {
     pub agent_id: AgentId,
     pub organization_id: OrganizationId,
     pub scopes: ScopeSet,
-    pub role: Option<Role>,
+    pub role: Role,
     pub credential_id: Option<CredentialId>,
     agent_status: String,
     organization_status: String,
     /// How its organization's tokens are signed, and in whose name.
     pub signing: Choice,
     pub issuer_kind: IssuerKind,
-    /// Unix seconds; tokens issued at or before it are refused.
+    /// Unix seconds; tokens issued at or before it are refused, or hold less than the agent may ask for now.
     pub not_before: Option<u64>,
 }
 
@@ -46,8 +46,16 @@ impl Client {
         }
     }
 
-    pub fn is_administrator(&self) -> bool {
-        self.scopes.contains("admin:orgs") || matches!(self.role, Some(Role::Owner | Role::Admin))
+    /// What it may do by its credentials themselves, without a token. Nothing of the platform is done so.
+    pub fn right(&self) -> Right {
+        let principal = Principal {
+            id: self.agent_id,
+            kind: PrincipalKind::Agent,
+            organization_id: self.organization_id,
+            role: self.role,
+            scopes: self.scopes.clone(),
+        };
+        Right::own(principal, false)
     }
 }
 
@@ -79,7 +87,7 @@ async fn find_clients(
         ClientColumns,
         r#"select agents.id, agents.organization_id, agents.scopes, agents.status, organizations.status as organization_status,
              organizations.signing_algorithm, organizations.signing_algorithm_before, organizations.issuer_kind,
-             greatest(agents.not_before, organizations.not_before) as not_before, members.role as "role?"
+             greatest(agents.not_before, organizations.not_before, agents.scope_limit_at) as not_before, members.role as "role?"
            from agents
            join organizations on organizations.id = agents.organization_id
            left join organization_members members on members.agent_id = agents.id and members.organization_id = agents.organization_id
@@ -118,7 +126,7 @@ impl TryFrom<ClientColumns> for Client {
             agent_id: columns.id.into(),
             organization_id: columns.organization_id.into(),
             scopes: scopes.map_err(|error| sqlx::Error::Decode(error.into()))?,
-            role: columns.role.as_deref().and_then(Role::from_column),
+            role: columns.role.as_deref().and_then(Role::from_column).unwrap_or_default(),
             credential_id: None,
             agent_status: columns.status,
             organization_status: columns.organization_status,

@@ -12,6 +12,8 @@ use utoipa::ToSchema;
 
 use super::model::{NewPolicy, Provider, Rule, TrustPolicy};
 use super::{bootstrap, store};
+use crate::access::{Act, Caller};
+use crate::agents;
 use crate::app::App;
 use crate::audit::{self, Action, NewEvent};
 use crate::infra::db::TenantTx;
@@ -19,8 +21,6 @@ use crate::infra::http::client_info::ClientInfo;
 use crate::infra::http::error::{ApiError, ErrorBody, FieldErrors};
 use crate::infra::http::idempotency::{self, Idempotency};
 use crate::infra::http::json::StrictJson;
-use crate::policy::Caller;
-use crate::{agents, credentials};
 
 /// Most policies of one organization.
 const MAX_POLICIES: i64 = 1_000;
@@ -89,6 +89,9 @@ pub(super) async fn create_trust_policy(
     StrictJson(new): StrictJson<NewPolicy>,
 ) -> Result<Response, ApiError> {
     let issuer = issuer_of(&app, &new)?;
+    let mut tx = app.db.tenant(caller.organization_id).await?;
+    permit(&mut tx, &caller, &new).await?;
+    tx.commit().await?;
     let work = create(&app, &caller, &client, &new, &issuer);
     idempotency::run(&app, &caller, "create_trust_policy", idempotency, work).await
 }
@@ -112,6 +115,17 @@ fn issuer_of(app: &App, new: &NewPolicy) -> Result<String, ApiError> {
     Ok(issuer.clone())
 }
 
+/// Whether the caller may trust a workload with the agent's rights: it is the caller's to manage, and holds nothing that the
+/// caller could not give. Without an agent, whether the caller may let a workload register agents.
+async fn permit(tx: &mut TenantTx, caller: &Caller, new: &NewPolicy) -> Result<(), ApiError> {
+    let Some(agent) = new.agent else {
+        caller.permit_own_organization(Act::TrustWorkload)?;
+        return Ok(());
+    };
+    let permit = caller.permit(tx, Act::TrustWorkload, agent).await?;
+    caller.refuse_to_outgrow(tx, permit).await
+}
+
 async fn create(
     app: &App,
     caller: &Caller,
@@ -128,7 +142,7 @@ async fn create(
     let agent = match new.agent {
         Some(agent) => {
             // Whoever gets the agent's tokens by way of the workload could do what it may.
-            credentials::refuse_to_outgrow(&mut tx, caller, agent).await?;
+            permit(&mut tx, caller, new).await?;
             if agents::lock_status(&mut tx, agent).await? == agents::AgentStatus::Decommissioned {
                 return Err(agents::gone());
             }
@@ -138,7 +152,7 @@ async fn create(
     };
     store::insert(&mut tx, id, new, issuer, agent, app.now()).await?;
     let metadata = json!({
-        "actorId": caller.agent_id,
+        "actorId": caller.actor(),
         "policyId": id,
         "provider": new.provider,
         "issuer": issuer,

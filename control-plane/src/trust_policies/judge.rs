@@ -235,13 +235,13 @@ async fn grant(
     if is_first {
         let event = NewEvent::new(policy.organization, Action::TrustPolicyPinned)
             .agent(policy.agent)
-            .client(client)
+            .client(&client.by(policy.agent))
             .metadata(json!({ "policyId": policy.id, "pinned": pinned }));
         audit::record(tx, app, event).await?;
     }
     let event = NewEvent::new(policy.organization, Action::OidcTokenExchanged)
         .agent(policy.agent)
-        .client(client)
+        .client(&client.by(policy.agent))
         .metadata(details);
     audit::record(tx, app, event).await?;
     if policy.is_bootstrap && target.is_another_api(app) {

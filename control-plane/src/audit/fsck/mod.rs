@@ -11,7 +11,7 @@ use std::iter::Peekable;
 use std::path::{Path, PathBuf};
 use std::vec;
 
-use agentidp_shared::audit_bundle::{BadEvent, Description, FORMAT, Link, Log, Tile};
+use agentidp_shared::audit_bundle::{BadEvent, Description, FIRST_FORMAT, FORMAT, Link, Log, Tile};
 use agentidp_shared::signed_note::{Head, VerifierKey};
 
 /// Longest line that is read. Requests are smaller, so what they leave in the log is.
@@ -72,7 +72,7 @@ pub fn fsck(
 ) -> Result<Checked, Damage> {
     let description: Description = serde_json::from_str(&small(folder, "bundle.json")?)
         .map_err(|error| Damage::Malformed { file: "bundle.json", reason: error.to_string() })?;
-    if description.format != FORMAT {
+    if ![FORMAT, FIRST_FORMAT].contains(&description.format.as_str()) {
         let reason = format!("of the format {:?}; this program reads {FORMAT:?}", description.format);
         return Err(Damage::Malformed { file: "bundle.json", reason });
     }

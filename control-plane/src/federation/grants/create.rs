@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::model::{Grant, NewGrant};
 use super::store;
+use crate::access::{Act, Caller};
 use crate::app::App;
 use crate::audit::{self, Action, NewEvent};
 use crate::infra::db::TenantTx;
@@ -16,7 +17,6 @@ use crate::infra::http::client_info::ClientInfo;
 use crate::infra::http::error::{ApiError, ErrorBody, FieldErrors, constraint_name};
 use crate::infra::http::idempotency::{self, Idempotency};
 use crate::infra::http::json::StrictJson;
-use crate::policy::Caller;
 
 /// Most grants of one organization.
 const MAX_GRANTS: i64 = 1_000;
@@ -41,6 +41,7 @@ pub(super) async fn create_grant(
     idempotency: Idempotency,
     StrictJson(new): StrictJson<NewGrant>,
 ) -> Result<Response, ApiError> {
+    caller.permit_own_organization(Act::ManageGrants)?;
     let mut errors = FieldErrors::new();
     if new.grantee_id == caller.organization_id {
         errors.push("granteeId", "is this organization");
@@ -83,7 +84,7 @@ async fn create(
         }
     })?;
     let event = NewEvent::new(organization, Action::GrantCreated).client(client).metadata(json!({
-        "actorId": caller.agent_id,
+        "actorId": caller.actor(),
         "grantId": grant_id,
         "granteeId": new.grantee_id,
         "scope": new.scopes.to_string(),

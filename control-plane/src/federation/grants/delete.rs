@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use serde_json::json;
 
 use super::{not_found, store};
+use crate::access::{Act, Caller};
 use crate::app::App;
 use crate::audit::{self, Action, NewEvent};
 use crate::delegation::{self, Ended};
@@ -15,7 +16,6 @@ use crate::infra::clock::unix_seconds;
 use crate::infra::http::client_info::ClientInfo;
 use crate::infra::http::error::{ApiError, ErrorBody};
 use crate::infra::http::path::Id;
-use crate::policy::Caller;
 
 /// Take back a grant
 ///
@@ -34,6 +34,7 @@ pub(super) async fn delete_grant(
     client: ClientInfo,
     Id(id): Id<GrantId>,
 ) -> Result<StatusCode, ApiError> {
+    caller.permit_own_organization(Act::ManageGrants)?;
     let organization = caller.organization_id;
     let mut tx = app.db.system().await?;
     // Whoever passes something on meanwhile is waited for; it is among what is ended.
@@ -47,7 +48,7 @@ pub(super) async fn delete_grant(
         audit::record(&mut tx, &app, revoked(delegation, organization)).await?;
     }
     let event = NewEvent::new(organization, Action::GrantDeleted).client(&client).metadata(json!({
-        "actorId": caller.agent_id,
+        "actorId": caller.actor(),
         "grantId": id,
         "granteeId": grantee,
         "delegationsRevoked": ended.len(),

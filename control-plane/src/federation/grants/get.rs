@@ -6,10 +6,10 @@ use axum::extract::State;
 
 use super::model::Grant;
 use super::{not_found, store};
+use crate::access::{Act, Caller};
 use crate::app::App;
 use crate::infra::http::error::{ApiError, ErrorBody};
 use crate::infra::http::path::Id;
-use crate::policy::Caller;
 
 /// A grant
 #[utoipa::path(get, path = "/api/v1/federation/grants/{grantId}", operation_id = "get_grant", tag = "Federation",
@@ -25,6 +25,7 @@ pub(super) async fn get_grant(
     caller: Caller,
     Id(id): Id<GrantId>,
 ) -> Result<Json<Grant>, ApiError> {
+    caller.permit_own_organization(Act::ReadOrganization)?;
     let mut tx = app.db.tenant(caller.organization_id).await?;
     let mut grant = [store::find(&mut tx, id).await?.ok_or_else(not_found)?];
     tx.commit().await?;

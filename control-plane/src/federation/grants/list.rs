@@ -5,11 +5,11 @@ use axum::extract::State;
 
 use super::model::Grant;
 use super::store;
+use crate::access::{Act, Caller};
 use crate::app::App;
 use crate::infra::http::error::{ApiError, ErrorBody};
 use crate::infra::http::pagination::{Page, PageParameters, Paginated};
 use crate::infra::http::query::StrictQuery;
-use crate::policy::Caller;
 
 /// The organization's grants
 ///
@@ -27,6 +27,7 @@ pub(super) async fn list_grants(
     caller: Caller,
     StrictQuery(page): StrictQuery<Page>,
 ) -> Result<Json<Paginated<Grant>>, ApiError> {
+    caller.permit_own_organization(Act::ReadOrganization)?;
     let mut tx = app.db.tenant(caller.organization_id).await?;
     let total = store::count(&mut tx).await?;
     let mut grants = store::list(&mut tx, page.limit(), page.offset()).await?;

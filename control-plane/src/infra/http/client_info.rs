@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 
+use agentidp_shared::ids::{AgentId, TokenId};
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
@@ -14,12 +15,38 @@ use crate::app::App;
 const MAX_USER_AGENT: usize = 512;
 /// Most hops of `X-Forwarded-For` looked at.
 const MAX_HOPS: usize = 16;
+/// Longest `traceparent` looked at, in bytes.
+const MAX_TRACEPARENT: usize = 256;
 
-/// The client's address and what it calls itself. For logs, the audit trail and throttling; it proves nothing.
+/// Who acts in a request, as far as it was proven.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Acting {
+    /// Who really calls.
+    pub actor: Option<AgentId>,
+    /// The subject of the token in use, if it is another.
+    pub on_behalf_of: Option<AgentId>,
+    /// The token in use.
+    pub token_id: Option<TokenId>,
+}
+
+/// What the audit log says of a request beside what it did. The address and what the client calls itself prove nothing; who
+/// acts was proven, or is absent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ClientInfo {
     pub ip: Option<IpAddr>,
     pub user_agent: Option<String>,
+    /// W3C Trace Context: 32 lower-case hexadecimal digits.
+    pub trace_id: Option<String>,
+    pub acting: Acting,
+}
+
+impl ClientInfo {
+    /// The same request, by an agent that has proven itself by its credentials.
+    #[must_use]
+    pub fn by(&self, actor: AgentId) -> Self {
+        let acting = Acting { actor: Some(actor), on_behalf_of: None, token_id: None };
+        Self { acting, ..self.clone() }
+    }
 }
 
 impl FromRequestParts<App> for ClientInfo {
@@ -30,8 +57,36 @@ impl FromRequestParts<App> for ClientInfo {
         Ok(Self {
             ip: peer.map(|peer| client_address(peer, &parts.headers, &app.config.trusted_proxies)),
             user_agent: parts.headers.get(header::USER_AGENT).map(|value| printable(value.as_bytes())),
+            trace_id: trace_id(&parts.headers),
+            // Put there with the caller.
+            acting: parts.extensions.get().copied().unwrap_or_default(),
         })
     }
+}
+
+/// The trace id of a `traceparent` (W3C Trace Context §3.2); of a malformed one, or of several, none.
+fn trace_id(headers: &HeaderMap) -> Option<String> {
+    let mut values = headers.get_all("traceparent").iter();
+    let value = values.next()?.to_str().ok()?;
+    if values.next().is_some() || value.len() > MAX_TRACEPARENT {
+        return None;
+    }
+    let mut parts = value.split('-');
+    let (version, trace, parent, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let is_hex = |text: &str, length| {
+        text.len() == length && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    };
+    let is_zero = |text: &str| text.bytes().all(|b| b == b'0');
+    // Version 00 ends with its flags; a later one may go on.
+    let is_well_formed = is_hex(version, 2)
+        && version != "ff"
+        && (version != "00" || parts.next().is_none())
+        && is_hex(trace, 32)
+        && !is_zero(trace)
+        && is_hex(parent, 16)
+        && !is_zero(parent)
+        && is_hex(flags, 2);
+    is_well_formed.then(|| trace.to_owned())
 }
 
 /// The address a request came from: the peer's, or as long as hops are trusted proxies, the one before in
@@ -86,6 +141,34 @@ mod tests {
     fn garbage_ends_the_search() {
         assert_eq!(address("10.0.0.1", &["192.0.2.1, unknown"]), "10.0.0.1");
         assert_eq!(address("10.0.0.1", &[]), "10.0.0.1");
+    }
+
+    #[test]
+    fn a_trace_id_is_taken_from_a_well_formed_traceparent_alone() {
+        let read = |values: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append("traceparent", HeaderValue::from_static(value));
+            }
+            trace_id(&headers)
+        };
+        let good = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        let trace = Some("0af7651916cd43dd8448eb211c80319c".to_owned());
+        assert_eq!(read(&[good]), trace);
+        assert_eq!(read(&["cc-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-what-comes"]), trace);
+        for bad in [
+            "",
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331",
+            "00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01",
+            "00-00000000000000000000000000000000-b7ad6b7169203331-01",
+            "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01",
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-more",
+            "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+            "00-0af7651916cd43dd8448eb211c80319-b7ad6b7169203331-01",
+        ] {
+            assert_eq!(read(&[bad]), None, "{bad}");
+        }
+        assert_eq!(read(&[good, good]), None);
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! `Idempotency-Key`: a request that is repeated gets the first answer again instead of being done twice.
 //!
+//! An answer belongs to the right that earned it: it is given again only to a token with the same actor, subject, scopes, rank
+//! and delegation chain. Whether the caller may do this at all is for the handler to ask before.
+//!
 //! The first answer is stored sealed, because it may hold a secret, for a day. A first request that failed leaves no trace.
 //! The answer is stored in the work's own transaction: whatever dies, it is done and answered to every repetition, or not done.
 //! A process that dies before leaves the key taken for a minute; a repetition after that does the work.
@@ -17,10 +20,10 @@ use time::{Duration, OffsetDateTime};
 
 use super::error::ApiError;
 use super::limits::BodyDigest;
+use crate::access::Caller;
 use crate::app::App;
 use crate::infra::db::AnyTx;
 use crate::infra::keystore::{IDEMPOTENT_ANSWERS, Place};
-use crate::policy::Caller;
 
 const HEADER: &str = "idempotency-key";
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
@@ -35,6 +38,13 @@ const ABANDONED: Duration = Duration::minutes(1);
 pub struct Idempotency {
     key: Option<String>,
     request_hash: [u8; 32],
+}
+
+impl Idempotency {
+    /// Whether an answer may have been stored for the request.
+    pub fn has_key(&self) -> bool {
+        self.key.is_some()
+    }
 }
 
 impl FromRequestParts<App> for Idempotency {
@@ -121,13 +131,13 @@ async fn claim(
     request_hash: [u8; 32],
     place: &Place,
 ) -> Result<Option<Response>, ApiError> {
-    let now = app.now();
+    let (now, right) = (app.now(), caller.fingerprint_of_right());
     let mut tx = app.db.tenant(caller.organization_id).await?;
     let claimed = sqlx::query!(
-        "insert into idempotency_keys (organization_id, agent_id, operation, key, request_hash, created_at)
-         values ($1, $2, $3, $4, $5, $6)
+        "insert into idempotency_keys (organization_id, agent_id, operation, key, request_hash, created_at, right_hash)
+         values ($1, $2, $3, $4, $5, $6, $9)
          on conflict (organization_id, agent_id, operation, key) do update
-           set request_hash = $5, created_at = $6, status = null, response_ciphertext = null
+           set request_hash = $5, created_at = $6, right_hash = $9, status = null, response_ciphertext = null
            where idempotency_keys.created_at < $7 or (idempotency_keys.status is null and idempotency_keys.created_at < $8)",
         caller.organization_id.as_uuid(),
         caller.agent_id.as_uuid(),
@@ -136,7 +146,8 @@ async fn claim(
         &request_hash,
         now,
         now - KEPT,
-        now - ABANDONED
+        now - ABANDONED,
+        &right
     )
     .execute(&mut *tx)
     .await?;
@@ -145,7 +156,7 @@ async fn claim(
         return Ok(None);
     }
     let first = sqlx::query!(
-        "select request_hash, status, response_ciphertext, wrapping_key_id from idempotency_keys
+        "select request_hash, right_hash, status, response_ciphertext, wrapping_key_id from idempotency_keys
          where organization_id = $1 and agent_id = $2 and operation = $3 and key = $4",
         caller.organization_id.as_uuid(),
         caller.agent_id.as_uuid(),
@@ -165,6 +176,13 @@ async fn claim(
         return Err(ApiError::conflict(
             "IDEMPOTENCY_KEY_REUSED",
             "this Idempotency-Key was used for another request; choose a new one",
+        ));
+    }
+    // Compared in every answer that was stored since there are rights; one from before is given to nobody.
+    if first.right_hash.as_deref() != Some(right.as_slice()) {
+        return Err(ApiError::conflict(
+            "IDEMPOTENCY_KEY_OF_ANOTHER_RIGHT",
+            "this Idempotency-Key was used with another token's rights; choose a new one",
         ));
     }
     let (Some(status), Some(ciphertext), Some(key_id)) =

@@ -1,0 +1,45 @@
+-- Who acts, for whom, and by what right.
+
+-- ── roles ───────────────────────────────────────────────────────────────────────────────────────
+alter table organization_members drop constraint organization_members_role_check;
+alter table organization_members add constraint organization_members_role_check
+  check (role in ('owner', 'admin', 'manager', 'auditor', 'member'));
+
+-- ── scopes that are new ─────────────────────────────────────────────────────────────────────────
+-- The owner, too, is held to row-level security; here it must see all rows.
+alter table agents no force row level security;
+alter table organization_members no force row level security;
+alter table organizations no force row level security;
+-- Nobody could lend a scope that nobody holds: each organization's owners get the new one.
+update agents set scopes = array(select distinct unnest(scopes || array['orgs:read']) order by 1)
+  from organization_members members
+  where members.organization_id = agents.organization_id and members.agent_id = agents.id and members.role = 'owner';
+-- Until now `admin:orgs` in the system organization was the platform's right.
+update agents set scopes = array(select distinct unnest(scopes || array['platform:read', 'platform:write']) order by 1)
+  from organization_members members, organizations
+  where members.organization_id = agents.organization_id and members.agent_id = agents.id and members.role in ('owner', 'admin')
+    and organizations.id = agents.organization_id and organizations.is_system and agents.scopes @> array['admin:orgs'];
+
+-- ── scopes that change ──────────────────────────────────────────────────────────────────────────
+-- Tokens issued up to `scope_limit_at` hold nothing that is not in `scope_limit`, or they are refused.
+alter table agents add column scope_limit text[], add column scope_limit_at timestamptz,
+  add constraint agents_scope_limit check ((scope_limit is null) = (scope_limit_at is null));
+alter table agents force row level security;
+alter table organization_members force row level security;
+alter table organizations force row level security;
+
+-- Whether a token exceeds the limit, its place in a status list must tell. Null in places from before: then it may.
+alter table status_list_entries add column scopes text[];
+
+-- ── repeated requests ───────────────────────────────────────────────────────────────────────────
+-- The right that earned the stored answer: actor, subject, scopes, rank and chain, as a digest.
+alter table idempotency_keys add column right_hash bytea;
+
+-- ── attribution ─────────────────────────────────────────────────────────────────────────────────
+-- Null in events that were recorded before; such events are sealed and checked as they were.
+alter table audit_events
+  add column actor_id uuid,        -- who really called
+  add column on_behalf_of_id uuid, -- the subject of the token in use, if it is another
+  add column token_id uuid,        -- jti of the token in use
+  add column via text check (via in ('api', 'console', 'cli', 'mcp', 'job')),
+  add column trace_id text;        -- of the request (W3C Trace Context), 32 lower-case hexadecimal digits

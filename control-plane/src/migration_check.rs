@@ -1,0 +1,129 @@
+//! `agentidp migrate --check`: whose rights the migrations that are due will change. It reads a database of an earlier version,
+//! so its queries are not checked against the present schema, and changes nothing.
+
+use serde::Serialize;
+use sqlx::{PgConnection, Row as _};
+use uuid::Uuid;
+
+use crate::infra::db::Db;
+
+/// Somebody that a migration meets.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Finding {
+    pub organization_id: Uuid,
+    pub organization: String,
+    /// `null` if it is the organization as a whole.
+    pub agent_id: Option<Uuid>,
+    pub agent: Option<String>,
+    /// What will be different.
+    pub change: String,
+    /// What to do about it, before or after.
+    pub advice: String,
+}
+
+/// Everyone whom the migrations that are due will meet; nobody if none is due that takes or gives a right.
+pub async fn run(db: &Db) -> Result<Vec<Finding>, sqlx::Error> {
+    let mut tx = db.system().await?;
+    let mut findings = vec![];
+    if !has_column(&mut tx, "agents", "scope_limit").await? {
+        findings.extend(authority(&mut tx).await?);
+    }
+    tx.commit().await?;
+    Ok(findings)
+}
+
+async fn has_column(tx: &mut PgConnection, table: &str, column: &str) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar(
+        "select exists (select from pg_attribute where attrelid = to_regclass($1) and attname = $2 and not attisdropped)",
+    )
+    .bind(table)
+    .bind(column)
+    .fetch_one(tx)
+    .await
+}
+
+/// Ranks and scopes: a scope is no rank any more, and a rank counts as far as its agent's scopes carry it.
+async fn authority(tx: &mut PgConnection) -> Result<Vec<Finding>, sqlx::Error> {
+    let rows = sqlx::query(
+        "select organizations.id, organizations.slug, organizations.is_system, agents.id as agent_id, agents.email, members.role,
+           agents.scopes @> array['admin:orgs'] as administers
+         from agents
+         join organizations on organizations.id = agents.organization_id and organizations.status <> 'deleted'
+         left join organization_members members
+           on members.organization_id = agents.organization_id and members.agent_id = agents.id
+         where agents.status <> 'decommissioned'
+           and (agents.scopes @> array['admin:orgs'] or members.role in ('owner', 'admin'))
+         order by organizations.slug, agents.email",
+    )
+    .fetch_all(tx)
+    .await?;
+    let mut findings = vec![];
+    for row in rows {
+        let (organization_id, agent_id): (Uuid, Uuid) = (row.try_get("id")?, row.try_get("agent_id")?);
+        let (is_system, administers): (bool, bool) = (row.try_get("is_system")?, row.try_get("administers")?);
+        let role: Option<String> = row.try_get("role")?;
+        let ranked = role.as_deref().filter(|role| ["owner", "admin"].contains(role));
+        let (change, advice) = match ranked {
+            None => {
+                let lost = if is_system { "the instance and the organization" } else { "the organization" };
+                (
+                    format!(
+                        "holds admin:orgs without the role owner or admin: it will no longer administer {lost}"
+                    ),
+                    format!(
+                        "if it should, give it a role: POST /api/v1/organizations/{organization_id}/members \
+                             {{\"agentId\": \"{agent_id}\", \"role\": \"admin\"}}"
+                    ),
+                )
+            }
+            Some(role) if !administers => (
+                format!(
+                    "has the role {role} without admin:orgs: it will manage agents as a manager does, and not administer"
+                ),
+                format!(
+                    "if it should, give it the scope after migrating: PUT /api/v1/agents/{agent_id}/scopes"
+                ),
+            ),
+            Some(role) if is_system => (
+                format!(
+                    "has the role {role} in the system organization: it gets platform:read and platform:write"
+                ),
+                "clients that ask for scopes by name must ask for these too".to_owned(),
+            ),
+            Some("owner") => {
+                ("is an owner: it gets orgs:read, which it may then lend".to_owned(), "nothing".to_owned())
+            }
+            Some(_) => continue,
+        };
+        findings.push(Finding {
+            organization_id,
+            organization: row.try_get("slug")?,
+            agent_id: Some(agent_id),
+            agent: Some(row.try_get("email")?),
+            change,
+            advice,
+        });
+    }
+    Ok(findings)
+}
+
+/// As a person reads it, or a program.
+pub fn to_text(findings: &[Finding], json: bool) -> Result<String, serde_json::Error> {
+    if json {
+        return Ok(serde_json::to_string_pretty(findings)? + "\n");
+    }
+    if findings.is_empty() {
+        return Ok("no migration that is due changes anybody's rights\n".to_owned());
+    }
+    let line = |finding: &Finding| {
+        let agent = finding.agent.as_deref().map_or_else(String::new, |email| {
+            format!(", agent {email} ({})", finding.agent_id.unwrap_or_default())
+        });
+        format!(
+            "organization {} ({}){agent}\n  {}\n  to do: {}\n",
+            finding.organization, finding.organization_id, finding.change, finding.advice
+        )
+    };
+    Ok(format!("{}{} in all\n", findings.iter().map(line).collect::<String>(), findings.len()))
+}
