@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use agentidp_shared::audit_chain::{SealedEvent, genesis, hash};
+use agentidp_shared::audit_chain::{Attribution, SealedEvent, genesis, hash};
 use agentidp_shared::ids::InstanceId;
 use agentidp_shared::strict::decode_base64url;
 use agentidp_tests::{Api, ControlPlane, eventually, hex};
@@ -115,6 +115,13 @@ fn verify_chain(mut events: Vec<Value>, instance: InstanceId) {
                 ip_address: event["ipAddress"].as_str(),
                 user_agent: event["userAgent"].as_str(),
                 metadata: &event["metadata"],
+                attribution: event["via"].as_str().map(|via| Attribution {
+                    actor: event["actor"].as_str().map(|id| id.parse().unwrap()),
+                    on_behalf_of: event["onBehalfOf"].as_str().map(|id| id.parse().unwrap()),
+                    token_id: event["tokenId"].as_str().map(|id| id.parse().unwrap()),
+                    via,
+                    trace_id: event["traceId"].as_str(),
+                }),
             },
         );
         assert_eq!(event["hash"], hex(&previous), "event {sequence} was changed");

@@ -163,7 +163,8 @@ async fn rewrite(instance: &Instance, change: &str) {
     )
     .await;
     let rows: Vec<EventRow> = sqlx::query_as(
-        "select event_id, events.occurred_at, events.organization_id, agent_id, action, outcome, ip_address, user_agent, metadata
+        "select event_id, events.occurred_at, events.organization_id, agent_id, action, outcome, ip_address, user_agent, metadata,
+           actor_id, on_behalf_of_id, token_id, via, trace_id
          from audit_seals join audit_events events using (event_id) order by sequence",
     )
     .fetch_all(&mut superuser)

@@ -2,7 +2,7 @@
 
 use agentidp::app::App;
 use agentidp::audit::{self, Action, NewEvent};
-use agentidp_shared::audit_chain::{Hash, SealedEvent, genesis, hash};
+use agentidp_shared::audit_chain::{Attribution, Hash, SealedEvent, genesis, hash};
 use agentidp_shared::ids::OrganizationId;
 use futures_util::future::join_all;
 use serde_json::json;
@@ -24,7 +24,7 @@ struct Sealed {
 async fn verify(instance: &Instance) -> Result<i64, i64> {
     let rows: Vec<Sealed> = sqlx::query_as(
         "select sequence, previous_hash, hash, event_id, events.occurred_at, events.organization_id, agent_id, action, outcome,
-           ip_address, user_agent, metadata
+           ip_address, user_agent, metadata, actor_id, on_behalf_of_id, token_id, via, trace_id
          from audit_seals join audit_events events using (event_id) order by sequence",
     )
     .fetch_all(&mut instance.superuser().await)
@@ -154,6 +154,13 @@ async fn what_is_shown_of_an_event_verifies_its_hash() {
         ip_address: text("ipAddress"),
         user_agent: text("userAgent"),
         metadata: &metadata,
+        attribution: text("via").map(|via| Attribution {
+            actor: text("actor").map(|id| id.parse().unwrap()),
+            on_behalf_of: text("onBehalfOf").map(|id| id.parse().unwrap()),
+            token_id: text("tokenId").map(|id| id.parse().unwrap()),
+            via,
+            trace_id: text("traceId"),
+        }),
     };
     let previous = text("previousHash").unwrap();
     let mut bytes: Hash = [0; 32];
@@ -178,6 +185,12 @@ async fn tampering_attack_a_changed_or_removed_event_breaks_the_chain_where_it_w
     let victim = "where event_id = (select event_id from seals_backup where sequence = 4)";
     for tampering in [
         format!("update audit_events set outcome = 'failure' {victim}"),
+        format!("update audit_events set actor_id = gen_random_uuid() {victim}"),
+        format!("update audit_events set on_behalf_of_id = gen_random_uuid() {victim}"),
+        format!("update audit_events set token_id = gen_random_uuid() {victim}"),
+        format!("update audit_events set via = 'cli' {victim}"),
+        format!("update audit_events set via = null {victim}"),
+        format!("update audit_events set trace_id = repeat('a', 32) {victim}"),
         format!("update audit_events set occurred_at = occurred_at + interval '1 microsecond' {victim}"),
         format!("update audit_events set metadata = metadata || '{{\"x\": 1}}' {victim}"),
         format!("update audit_events set agent_id = gen_random_uuid() {victim}"),

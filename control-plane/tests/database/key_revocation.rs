@@ -97,7 +97,7 @@ async fn only_the_platform_looks_after_the_keys() {
     tenant.api.get("/api/v1/keys").await.expect(403);
     for path in ["/api/v1/keys/rotate", &revoke, "/api/v1/keys/nobody/revoke"] {
         let refused = tenant.api.post(path, &json!({})).await.expect(403);
-        assert_eq!(refused.code(), "PLATFORM_ONLY");
+        assert_eq!(refused.code(), "INSUFFICIENT_SCOPE");
     }
     let platform = instance.platform().await;
     let listed = platform.api.get("/api/v1/keys").await.expect(200).json();

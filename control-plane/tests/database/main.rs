@@ -17,6 +17,7 @@ mod audit_carry;
 mod audit_log;
 mod audit_proofs;
 mod audit_seals;
+mod authority;
 mod bootstrap;
 mod cards;
 mod compliance;

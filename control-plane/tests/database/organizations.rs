@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use agentidp::access::{Permit, Role};
 use agentidp::organizations::add_member;
-use agentidp::policy::Role;
 use futures_util::future::join_all;
 use serde_json::json;
 
@@ -124,7 +124,15 @@ async fn of_two_owners_that_leave_at_once_one_stays() {
         let second = tenant.create_agent(&["agents:write", "agents:read", "admin:orgs"]).await;
         let organization = tenant.uuid().into();
         let mut tx = instance.app.db.tenant(organization).await.unwrap();
-        add_member(&mut tx, &instance.app, organization, second.uuid().into(), Role::Owner).await.unwrap();
+        add_member(
+            &mut tx,
+            &instance.app,
+            organization,
+            Permit::of_instance(second.uuid().into()),
+            Role::Owner,
+        )
+        .await
+        .unwrap();
         tx.commit().await.unwrap();
         let (one, two) = (tenant.admin.path(), second.path());
         let api = second.log_in(&tenant.api.at(&other)).await;

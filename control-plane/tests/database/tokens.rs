@@ -150,6 +150,7 @@ async fn a_token_obtained_for_another_agent_dies_with_either() {
     for victim in ["the client", "the subject"] {
         let (_instance, tenant, agent) = scene().await;
         let client = tenant.create_agent(&["agents:read", "admin:orgs"]).await;
+        tenant.set_role(&client, "admin").await;
         let asked = [("grant_type", "client_credentials"), ("agent_id", &agent.id)];
         let api = tenant.api.with_basic(&client.id, &client.secret);
         let token = api.form("/oauth2/token", &asked).await.expect(200).text("access_token");

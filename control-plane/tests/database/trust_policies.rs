@@ -79,7 +79,9 @@ async fn borrowed_power_attack_nobody_trusts_a_workload_for_an_agent_that_may_do
     let instance = Instance::start().await;
     let tenant = instance.tenant().await;
     let strong = tenant.create_agent(&["admin:orgs", "audit:read"]).await;
-    let weak = tenant.create_agent(&["admin:orgs"]).await.log_in(&tenant.api).await;
+    let weak = tenant.create_agent(&["admin:orgs"]).await;
+    tenant.set_role(&weak, "admin").await;
+    let weak = weak.log_in(&tenant.api).await;
     let body = json!({"provider": "github", "repository": "octo-org/octo-repo", "agentId": strong.id});
     assert_eq!(weak.post(PATH, &body).await.expect(403).code(), "SCOPE_NOT_HELD");
     let owner = json!({"provider": "github", "repository": "octo-org/octo-repo", "agentId": tenant.admin.id});

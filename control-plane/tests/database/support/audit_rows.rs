@@ -1,6 +1,6 @@
 //! Audit events as they lie in the database.
 
-use agentidp_shared::audit_chain::SealedEvent;
+use agentidp_shared::audit_chain::{Attribution, SealedEvent};
 use serde_json::Value;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -16,6 +16,11 @@ pub struct EventRow {
     pub ip_address: Option<String>,
     pub user_agent: Option<String>,
     pub metadata: Value,
+    pub actor_id: Option<Uuid>,
+    pub on_behalf_of_id: Option<Uuid>,
+    pub token_id: Option<Uuid>,
+    pub via: Option<String>,
+    pub trace_id: Option<String>,
 }
 
 impl EventRow {
@@ -32,6 +37,13 @@ impl EventRow {
             ip_address: self.ip_address.as_deref(),
             user_agent: self.user_agent.as_deref(),
             metadata: &self.metadata,
+            attribution: self.via.as_deref().map(|via| Attribution {
+                actor: self.actor_id.map(Into::into),
+                on_behalf_of: self.on_behalf_of_id.map(Into::into),
+                token_id: self.token_id.map(Into::into),
+                via,
+                trace_id: self.trace_id.as_deref(),
+            }),
         }
     }
 }

@@ -98,6 +98,10 @@ impl Api {
         self.send("POST", path, "application/json", body.to_string()).await
     }
 
+    pub async fn put(&self, path: &str, body: &Value) -> Answer {
+        self.send("PUT", path, "application/json", body.to_string()).await
+    }
+
     pub async fn patch(&self, path: &str, body: &Value) -> Answer {
         self.send("PATCH", path, "application/json", body.to_string()).await
     }

@@ -107,6 +107,18 @@ impl Tenant {
         }
     }
 
+    /// Gives the agent a role, whatever it had.
+    pub async fn set_role(&self, agent: &Agent, role: &str) {
+        let members = format!("/api/v1/organizations/{}/members", self.organization_id);
+        let added = self.api.post(&members, &json!({"agentId": agent.id, "role": role})).await;
+        if added.status == 409 {
+            let path = format!("{members}/{}", agent.id);
+            self.api.patch(&path, &json!({"role": role})).await.expect(200);
+        } else {
+            added.expect(201);
+        }
+    }
+
     /// The agent's credential as it is shown.
     pub async fn credential(&self, agent: &Agent) -> Value {
         let list = self.api.get(&format!("{}/credentials", agent.path())).await.expect(200).json();
