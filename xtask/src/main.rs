@@ -1,6 +1,7 @@
 //! The project's commands, `cargo xtask …`. See README.md for the two a newcomer needs.
 
 mod attack;
+mod authority;
 mod chaos;
 mod database;
 mod demo;
@@ -54,6 +55,7 @@ enum Task {
     Timing(timing::Timing),
     Isolation(isolation::Isolation),
     Attack(attack::Attack),
+    Authority(authority::Authority),
     Chaos(chaos::Chaos),
     Rotations(rotations::Rotations),
     Fmt(lint::Fmt),
@@ -75,6 +77,7 @@ fn main() -> ExitCode {
         Task::Timing(timing) => timing.run(),
         Task::Isolation(isolation) => isolation.run(),
         Task::Attack(attack) => attack.run(),
+        Task::Authority(authority) => authority.run(),
         Task::Chaos(chaos) => chaos.run(),
         Task::Rotations(rotations) => rotations.run(),
         Task::Fmt(fmt) => fmt.run(),

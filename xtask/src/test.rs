@@ -186,6 +186,16 @@ pub fn attack(variables: &[(&str, PathBuf)]) -> Result<()> {
     Runner { nextest: tools::has_nextest(), arguments: vec![] }.run(Suite::Attack, variables)
 }
 
+/// Runs the table of authority, with its output.
+pub fn authority(variables: &[(&str, PathBuf)]) -> Result<()> {
+    let mut command = run::cargo();
+    command.args(["test", "--package", "agentidp", "--test", "database", "--", "--nocapture"]);
+    // The doors themselves, not the attacks beside them.
+    command.args(["authority::a_", "authority::an_", "--test-threads", "2"]);
+    command.env_remove("DATABASE_URL").envs(variables.iter().map(|(name, value)| (name, value)));
+    run::run(&mut command)
+}
+
 /// The password in a URL; empty if there is none.
 fn password(url: &str) -> &str {
     let authority = url.split_once("://").map_or(url, |(_, rest)| rest);
