@@ -40,6 +40,7 @@ impl Scene {
             "add_member" => json!({"agentId": "0198c5a4-0000-7000-8000-00000000dead", "role": "member"}),
             "change_member" => json!({"role": "member"}),
             "rotate_agent_did_key" => json!({"overlapSeconds": 60}),
+            "set_agent_scopes" => json!({"scopes": ["agents:read"]}),
             "delegate" => json!({
                 "delegateeId": "0198c5a4-0000-7000-8000-00000000dead", "scopes": ["agents:read"], "ttlSeconds": 600, "resource": "https://api.example.com",
             }),

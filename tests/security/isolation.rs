@@ -212,7 +212,11 @@ async fn an_organizations_administrator_has_nothing_to_do_with_the_signing_keys(
         ("POST", "/api/v1/keys/rotate".to_owned()),
         ("POST", format!("/api/v1/keys/{kid}/revoke")),
     ] {
-        assert_eq!(api.send(api.request(method, &path)).await.expect(403).code(), "PLATFORM_ONLY", "{path}");
+        assert_eq!(
+            api.send(api.request(method, &path)).await.expect(403).code(),
+            "INSUFFICIENT_SCOPE",
+            "{path}"
+        );
     }
     assert_eq!(api.anonymous().get("/.well-known/jwks.json").await.expect(200).json(), keys);
 }

@@ -38,6 +38,7 @@ pub fn case(operation: &str) -> Option<Case> {
         | "get_audit_event"
         | "resolve_agent_did"
         | "rotate_agent_did_key"
+        | "set_agent_scopes"
         | "get_agent_card"
         | "get_agntcy_card"
         | "get_oasf_record"

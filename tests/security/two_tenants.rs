@@ -194,6 +194,7 @@ pub fn body_of(operation: &str) -> Option<Value> {
         "rotate_only_credential" | "rotate_credential" => json!({"overlapSeconds": 60, "revokeTokens": true}),
         "set_allowed_resources" => json!({"allowedResources": ["https://taken-over.example"]}),
         "rotate_agent_did_key" => json!({"overlapSeconds": 0}),
+        "set_agent_scopes" => json!({"scopes": []}),
         _ => return None,
     })
 }

@@ -95,6 +95,7 @@ pub fn row(operation: &str) -> Option<Row> {
         | "rotate_only_credential"
         | "rotate_credential"
         | "rotate_agent_did_key"
+        | "set_agent_scopes"
         | "update_organization"
         | "set_allowed_resources"
         // For an agent that its body names.
