@@ -4,8 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::claims::Claims;
 use crate::delegation::Chain;
+use crate::feed::{Change, Envelope, Subject};
 use crate::hashing::{SeededHasher, SeededMap};
 use crate::ids::{AgentId, OrganizationId, TokenId};
+use crate::scopes::ScopeSet;
+use crate::unknown::UnknownChanges;
 
 /// Whether a subject (an agent, or a whole organization) may act at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +32,28 @@ pub struct SubjectException {
     pub expires_at: u64,
 }
 
+/// What tokens may still say that an agent was given before its scopes were reduced.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ScopeLimit {
+    /// The most that such a token may hold.
+    pub scopes: ScopeSet,
+    /// Tokens issued at or before this second are limited, Unix seconds. The issuer never gives a later token the same second.
+    pub issued_until: u64,
+}
+
+impl ScopeLimit {
+    /// Returns the one limit that is at least as strict as both. A token that an earlier limit refused must not come back to
+    /// life because a later one allows its scope again.
+    #[must_use]
+    pub fn tightened(&self, later: &Self) -> Self {
+        Self {
+            scopes: self.scopes.intersection(&later.scopes),
+            issued_until: self.issued_until.max(later.issued_until),
+        }
+    }
+}
+
 /// Why an otherwise good token is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Revoked {
@@ -42,6 +67,8 @@ pub enum Revoked {
     AgentSuspended,
     #[error("the agent is decommissioned")]
     AgentGone,
+    #[error("the agent's scopes were reduced")]
+    AgentScopes,
     #[error("tokens issued in this organization so far were revoked")]
     OrganizationTokens,
     #[error("the organization is suspended or deleted")]
@@ -54,6 +81,9 @@ pub struct Exceptions {
     tokens: SeededMap<TokenId, u64>,
     agents: SeededMap<AgentId, SubjectException>,
     organizations: SeededMap<OrganizationId, SubjectException>,
+    /// Of agents that have an exception too.
+    limits: SeededMap<AgentId, ScopeLimit>,
+    unknown: UnknownChanges,
 }
 
 impl Exceptions {
@@ -62,6 +92,8 @@ impl Exceptions {
             tokens: SeededMap::with_hasher(hasher),
             agents: SeededMap::with_hasher(hasher),
             organizations: SeededMap::with_hasher(hasher),
+            limits: SeededMap::with_hasher(hasher),
+            unknown: UnknownChanges::new(hasher),
         }
     }
 
@@ -80,8 +112,39 @@ impl Exceptions {
         self.tokens.extend(jtis.iter().map(|jti| (*jti, expires_at)));
     }
 
+    /// Replaces all that was said of the agent, a limit included.
     pub fn set_agent(&mut self, agent: AgentId, exception: SubjectException) {
         self.agents.insert(agent, exception);
+        self.limits.remove(&agent);
+    }
+
+    /// As [`set_agent`](Self::set_agent), of an agent whose scopes were reduced.
+    pub fn limit_agent(&mut self, agent: AgentId, exception: SubjectException, limit: ScopeLimit) {
+        self.agents.insert(agent, exception);
+        self.limits.insert(agent, limit);
+    }
+
+    /// Notes a change that this build cannot read. Nothing can be said of its subjects until it is replaced or has expired,
+    /// unless it may be ignored.
+    pub fn note_unknown(&mut self, envelope: &Envelope) {
+        self.unknown.note(envelope);
+    }
+
+    /// Forgets the unknown change that `change`, which is understood, has replaced.
+    pub fn replace_unknown(&mut self, change: &Change) {
+        if !self.unknown.is_empty() && !matches!(change, Change::Unknown(_)) {
+            self.unknown.replace(&change.key());
+        }
+    }
+
+    /// Returns how many changes that must be understood are not.
+    pub fn unknown_changes(&self) -> usize {
+        self.unknown.len()
+    }
+
+    /// Whether a change that this build cannot read concerns one of these subjects, or all.
+    pub fn is_undecidable(&self, subjects: impl IntoIterator<Item = Subject>) -> bool {
+        self.unknown.concern(subjects)
     }
 
     pub fn set_organization(&mut self, organization: OrganizationId, exception: SubjectException) {
@@ -110,6 +173,9 @@ impl Exceptions {
         let alive = |expires_at: u64| expires_at.saturating_add(leeway) >= now;
         self.tokens.retain(|_, expires_at| alive(*expires_at));
         self.agents.retain(|_, exception| alive(exception.expires_at));
+        let agents = &self.agents;
+        self.limits.retain(|agent, _| agents.contains_key(agent));
+        self.unknown.prune(alive);
         self.organizations.retain(|_, exception| alive(exception.expires_at));
     }
 
@@ -136,7 +202,26 @@ impl Exceptions {
         for (organization, issued_at) in chain.flat_map(|chain| chain.foreign_organizations(claims.iat)) {
             self.check_organization(organization, issued_at)?;
         }
-        Ok(())
+        self.check_limits(claims)
+    }
+
+    /// A token is limited with its subject, whenever the right that it comes from was first used, and with the agent that obtained
+    /// it for another. The scopes of whoever a right was delegated to never mattered to it.
+    fn check_limits(&self, claims: &Claims) -> Result<(), Revoked> {
+        if self.limits.is_empty() {
+            return Ok(());
+        }
+        let exceeds = |agent: AgentId, issued_at: u64| {
+            self.limits.get(&agent).is_some_and(|limit| {
+                issued_at <= limit.issued_until && !claims.scopes.is_subset_of(&limit.scopes)
+            })
+        };
+        let obtained_by = claims.delegation.is_none().then_some(claims.client_id);
+        let hops = claims.delegation.as_ref().map(Chain::hops).unwrap_or_default();
+        let exceeded = exceeds(claims.sub, claims.iat)
+            || obtained_by.is_some_and(|agent| exceeds(agent, claims.iat))
+            || hops.iter().any(|hop| hop.sub == claims.sub && exceeds(hop.sub, hop.iat));
+        if exceeded { Err(Revoked::AgentScopes) } else { Ok(()) }
     }
 
     fn check_organization(&self, organization: OrganizationId, issued_at: u64) -> Result<(), Revoked> {

@@ -11,7 +11,7 @@ use crate::claims::Claims;
 use crate::compact::TokenIds;
 use crate::delegation::Chain;
 use crate::discovery::IssuerConfig;
-use crate::exceptions::SubjectException;
+use crate::exceptions::{ScopeLimit, SubjectException};
 use crate::ids::{AgentId, InstanceId, OrganizationId, TokenId};
 use crate::jwk::{Algorithm, JwkSet, KeySet};
 use crate::partner::PartnerRecord;
@@ -20,14 +20,21 @@ use crate::rate_limit::RateLimits;
 use crate::strict::{decode_base64url, encode_base64url, parse_json};
 use crate::tier::Tier;
 use crate::verify::{Refusal, Unverified, split};
+use crate::wire::WireVersions;
+pub use envelope::{Envelope, Subject, subjects_of};
 
-/// The JOSE `typ` of a batch; keeps a batch from ever passing as a token and the other way round.
+pub mod envelope;
+mod versions;
+
+/// The JOSE `typ` of a batch of version 1; keeps a batch from ever passing as a token and the other way round.
 pub const BATCH_TYPE: &str = "agentidp-feed+jwt";
+/// The JOSE `typ` of a batch of version 2, whose changes are in [envelopes](Envelope).
+pub const BATCH_TYPE_2: &str = "agentidp-feed-2+jwt";
 /// How long a batch may be accepted after it was signed, in milliseconds.
 pub const BATCH_LIFETIME_MS: u64 = 5 * 60 * 1_000;
 
-/// One thing the edge must know. An edge that meets a kind it does not know refuses the whole batch: ignoring it could
-/// mean ignoring a revocation.
+/// One thing the edge must know. In version 1 of the feed an edge that meets a kind it does not know refuses the whole
+/// batch: ignoring it could mean ignoring a revocation. From version 2 on it refuses the change's subjects only.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
 pub enum Change {
@@ -74,6 +81,16 @@ pub enum Change {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         partner: Option<PartnerRecord>,
     },
+    /// Limits the tokens that an agent was given before its scopes were reduced. It has the key of [`Self::Agent`] and
+    /// includes it, so the later of both counts. Since version 2.
+    AgentLimited {
+        agent_id: AgentId,
+        exception: SubjectException,
+        limit: ScopeLimit,
+    },
+    /// A change that this build cannot read, kept as it came. Since version 2; it is written only in its envelope.
+    #[serde(skip)]
+    Unknown(Box<Envelope>),
 }
 
 impl Change {
@@ -87,9 +104,10 @@ impl Change {
             Self::Tier { organization_id, .. } => key_of_tier(*organization_id),
             Self::TokenRevoked { jti, .. } => key_of_token(*jti),
             Self::TokensRevoked { expires_at, .. } => format!("tokens/{expires_at}"),
-            Self::Agent { agent_id, .. } => key_of_agent(*agent_id),
+            Self::Agent { agent_id, .. } | Self::AgentLimited { agent_id, .. } => key_of_agent(*agent_id),
             Self::Organization { organization_id, .. } => key_of_organization(*organization_id),
             Self::Partner { organization_id, issuer, .. } => key_of_partner(*organization_id, issuer),
+            Self::Unknown(envelope) => envelope.key.clone(),
         }
     }
 
@@ -104,10 +122,11 @@ impl Change {
 
     /// Whether it concerns every token, and not only those of one subject.
     pub fn concerns_all(&self) -> bool {
-        matches!(
-            self,
-            Self::Keys { .. } | Self::Issuer { .. } | Self::Policy { .. } | Self::RateLimits { .. }
-        )
+        match self {
+            Self::Keys { .. } | Self::Issuer { .. } | Self::Policy { .. } | Self::RateLimits { .. } => true,
+            Self::Unknown(envelope) => envelope.subjects.iter().any(Subject::is_all),
+            _ => false,
+        }
     }
 
     /// Unix seconds after which the change has no effect; `None` if it always has.
@@ -124,9 +143,10 @@ impl Change {
             Self::TokenRevoked { expires_at, .. } | Self::TokensRevoked { expires_at, .. } => {
                 Some(*expires_at)
             }
-            Self::Agent { exception, .. } | Self::Organization { exception, .. } => {
-                Some(exception.expires_at)
-            }
+            Self::Agent { exception, .. }
+            | Self::AgentLimited { exception, .. }
+            | Self::Organization { exception, .. } => Some(exception.expires_at),
+            Self::Unknown(envelope) => envelope.expires_at,
         }
     }
 }
@@ -232,16 +252,37 @@ pub enum FeedError {
     Incomplete,
 }
 
-/// The bytes to sign for a batch (RFC 7515 §5.1): the encoded header and payload.
+/// The bytes to sign for a batch of version 1 (RFC 7515 §5.1): the encoded header and payload. Fails if the batch holds a
+/// change that only an envelope can carry; see [`signing_input_of`].
 pub fn signing_input(batch: &Batch, kid: &str) -> Result<String, serde_json::Error> {
-    let header = serde_json::json!({ "alg": Algorithm::EdDSA.as_str(), "kid": kid, "typ": BATCH_TYPE });
-    let payload = serde_json::to_vec(batch)?;
-    Ok(format!("{}.{}", encode_base64url(header.to_string().as_bytes()), encode_base64url(&payload)))
+    encode(BATCH_TYPE, kid, &serde_json::to_vec(batch)?)
+}
+
+/// The bytes to sign for a batch of this `version` of the feed; one that this build does not know is its newest. Changes that
+/// version 1 has no form for must have been replaced ([`Change::in_first_version`]).
+pub fn signing_input_of(version: u8, batch: &Batch, kid: &str) -> Result<String, serde_json::Error> {
+    if version < 2 {
+        return signing_input(batch, kid);
+    }
+    encode(BATCH_TYPE_2, kid, &serde_json::to_vec(&envelope::Enveloped(batch))?)
+}
+
+fn encode(typ: &str, kid: &str, payload: &[u8]) -> Result<String, serde_json::Error> {
+    let header = serde_json::json!({ "alg": Algorithm::EdDSA.as_str(), "kid": kid, "typ": typ });
+    Ok(format!("{}.{}", encode_base64url(header.to_string().as_bytes()), encode_base64url(payload)))
 }
 
 /// The compact JWS of a signing input and its signature.
 pub fn seal(signing_input: &str, signature: &[u8]) -> String {
     format!("{signing_input}.{}", encode_base64url(signature))
+}
+
+/// The version that a batch claims to be of. Only [`open`] shows whether it is one.
+pub fn version_of(unverified: &str) -> u8 {
+    let header = unverified.trim_ascii().split('.').next().unwrap_or_default();
+    let header = decode_base64url(header).ok().and_then(|header| parse_json(&header).ok());
+    let typ = header.as_ref().and_then(|header| header.get("typ")).and_then(serde_json::Value::as_str);
+    if typ == Some(BATCH_TYPE_2) { WireVersions::CURRENT.feed } else { WireVersions::FIRST.feed }
 }
 
 /// Opens a batch under the pinned keys, with the signature checked in pure Rust. `unverified` must already be bounded in size by
@@ -254,8 +295,9 @@ pub fn open(unverified: &str, pinned: &KeySet) -> Result<Batch, FeedError> {
 
 /// The first half of [`open`], for hosts that check signatures themselves.
 pub fn parse<'a>(unverified: &'a str, pinned: &'a KeySet) -> Result<Unverified<'a, Batch>, FeedError> {
+    let typ = if version_of(unverified) < 2 { BATCH_TYPE } else { BATCH_TYPE_2 };
     let jws = split(unverified.trim_ascii()).map_err(|_| FeedError::Malformed)?;
-    Unverified::of(jws, BATCH_TYPE, pinned).map_err(FeedError::Header)
+    Unverified::of(jws, typ, pinned).map_err(FeedError::Header)
 }
 
 impl Unverified<'_, Batch> {
@@ -265,10 +307,15 @@ impl Unverified<'_, Batch> {
         if !signature_is_valid {
             return Err(FeedError::InvalidSignature);
         }
+        let version = std::str::from_utf8(self.signing_input()).map_or(1, version_of);
         let payload = decode_base64url(self.payload).map_err(|_| FeedError::Malformed)?;
         let value = parse_json(&payload).map_err(|_| FeedError::MalformedPayload)?;
         // A snapshot may be large, and memory short.
         drop(payload);
-        serde_json::from_value(value).map_err(|_| FeedError::MalformedPayload)
+        if version < 2 {
+            serde_json::from_value(value).map_err(|_| FeedError::MalformedPayload)
+        } else {
+            envelope::read_batch(value).map_err(|_| FeedError::MalformedPayload)
+        }
     }
 }

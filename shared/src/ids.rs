@@ -114,6 +114,10 @@ typed_id!(
     GrantId
 );
 typed_id!(
+    /// A protected API that tokens can be for.
+    ResourceId
+);
+typed_id!(
     /// One deployment of AgentIdP; an edge never accepts another deployment's feed.
     InstanceId
 );

@@ -156,6 +156,28 @@ impl Jwk {
         self
     }
 
+    /// The key with only those members that its type has (RFC 7518 §6, RFC 8037 §2).
+    #[must_use]
+    pub fn of_its_type(self) -> Self {
+        let is = |kty: &str| self.kty == kty;
+        let (has_curve, has_y, is_rsa) = (is("EC") || is("OKP"), is("EC"), is("RSA"));
+        Self {
+            crv: self.crv.filter(|_| has_curve),
+            x: self.x.filter(|_| has_curve),
+            y: self.y.filter(|_| has_y),
+            n: self.n.filter(|_| is_rsa),
+            e: self.e.filter(|_| is_rsa),
+            ..self
+        }
+    }
+
+    /// About how many bytes the key has as JSON: its texts, and 64 for names and signs.
+    pub fn size(&self) -> usize {
+        let texts = [&self.crv, &self.x, &self.y, &self.n, &self.e, &self.alg, &self.use_, &self.kid];
+        let lengths = texts.into_iter().flatten().map(String::len);
+        lengths.fold(64 + self.kty.len(), usize::saturating_add)
+    }
+
     /// RFC 7638 JWK thumbprint: base64url of SHA-256 over the required members in lexicographic order.
     pub fn thumbprint(&self) -> String {
         let text = |member: &Option<String>| Value::from(member.clone().unwrap_or_default());

@@ -9,6 +9,29 @@ pub const MAX_SCOPE_LENGTH: usize = 64;
 /// Most scopes in one set; bounds the work an untrusted `scope` parameter can cause.
 pub const MAX_SCOPES: usize = 64;
 
+/// The scopes of the management API, those of later versions included. No protected API can have a scope of one of these names.
+pub const BUILT_IN: [&str; 16] = [
+    "agents:read",
+    "agents:write",
+    "tokens:read",
+    "audit:read",
+    "events:read",
+    "webhooks:read",
+    "webhooks:write",
+    "ssf.read",
+    "ssf.manage",
+    "billing:read",
+    "billing:write",
+    "orgs:read",
+    "admin:orgs",
+    "openid",
+    "platform:read",
+    "platform:write",
+];
+
+/// How scopes begin that only members of the platform's own organization can hold.
+const PLATFORM: &str = "platform:";
+
 /// One scope token: `%x21 / %x23-5B / %x5D-7E`, 1 to [`MAX_SCOPE_LENGTH`] bytes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Scope(Box<str>);
@@ -28,6 +51,16 @@ pub enum InvalidScope {
 impl Scope {
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether it is of the management API, or reserved for it. All others are of protected APIs.
+    pub fn is_built_in(&self) -> bool {
+        BUILT_IN.contains(&&*self.0) || self.is_for_platform()
+    }
+
+    /// Whether only members of the platform's own organization can hold it.
+    pub fn is_for_platform(&self) -> bool {
+        self.0.starts_with(PLATFORM)
     }
 
     /// A scope that cannot change anything: `<resource>:read`, or `openid`.

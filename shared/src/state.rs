@@ -71,6 +71,7 @@ impl State {
         let mut exceptions = Exceptions::new(hasher);
         exceptions.reserve_tokens(batch.changes.iter().map(Change::token_count).sum());
         for change in batch.changes {
+            exceptions.replace_unknown(&change);
             match change {
                 Change::Keys { jwks } => keys = Some(read(&jwks).map_err(FeedError::Key)?),
                 Change::Issuer { issuer: config } => issuer = Some(config),
@@ -152,6 +153,7 @@ impl State {
             self.keys = keys;
         }
         for change in batch.changes {
+            self.exceptions.replace_unknown(&change);
             match change {
                 Change::Keys { .. } => {}
                 Change::Issuer { issuer } => self.issuer = issuer,
@@ -168,6 +170,7 @@ impl State {
 
     /// Adds what concerns one subject and was accepted before and kept elsewhere; anything else changes nothing.
     pub fn recall(&mut self, change: Change) {
+        self.exceptions.replace_unknown(&change);
         match change {
             Change::Tier { organization_id, tier } => set_tier(&mut self.tiers, organization_id, tier),
             Change::Partner { organization_id, issuer, partner } => {
@@ -236,9 +239,13 @@ fn record_exception(exceptions: &mut Exceptions, change: Change) {
         Change::TokenRevoked { jti, expires_at } => exceptions.revoke_token(jti, expires_at),
         Change::TokensRevoked { jtis, expires_at } => exceptions.revoke_tokens(&jtis.0, expires_at),
         Change::Agent { agent_id, exception } => exceptions.set_agent(agent_id, exception),
+        Change::AgentLimited { agent_id, exception, limit } => {
+            exceptions.limit_agent(agent_id, exception, limit);
+        }
         Change::Organization { organization_id, exception } => {
             exceptions.set_organization(organization_id, exception);
         }
+        Change::Unknown(envelope) => exceptions.note_unknown(&envelope),
         Change::Keys { .. }
         | Change::Issuer { .. }
         | Change::Policy { .. }

@@ -9,6 +9,7 @@ use std::marker::PhantomData;
 
 use crate::claims::{Claims, MalformedClaim};
 use crate::exceptions::{Exceptions, Revoked};
+use crate::feed;
 use crate::issuer;
 use crate::jwk::{Algorithm, KeySet, VerificationKey};
 use crate::scopes::ScopeSet;
@@ -64,6 +65,9 @@ pub enum Refusal {
     Revoked(#[from] Revoked),
     #[error("the token lacks a required scope")]
     InsufficientScope { required: ScopeSet },
+    /// Neither good nor bad: the answer is "try again", never 401.
+    #[error("something was said of the token's subject that this version does not understand")]
+    Undecidable,
 }
 
 impl Refusal {
@@ -71,6 +75,7 @@ impl Refusal {
     pub fn error_code(&self) -> &'static str {
         match self {
             Self::InsufficientScope { .. } => "insufficient_scope",
+            Self::Undecidable => "temporarily_unavailable",
             _ => "invalid_token",
         }
     }
@@ -321,6 +326,10 @@ impl Authentic {
         let latest_start = now.saturating_add(LEEWAY_SECONDS);
         if claims.nbf > latest_start || claims.iat > latest_start {
             return Err(Refusal::NotYetValid);
+        }
+        // Before the exceptions: what is not understood may have replaced one of them.
+        if exceptions.is_undecidable(feed::subjects_of(claims)) {
+            return Err(Refusal::Undecidable);
         }
         exceptions.check(claims)?;
         if !expected.scopes.is_subset_of(&claims.scopes) {

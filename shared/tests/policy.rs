@@ -2,6 +2,7 @@
 #![cfg(feature = "rego")]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests fail by panicking")]
 
+use agentidp_shared::feed::Change;
 use agentidp_shared::policy::{Access, Decision, Denial, EndpointTable, PolicyInput, RegoPolicy};
 use agentidp_shared::scopes::ScopeSet;
 use proptest::prelude::*;
@@ -143,6 +144,8 @@ fn an_edge_of_the_first_version_leaves_rows_of_several_scopes_to_the_control_pla
     assert!(first.endpoints.iter().all(|endpoint| endpoint.any_of.is_empty()));
     assert!(!serde_json::to_string(&first).unwrap().contains("anyOf"));
     assert_eq!(first.endpoints.len(), table().endpoints.len());
+    let told = Change::Policy { endpoints: table() }.in_first_version().unwrap();
+    assert!(!serde_json::to_string(&told).unwrap().contains("anyOf"));
 }
 
 #[test]

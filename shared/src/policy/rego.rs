@@ -94,6 +94,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::scopes::Scope;
 
     const POLICY: &str = include_str!("../../../policies/authz.rego");
     const DATA: &str = include_str!("../../../policies/data/scopes.json");
@@ -119,6 +120,12 @@ mod tests {
             assert!(endpoint.scopes.is_subset_of(&known), "{}", endpoint.operation);
             assert!(seen.insert((&endpoint.method, &endpoint.path)), "{} {}", endpoint.method, endpoint.path);
         }
+    }
+
+    #[test]
+    fn the_scopes_that_come_with_it_are_those_that_no_other_api_can_have() {
+        let table = policy().table().clone();
+        assert!(table.scopes.iter().all(Scope::is_built_in), "{:?}", table.scopes);
     }
 
     #[test]

@@ -16,3 +16,4 @@ mod interleavings;
 mod model;
 mod restoring;
 mod sealing;
+mod versions;

@@ -127,6 +127,10 @@ impl Log {
                 Change::Agent { agent_id, exception } => {
                     reference.exceptions.set_agent(agent_id, exception);
                 }
+                Change::AgentLimited { agent_id, exception, limit } => {
+                    reference.exceptions.limit_agent(agent_id, exception, limit);
+                }
+                Change::Unknown(envelope) => reference.exceptions.note_unknown(&envelope),
                 Change::Organization { organization_id, exception } => {
                     reference.exceptions.set_organization(organization_id, exception);
                 }

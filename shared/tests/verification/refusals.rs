@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use agentidp_shared::claims::MalformedClaim;
-use agentidp_shared::exceptions::{Exceptions, Revoked, Standing, SubjectException};
+use agentidp_shared::exceptions::{Exceptions, Revoked, ScopeLimit, Standing, SubjectException};
+use agentidp_shared::feed::{Envelope, Subject};
 use agentidp_shared::scopes::ScopeSet;
 use agentidp_shared::verify::{MAX_TOKEN_LENGTH, Refusal, Verdict};
 use serde_json::json;
@@ -36,16 +37,18 @@ fn name(refusal: &Refusal) -> &'static str {
             Revoked::AgentTokens => "agent's tokens revoked",
             Revoked::AgentSuspended => "agent suspended",
             Revoked::AgentGone => "agent gone",
+            Revoked::AgentScopes => "agent's scopes reduced",
             Revoked::OrganizationTokens => "organization's tokens revoked",
             Revoked::Delegation => "revoked ancestor",
             Revoked::Organization => "organization not in good standing",
         },
         Refusal::InsufficientScope { .. } => "insufficient scope",
+        Refusal::Undecidable => "undecidable",
     }
 }
 
 /// Number of arms of [`name`].
-const REFUSALS: usize = 26;
+const REFUSALS: usize = 28;
 
 #[test]
 fn every_refusal_has_its_token() {
@@ -109,6 +112,13 @@ fn every_refusal_has_its_token() {
         (with(&|e| e.set_agent(agent, subject(Standing::Suspended, None))), Revoked::AgentSuspended),
         (with(&|e| e.set_agent(agent, subject(Standing::Gone, None))), Revoked::AgentGone),
         (
+            with(&|e| {
+                let limit = ScopeLimit { scopes: ScopeSet::empty(), issued_until: NOW };
+                e.limit_agent(agent, subject(Standing::Active, None), limit);
+            }),
+            Revoked::AgentScopes,
+        ),
+        (
             with(&|e| e.set_organization(organization, subject(Standing::Active, Some(NOW)))),
             Revoked::OrganizationTokens,
         ),
@@ -135,6 +145,14 @@ fn every_refusal_has_its_token() {
     let verdict = check_at(&good_token(), &Exceptions::new(hasher()), NOW, &required);
     assert_eq!(verdict, Verdict::Refused(expected.clone()));
     seen.insert(name(&expected));
+
+    let change = json!({ "type": "fromTheFuture" });
+    let (subjects, expires_at) = (vec![Subject::Principal(agent)], None);
+    let unknown = Envelope { key: "later/1".into(), subjects, ignorable: false, expires_at, change };
+    let in_doubt = with(&|e| e.note_unknown(&unknown));
+    let verdict = check_at(&good_token(), &in_doubt, NOW, &ScopeSet::empty());
+    assert_eq!(verdict, Verdict::Refused(Refusal::Undecidable));
+    seen.insert(name(&Refusal::Undecidable));
 
     assert_eq!(seen.len(), REFUSALS, "a refusal without a case; seen: {seen:?}");
 }
