@@ -136,8 +136,9 @@ impl StateHub {
         let url = request.url()?;
         match (request.method(), url.path()) {
             (Method::Get, wire::NEWER_PATH) => {
-                let known = wire::known_from_query(url.query().unwrap_or_default());
-                worker::Response::ok(hub.newer(known).await.join("\n"))
+                let query = url.query().unwrap_or_default();
+                let (known, understood) = (wire::known_from_query(query), wire::understood_from_query(query));
+                worker::Response::ok(hub.newer(known, understood).await.join("\n"))
             }
             (Method::Post, wire::TAKE_PATH) => {
                 let taken = hub.take(request.text().await?).await;

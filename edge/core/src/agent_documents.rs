@@ -3,7 +3,7 @@
 
 use agentidp_shared::did;
 use agentidp_shared::exceptions::Standing;
-use agentidp_shared::feed;
+use agentidp_shared::feed::{self, Subject};
 use agentidp_shared::ids::AgentId;
 use agentidp_shared::strict::{decode_base64url, parse_json_object};
 use http::{HeaderValue, Response, StatusCode, request};
@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use crate::errors::Problem;
 use crate::host::Host;
+use crate::judge::{Rejected, is_undecidable};
 use crate::kept::{self, Fetch, Kept};
 use crate::knowledge::Source as _;
 use crate::node::Node;
@@ -145,6 +146,9 @@ pub async fn get_agent_document<H: Host>(
     H::Source::look_up(node, host, || vec![feed::key_of_agent(agent)])
         .await
         .map_err(|_| Problem::no_state())?;
+    if is_undecidable(node, Subject::Principal(agent)) {
+        return Err(Rejected::Undecidable.into());
+    }
     let exception = node.knowledge.with(|state| state.exceptions.agent(agent).copied());
     let exception = exception.ok_or_else(Problem::no_state)?;
     match exception.map(|exception| exception.standing) {

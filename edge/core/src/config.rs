@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 
+use agentidp_shared::edge_keys::EdgeKeys;
 use agentidp_shared::jwk::{Algorithm, Jwk, JwkSet, KeySet};
 use agentidp_shared::strict::parse_json_object;
 use http::Uri;
@@ -28,7 +29,7 @@ pub struct Config {
     issuer: String,
     origin: String,
     edge_name: String,
-    edge_key: String,
+    keys: EdgeKeys,
     pinned: KeySet,
     upstreams: Vec<Upstream>,
 }
@@ -72,7 +73,8 @@ impl Config {
         let upstreams = given("UPSTREAMS").map_or(Ok(Vec::new()), |text| read_upstreams(&text, &issuer));
         let upstreams =
             upstreams.map_err(|reason| ConfigError { variable: "UPSTREAMS", reason: reason.into() })?;
-        Ok(Self { issuer, origin: url("ORIGIN_URL")?, edge_name, edge_key, pinned, upstreams })
+        let keys = EdgeKeys::derive(&edge_key);
+        Ok(Self { issuer, origin: url("ORIGIN_URL")?, edge_name, keys, pinned, upstreams })
     }
 
     /// The public URL of this edge: `iss` of every token it accepts. Without a trailing slash.
@@ -90,9 +92,9 @@ impl Config {
         &self.edge_name
     }
 
-    /// The secret that goes with it.
-    pub fn edge_key(&self) -> &str {
-        &self.edge_key
+    /// The keys derived from the secret that goes with it.
+    pub fn keys(&self) -> &EdgeKeys {
+        &self.keys
     }
 
     /// The only keys whose batches are believed.
@@ -165,7 +167,11 @@ mod tests {
     fn a_complete_configuration_is_taken() {
         let config = Config::from_variables(|name| variables().get(name).cloned()).unwrap();
         assert_eq!((config.issuer(), config.edge_name()), ("https://id.example", "edge-1"));
-        assert!(!format!("{config:?}").contains(config.edge_key()), "the key is shown");
+        let shown = format!("{config:?}");
+        let keys = config.keys();
+        let secret = variables().remove("EDGE_KEY").unwrap();
+        let secrets = [&*secret, keys.feed(), keys.usage(), keys.metrics()];
+        assert!(!secrets.iter().any(|secret| shown.contains(secret)), "a key is shown");
         assert!(with("ORIGIN_URL", "http://127.0.0.1:8080").is_ok());
         assert!(with("ORIGIN_URL", "http://[::1]:8080").is_ok());
     }

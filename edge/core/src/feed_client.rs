@@ -2,6 +2,7 @@
 
 use agentidp_shared::feed::{self, Batch, FeedError};
 use agentidp_shared::jwk::KeySet;
+use agentidp_shared::wire::{self, WireVersions};
 use http::header::AUTHORIZATION;
 use http::{HeaderName, HeaderValue, Method, Request, StatusCode};
 
@@ -23,6 +24,15 @@ pub struct Asker<'a> {
     pub config: &'a Config,
     /// Which of the edge's nodes, if it has several.
     pub node: Option<&'a str>,
+    /// What it understands, and those it asks for.
+    pub versions: WireVersions,
+}
+
+impl<'a> Asker<'a> {
+    /// Asks for everything that this build understands.
+    pub fn new(config: &'a Config, node: Option<&'a str>) -> Self {
+        Self { config, node, versions: WireVersions::CURRENT }
+    }
 }
 
 /// What the control plane answered.
@@ -142,7 +152,7 @@ pub fn request<P: Platform>(
     body: Vec<u8>,
 ) -> Option<Request<P::Body>> {
     let config = asker.config;
-    let mut key = HeaderValue::try_from(format!("Bearer {}", config.edge_key())).ok()?;
+    let mut key = HeaderValue::try_from(format!("Bearer {}", config.keys().feed())).ok()?;
     key.set_sensitive(true);
     let mut request = Request::new(platform.body(body));
     *request.method_mut() = method;
@@ -150,6 +160,7 @@ pub fn request<P: Platform>(
     let headers = request.headers_mut();
     headers.insert(AUTHORIZATION, key);
     for (name, value) in [
+        (wire::HEADER, Some(&*asker.versions.to_string())),
         ("x-edge-name", Some(config.edge_name())),
         ("x-edge-version", Some(env!("CARGO_PKG_VERSION"))),
         ("x-edge-node", asker.node),

@@ -50,6 +50,11 @@ impl Parameters {
         Some(value.as_str()).filter(|value| !value.is_empty())
     }
 
+    /// Whether the parameter is there, be it without a value.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(held, _)| held == name)
+    }
+
     /// The name of a parameter that is none of `known`.
     pub fn unknown(&self, known: &[&str]) -> Option<&str> {
         self.0.iter().map(|(name, _)| name.as_str()).find(|name| !known.contains(name))

@@ -37,7 +37,15 @@ pub fn get_readiness<H: Host>(
         Problem::unavailable("STATE_TOO_OLD", "what this edge knows is too old to answer anything", 5)
     })?;
     let sequence = node.knowledge.known().map(|known| known.sequence);
-    Ok(answer(&json!({ "status": status, "sequence": sequence })))
+    let unknown = node.knowledge.with(|state| state.exceptions.unknown_changes()).unwrap_or_default();
+    let mut body = json!({ "status": status, "sequence": sequence });
+    // Whoever is concerned gets 503; for all others the node is as good as ever.
+    if unknown > 0
+        && let Some(body) = body.as_object_mut()
+    {
+        body.insert("unknownChanges".to_owned(), unknown.into());
+    }
+    Ok(answer(&body))
 }
 
 fn answer(body: &Value) -> Response<Vec<u8>> {

@@ -58,7 +58,7 @@ pub async fn introspect_token<H: Host>(
         Ok(accepted) => Some(accepted).filter(|token| token.claims().organization_id == organization),
         Err(Rejected::Bad(_)) => None,
         // Neither answer may be given: the token could have been revoked since, or its key be new.
-        Err(Rejected::Unknown) => return Err(Rejected::Unknown.into()),
+        Err(undecided @ (Rejected::Unknown | Rejected::Undecidable)) => return Err(undecided.into()),
     };
     let introspection = match &active {
         Some(token) => {

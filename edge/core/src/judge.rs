@@ -4,7 +4,7 @@
 use std::rc::Rc;
 
 use agentidp_shared::claims::Claims;
-use agentidp_shared::feed;
+use agentidp_shared::feed::{self, Subject};
 use agentidp_shared::freshness::{self, Freshness};
 use agentidp_shared::ids::OrganizationId;
 use agentidp_shared::scopes::ScopeSet;
@@ -58,11 +58,16 @@ pub enum Rejected {
     Bad(Refusal),
     /// It cannot be known.
     Unknown,
+    /// Something was said of its subject that this edge does not understand.
+    Undecidable,
 }
 
 impl From<Refusal> for Rejected {
     fn from(refusal: Refusal) -> Self {
-        Self::Bad(refusal)
+        match refusal {
+            Refusal::Undecidable => Self::Undecidable,
+            refusal => Self::Bad(refusal),
+        }
     }
 }
 
@@ -74,6 +79,10 @@ impl From<Rejected> for Problem {
             Rejected::Unknown => {
                 let message = "what this edge knows is too old to decide on this token; try again shortly";
                 return Self::unavailable("STATE_TOO_OLD", message, 5);
+            }
+            Rejected::Undecidable => {
+                let message = "this edge was told something about this token's agent or organization that it does not understand; it must be updated";
+                return Self::unavailable("CHANGE_NOT_UNDERSTOOD", message, 30);
             }
         };
         let description = refusal.to_string();
@@ -118,7 +127,7 @@ pub async fn judge_caller<H: Host>(
     if let (Some(authentic), Err(rejected)) = (authentic, &judged) {
         let decision = match rejected {
             Rejected::Bad(_) => Decision::Denied,
-            Rejected::Unknown => Decision::Unknown,
+            Rejected::Unknown | Rejected::Undecidable => Decision::Unknown,
         };
         usage::count(node, host, authentic.unjudged_claims(), decision);
     }
@@ -223,6 +232,11 @@ fn decide(
         Some(Freshness::StaleReadOnly) => Ok(Accepted { authentic, stale: true }),
         Some(Freshness::Unknown) | None => Err(Rejected::Unknown),
     }
+}
+
+/// Whether the node was told something of `subject` that it does not understand.
+pub fn is_undecidable(node: &Node, subject: Subject) -> bool {
+    node.knowledge.with(|state| state.exceptions.is_undecidable([subject])).unwrap_or(false)
 }
 
 /// Whether the node's knowledge is as fresh as on any normal day.

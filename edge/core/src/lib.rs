@@ -35,6 +35,7 @@ mod proxy;
 mod push;
 mod request_id;
 mod router;
+mod served;
 mod status_list;
 pub mod usage;
 mod verified;

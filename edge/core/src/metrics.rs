@@ -1,5 +1,5 @@
-//! `GET /edge/v1/metrics`: what this node knows and does, in Prometheus' text format, for whoever has the edge's own key. To
-//! everybody else there is nothing here.
+//! `GET /edge/v1/metrics`: what this node knows and does, in Prometheus' text format, for whoever has the key
+//! for metrics that is derived from the edge's own. To everybody else there is nothing here.
 
 use std::fmt::Write as _;
 
@@ -19,7 +19,7 @@ pub fn is_allowed(node: &Node, request: &request::Parts) -> bool {
     let digest = |text: &str| <[u8; 32]>::from(Sha256::digest(text.as_bytes()));
     let is_key = match presented(&request.headers) {
         // Of digests, so that neither length nor content shows in the time it takes.
-        Ok(Presented::Bearer(key)) => bool::from(digest(key).ct_eq(&digest(node.config.edge_key()))),
+        Ok(Presented::Bearer(key)) => bool::from(digest(key).ct_eq(&digest(node.config.keys().metrics()))),
         _ => false,
     };
     is_key && request.method == Method::GET
@@ -35,9 +35,9 @@ pub fn get_metrics<H: Host>(node: &Node, host: &H) -> Response<Vec<u8>> {
     let now_ms = host.now_ms();
     let state = node.knowledge.with(|state| {
         let age = std::time::Duration::from_millis(state.age_ms(now_ms)).as_secs_f64();
-        (state.sequence(), age, state.exceptions.len())
+        (state.sequence(), age, state.exceptions.len(), state.exceptions.unknown_changes())
     });
-    if let Some((sequence, age, exceptions)) = state {
+    if let Some((sequence, age, exceptions, unknown)) = state {
         gauge(
             "agentidp_edge_state_sequence",
             "the sequence of the feed this node holds",
@@ -47,6 +47,11 @@ pub fn get_metrics<H: Host>(node: &Node, host: &H) -> Response<Vec<u8>> {
             "agentidp_edge_state_age_seconds",
             "how long ago what this node holds was signed",
             age.to_string(),
+        );
+        gauge(
+            "agentidp_edge_unknown_changes",
+            "changes of the feed that this node must understand and does not: update the edge",
+            unknown.to_string(),
         );
         if H::Usage::NODES_LIVE_ON {
             gauge(

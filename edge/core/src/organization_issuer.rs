@@ -3,7 +3,7 @@
 
 use agentidp_shared::discovery::organization_server_metadata;
 use agentidp_shared::exceptions::Standing;
-use agentidp_shared::feed;
+use agentidp_shared::feed::{self, Subject};
 use agentidp_shared::ids::OrganizationId;
 use agentidp_shared::issuer;
 use agentidp_shared::strict::parse_json_object;
@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::errors::Problem;
 use crate::host::Host;
+use crate::judge::{Rejected, is_undecidable};
 use crate::kept::{self, Fetch, Kept};
 use crate::knowledge::Source as _;
 use crate::node::Node;
@@ -36,6 +37,9 @@ pub async fn get_organization_metadata<H: Host>(
     H::Source::look_up(node, host, || vec![feed::key_of_organization(organization)])
         .await
         .map_err(|_| Problem::no_state())?;
+    if is_undecidable(node, Subject::Organization(organization)) {
+        return Err(Rejected::Undecidable.into());
+    }
     let is_gone = node.knowledge.with(|state| {
         let exception = state.exceptions.organization(organization);
         exception.is_some_and(|exception| exception.standing == Standing::Gone)

@@ -45,7 +45,7 @@ async fn good_token<H: Host>(
     let Presented::Bearer(unverified_token) = presented(headers)? else { return Ok(None) };
     match judge_caller(node, host, unverified_token, Audience::Own, &ScopeSet::empty()).await {
         Ok(accepted) => Ok(Some(accepted)),
-        Err(Rejected::Unknown) => Ok(None),
+        Err(Rejected::Unknown | Rejected::Undecidable) => Ok(None),
         Err(rejected @ Rejected::Bad(_)) => {
             // RFC 9728 §5.1, as the control plane says it.
             let metadata = format!("{}{PROTECTED_RESOURCE}", node.config.issuer());

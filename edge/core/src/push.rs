@@ -2,7 +2,8 @@
 //!
 //! There is no key to present: a batch is believed by its signature, and one that was already taken changes nothing.
 
-use http::{Request, Response, StatusCode};
+use agentidp_shared::wire::{self, WireVersions};
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 
 use crate::errors::Problem;
 use crate::feed_client;
@@ -35,7 +36,15 @@ pub async fn push_batch<H: Host>(
     }
     let mut response = Response::new(Vec::new());
     *response.status_mut() = StatusCode::NO_CONTENT;
+    announce(&mut response);
     Ok(response)
+}
+
+/// Says what this edge understands, so that the control plane pushes that from now on.
+pub fn announce<B>(response: &mut Response<B>) {
+    if let Ok(versions) = HeaderValue::try_from(WireVersions::CURRENT.to_string()) {
+        response.headers_mut().insert(HeaderName::from_static(wire::HEADER), versions);
+    }
 }
 
 fn not_a_batch() -> Problem {

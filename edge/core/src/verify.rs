@@ -6,6 +6,7 @@
 
 use agentidp_shared::claims::{Claims, MAX_URI_LENGTH};
 use agentidp_shared::scopes::ScopeSet;
+use agentidp_shared::usage::Decision;
 use http::header::CACHE_CONTROL;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, request};
 
@@ -13,9 +14,10 @@ use crate::errors::Problem;
 use crate::form::Parameters;
 use crate::host::Host;
 use crate::judge::{Audience, authenticate};
-use crate::limits;
 use crate::node::Node;
 use crate::router::VERIFY_PATH;
+use crate::served::Served;
+use crate::{limits, usage};
 
 /// Longest query looked at, in bytes: the scopes and the audience, every byte escaped.
 const MAX_QUERY_LENGTH: usize = 16 * 1024;
@@ -26,19 +28,24 @@ pub async fn verify_token<H: Host>(
     host: &H,
     request: &request::Parts,
 ) -> Result<Response<Vec<u8>>, Problem> {
-    let (scopes, audience) = if request.uri.path() == VERIFY_PATH {
-        demands(request.uri.query().unwrap_or_default())?
+    let Demands { scopes, audience, organizations } = if request.uri.path() == VERIFY_PATH {
+        Demands::read(request.uri.query().unwrap_or_default())?
     } else {
-        (ScopeSet::empty(), None)
+        Demands::default()
     };
     let demanded = audience.as_deref().map_or(Audience::Own, Audience::This);
     let accepted = authenticate(node, host, &request.headers, demanded, &scopes).await;
     let upstream =
         node.config.upstreams().iter().find(|upstream| audience.as_ref() == Some(&upstream.audience));
-    let accepted = accepted.map_err(|problem| match upstream {
+    let explain = |problem| match upstream {
         Some(upstream) => upstream.explain(problem, &scopes),
         None => problem,
-    })?;
+    };
+    let accepted = accepted.map_err(explain)?;
+    if let Some(Err(problem)) = organizations.map(|served| served.check(accepted.claims())) {
+        usage::count(node, host, accepted.claims(), Decision::Denied);
+        return Err(explain(problem));
+    }
     let standing = limits::admit_token(node, host, accepted.claims(), None).await?;
     let mut response = Response::new(Vec::new());
     let headers = response.headers_mut();
@@ -49,22 +56,41 @@ pub async fn verify_token<H: Host>(
     Ok(response)
 }
 
-/// `scope` and `audience`. Anything else is refused: a misspelt demand that is ignored would let everyone through.
-fn demands(query: &str) -> Result<(ScopeSet, Option<String>), Problem> {
-    if query.len() > MAX_QUERY_LENGTH {
-        return Err(Problem::invalid_request("the query is too long"));
+/// What a token must be good for.
+#[derive(Default)]
+struct Demands {
+    scopes: ScopeSet,
+    /// The issuer itself if `None`.
+    audience: Option<String>,
+    /// Every organization's if `None`.
+    organizations: Option<Served>,
+}
+
+impl Demands {
+    /// `scope`, `audience` and `organization`. Anything else is refused: a misspelt demand that is ignored would let everyone through,
+    /// and so would an organization that was forgotten to be filled in.
+    fn read(query: &str) -> Result<Self, Problem> {
+        if query.len() > MAX_QUERY_LENGTH {
+            return Err(Problem::invalid_request("the query is too long"));
+        }
+        let query = Parameters::parse(query)?;
+        if query.unknown(&["scope", "audience", "organization"]).is_some() {
+            let message = "the parameters of this endpoint are scope, audience and organization";
+            return Err(Problem::invalid_request(message));
+        }
+        let scopes = ScopeSet::parse(query.get("scope").unwrap_or_default())
+            .map_err(|error| Problem::invalid_request(format!("scope: {error}")))?;
+        let audience = query.get("audience");
+        if audience.is_some_and(|audience| audience.len() > MAX_URI_LENGTH) {
+            return Err(Problem::invalid_request("audience: too long"));
+        }
+        let organization = query.has("organization").then(|| query.get("organization").unwrap_or_default());
+        let organizations = organization
+            .map(Served::parse)
+            .transpose()
+            .map_err(|reason| Problem::invalid_request(format!("organization: {reason}")))?;
+        Ok(Self { scopes, audience: audience.map(str::to_owned), organizations })
     }
-    let query = Parameters::parse(query)?;
-    if query.unknown(&["scope", "audience"]).is_some() {
-        return Err(Problem::invalid_request("the parameters of this endpoint are scope and audience"));
-    }
-    let scopes = ScopeSet::parse(query.get("scope").unwrap_or_default())
-        .map_err(|error| Problem::invalid_request(format!("scope: {error}")))?;
-    let audience = query.get("audience");
-    if audience.is_some_and(|audience| audience.len() > MAX_URI_LENGTH) {
-        return Err(Problem::invalid_request("audience: too long"));
-    }
-    Ok((scopes, audience.map(str::to_owned)))
 }
 
 /// Who makes the call, and how far they may go; and if they do so on somebody's behalf, whose, and through whom.

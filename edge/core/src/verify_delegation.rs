@@ -40,7 +40,7 @@ pub async fn verify_delegation<H: Host>(
         None => Verification::unknown(),
         Some(Ok(token)) => Verification::of(token.claims(), organization),
         Some(Err(Rejected::Bad(refusal))) => Verification::refused(refusal.to_string()),
-        Some(Err(Rejected::Unknown)) => return Err(Rejected::Unknown.into()),
+        Some(Err(undecided @ (Rejected::Unknown | Rejected::Undecidable))) => return Err(undecided.into()),
     };
     let body = serde_json::to_vec(&verification).map_err(|_| Problem::no_state())?;
     let mut response = Response::new(body);

@@ -154,11 +154,19 @@ async fn decide<H: Host>(
     let none = ScopeSet::empty();
     let (scopes, allowed) = match demand {
         Demand::Nothing => (&none, Allowed::Anyone),
-        Demand::Scopes(scopes) => {
+        Demand::Token { scopes, organizations } => {
             H::Source::keep_up(node, host).await;
             let audience = Audience::This(&upstream.audience);
             let accepted = authenticate(node, &**host, &request.headers, audience, scopes).await;
-            (scopes, Allowed::Agent(accepted.map_err(|problem| upstream.explain(problem, scopes))?))
+            let accepted = accepted.map_err(|problem| upstream.explain(problem, scopes))?;
+            // Both lists, if there are both: a rule narrows what the upstream says.
+            for served in upstream.organizations.iter().chain(organizations) {
+                if let Err(problem) = served.check(accepted.claims()) {
+                    usage::count(node, &**host, accepted.claims(), Decision::Denied);
+                    return Err(upstream.explain(problem, scopes));
+                }
+            }
+            (scopes, Allowed::Agent(accepted))
         }
     };
     if !satisfies_policy(&**host, upstream, request, &segments, &allowed) {

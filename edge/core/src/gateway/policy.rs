@@ -39,6 +39,8 @@ impl PolicyInput<'_> {
         let agent = self.agent.map(|claims| {
             json!({
                 "id": claims.sub,
+                "organizationId": claims.organization_id,
+                // The earlier name.
                 "organization": claims.organization_id,
                 "client": claims.client_id,
                 "scopes": claims.scopes,

@@ -4,13 +4,15 @@ use agentidp_shared::scopes::ScopeSet;
 use http::Method;
 use serde::Deserialize;
 
+use crate::served::Served;
+
 /// What a request must bring.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Demand {
     /// Nothing, not even a token.
     Nothing,
-    /// A token for this upstream with these scopes.
-    Scopes(ScopeSet),
+    /// A token for this upstream with these scopes, of one of these organizations if the rule names some.
+    Token { scopes: ScopeSet, organizations: Option<Served> },
 }
 
 /// A rule as it is written.
@@ -23,6 +25,7 @@ pub struct WrittenRule {
     scopes: Option<ScopeSet>,
     #[serde(default)]
     public: bool,
+    organizations: Option<Served>,
 }
 
 /// Of one position of a path.
@@ -122,13 +125,16 @@ impl Rules {
             if prefix.is_some_and(|prefix| !rule.path.is_below(prefix)) {
                 problem(".path: must begin with the upstream's pathPrefix");
             }
+            if rule.public && rule.organizations.is_some() {
+                problem(": is public, and so has no organizations");
+            }
             let demand = match (rule.public, rule.scopes) {
                 (true, None) => Demand::Nothing,
                 (true, Some(_)) => {
                     problem(": is either public or has scopes");
                     continue;
                 }
-                (false, Some(scopes)) => Demand::Scopes(scopes),
+                (false, Some(scopes)) => Demand::Token { scopes, organizations: rule.organizations },
                 (false, None) => {
                     problem(": must have scopes, or be public");
                     continue;
@@ -174,7 +180,7 @@ impl Rules {
         let demands = self.0.iter().flat_map(|(_, demands)| demands);
         let scopes = demands.filter_map(|(_, demand)| match demand {
             Demand::Nothing => None,
-            Demand::Scopes(scopes) => Some(scopes),
+            Demand::Token { scopes, .. } => Some(scopes),
         });
         scopes.flat_map(ScopeSet::iter).cloned().collect()
     }
@@ -201,7 +207,7 @@ mod tests {
         let method = Method::from_bytes(method.as_bytes()).unwrap();
         rules.find(&method, &segments(path).unwrap()).map(|demand| match demand {
             Demand::Nothing => "nothing".to_owned(),
-            Demand::Scopes(scopes) => scopes.to_string(),
+            Demand::Token { scopes, .. } => scopes.to_string(),
         })
     }
 
@@ -264,6 +270,18 @@ mod tests {
             (
                 json!([{"methods": ["GET"], "path": "/a", "scopes": ["x"], "public": true}]),
                 "rules[0]: is either",
+            ),
+            (
+                json!([{"methods": ["GET"], "path": "/a", "public": true, "organizations": ["0198c5a4-0000-7000-8000-0000000000f0"]}]),
+                "rules[0]: is public, and so has no organizations",
+            ),
+            (
+                json!([{"methods": ["GET"], "path": "/a", "scopes": [], "organizations": []}]),
+                "must name an organization",
+            ),
+            (
+                json!([{"methods": ["GET"], "path": "/a", "scopes": [], "organizations": ["acme"]}]),
+                "not a UUID",
             ),
             (json!([{"methods": [], "path": "/a", "scopes": []}]), "rules[0].methods: must not be empty"),
             (json!([{"methods": ["get"], "path": "/a", "scopes": []}]), "\"get\" is not a method"),

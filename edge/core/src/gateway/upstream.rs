@@ -16,6 +16,7 @@ use super::place::{Place, host_of, is_below};
 use super::policy::{Policy, WrittenPolicy};
 use super::rules::{Rules, WrittenRule};
 use crate::config::{check_name, check_url, is_loopback};
+use crate::served::Served;
 
 const MAX_UPSTREAMS: usize = 64;
 const TIMEOUTS_MS: std::ops::RangeInclusive<u64> = 100..=300_000;
@@ -32,6 +33,7 @@ struct Written {
     origin: Origin,
     audience: Audience,
     rules: Vec<WrittenRule>,
+    organizations: Option<Served>,
     policy: Option<WrittenPolicy>,
     #[serde(default = "default_timeout_ms")]
     timeout_ms: u64,
@@ -125,6 +127,8 @@ pub struct Upstream {
     pub origin: Origin,
     pub audience: String,
     pub rules: Rules,
+    /// Whose agents it serves with a token; everyone's if `None`.
+    pub organizations: Option<Served>,
     pub policy: Option<Policy>,
     /// From a request's arrival to the head of the answer, all attempts together.
     pub timeout_ms: u64,
@@ -203,6 +207,7 @@ fn build(written: Written, issuer: &str) -> Result<Upstream, Vec<String>> {
         origin: written.origin,
         audience,
         rules,
+        organizations: written.organizations,
         policy,
         timeout_ms: written.timeout_ms,
         max_body_bytes: written.max_body_bytes,

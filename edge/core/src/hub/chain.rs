@@ -1,6 +1,7 @@
 //! The signed batches a hub holds: a snapshot and what followed it, each as it was signed.
 
-use agentidp_shared::feed::Batch;
+use agentidp_shared::feed::{self, Batch};
+use agentidp_shared::wire::WireVersions;
 
 use crate::knowledge::Known;
 
@@ -17,14 +18,17 @@ pub struct Chain(Vec<Link>);
 pub struct Step {
     to: u64,
     issued_at_ms: u64,
+    version: u8,
     is_snapshot: bool,
     /// Only says that there was nothing new.
     pub is_heartbeat: bool,
 }
 
 impl Step {
-    pub fn of(batch: &Batch) -> Self {
+    /// Of `batch`, which was signed as `text`.
+    pub fn of(batch: &Batch, text: &str) -> Self {
         Self {
+            version: feed::version_of(text),
             to: batch.to,
             issued_at_ms: batch.issued_at,
             is_snapshot: batch.is_snapshot(),
@@ -50,6 +54,21 @@ impl Chain {
         }
         self.0.push(Link { step, text });
         self.0.len() - 1
+    }
+
+    /// Whether a batch may follow: one of a newer version may not, since what was told in an older one could be told better.
+    pub fn takes(&self, step: Step) -> bool {
+        step.is_snapshot || self.0.iter().all(|link| step.version <= link.step.version)
+    }
+
+    /// The newest version that a node must understand to read everything.
+    pub fn newest_version(&self) -> u8 {
+        self.0.iter().map(|link| link.step.version).max().unwrap_or(WireVersions::FIRST.feed)
+    }
+
+    /// Whether a batch of this version would tell less than what is held.
+    pub fn is_newer_than(&self, version: u8) -> bool {
+        self.0.iter().all(|link| link.step.version > version) && !self.0.is_empty()
     }
 
     /// The snapshot that everything begins with.

@@ -14,13 +14,14 @@ use std::rc::Rc;
 use agentidp_shared::feed::{self, Batch};
 use agentidp_shared::hashing::SeededHasher;
 use agentidp_shared::state::State;
+use agentidp_shared::wire::WireVersions;
 use futures_util::FutureExt as _;
 use futures_util::future::{LocalBoxFuture, Shared};
 
 use crate::config::Config;
 use crate::feed_client;
 use crate::host::{HubHost, Severity, Taken};
-use crate::knowledge::{Known, SNAPSHOT_KEY, Unacceptable};
+use crate::knowledge::{Known, Unacceptable, snapshot_key};
 use chain::{Chain, Step};
 
 /// A copy older than this is renewed before it is given to a node, in milliseconds.
@@ -35,6 +36,8 @@ const PUBLISHED_EVERY_MS: u64 = 60_000;
 const PUBLISHED_AT_LEAST_EVERY_MS: u64 = 60 * 60_000;
 /// The shared store's limit for one value, with room to spare.
 const MAX_PUBLISHED_BYTES: usize = 20 * 1024 * 1024;
+/// How long nothing newer is asked for than what a node of an older version could read, after one has asked, in milliseconds.
+const OLDER_NODES_FOR_MS: u64 = 10 * 60_000;
 /// After a failed pull; doubled with each up to the longest.
 const FIRST_PAUSE_MS: u64 = 500;
 const LONGEST_PAUSE_MS: u64 = 4_000;
@@ -68,6 +71,8 @@ struct Memory {
     is_unkept: bool,
     published: Option<(u64, u64)>,
     tidied_at: u64,
+    /// When a node last asked that understands less than this build, and what it understands.
+    older_node: Option<(u64, u8)>,
 }
 
 impl<H: HubHost> Hub<H> {
@@ -100,7 +105,7 @@ impl<H: HubHost> Hub<H> {
             let restored =
                 feed::open(&text, self.config.pinned()).map_err(Unacceptable::from).and_then(|batch| {
                     let mut memory = self.memory.borrow_mut();
-                    let step = Step::of(&batch);
+                    let step = Step::of(&batch, &text);
                     match memory.state.as_mut() {
                         Some(state) => state.replay(batch)?,
                         None => memory.state = Some(State::restore(batch, self.hasher)?),
@@ -122,10 +127,25 @@ impl<H: HubHost> Hub<H> {
         Some(Known { sequence: state.sequence(), issued_at_ms: state.issued_at_ms() })
     }
 
-    /// The batches that lead a node from `known` to the newest there is.
-    pub async fn newer(self: &Rc<Self>, known: Option<Known>) -> Vec<String> {
-        self.renew(COPY_AGE_MS).await;
-        self.memory.borrow().chain.after(known)
+    /// The batches that lead a node from `known` to the newest there is. `understood` is the version of the feed that the node
+    /// understands: while a deployment is being replaced it may be older than the hub.
+    pub async fn newer(self: &Rc<Self>, known: Option<Known>, understood: u8) -> Vec<String> {
+        if understood < WireVersions::CURRENT.feed {
+            self.memory.borrow_mut().older_node = Some((self.host.now_ms(), understood));
+        }
+        let is_readable = || self.memory.borrow().chain.newest_version() <= understood;
+        self.renew(if is_readable() { COPY_AGE_MS } else { 0 }).await;
+        // A node that could not read it goes on with what it knows.
+        if is_readable() { self.memory.borrow().chain.after(known) } else { Vec::new() }
+    }
+
+    /// What every node around understands, as far as is known.
+    fn versions(&self) -> WireVersions {
+        let now_ms = self.host.now_ms();
+        let older = self.memory.borrow().older_node;
+        let older = older.filter(|(at, _)| now_ms.abs_diff(*at) < OLDER_NODES_FOR_MS);
+        let feed = older.map_or(WireVersions::CURRENT.feed, |(_, feed)| feed);
+        WireVersions { feed, ..WireVersions::CURRENT }
     }
 
     /// By the timer.
@@ -141,6 +161,10 @@ impl<H: HubHost> Hub<H> {
         let Ok(batch) = opened else { return Taken::Refused };
         let to = batch.to;
         let is_known = || self.known().is_some_and(|known| known.sequence >= to);
+        if self.memory.borrow().chain.is_newer_than(feed::version_of(&unverified)) {
+            // The control plane does not know yet what is understood here, and tells it better if it is asked.
+            self.renew(0).await;
+        }
         let taken = match self.accept(batch, &unverified) {
             Ok(()) => Taken::Known,
             Err(error) if error.is_misfit() => {
@@ -166,7 +190,10 @@ impl<H: HubHost> Hub<H> {
         self.keep_first();
         let now_ms = self.host.now_ms();
         let mut memory = self.memory.borrow_mut();
-        let step = Step::of(&batch);
+        let step = Step::of(&batch, text);
+        if !memory.chain.takes(step) {
+            return Err(Unacceptable::OlderForm);
+        }
         let is_first = memory.state.is_none();
         match memory.state.as_mut() {
             Some(state) => state.apply(batch, now_ms)?,
@@ -271,10 +298,10 @@ impl<H: HubHost> Hub<H> {
             return;
         }
         memory.published = Some((known.sequence, now_ms));
-        let lines = memory.chain.lines();
+        let (lines, version) = (memory.chain.lines(), memory.chain.newest_version());
         drop(memory);
         if lines.len() <= MAX_PUBLISHED_BYTES {
-            self.host.run_in_background(self.host.remember(SNAPSHOT_KEY, lines, None));
+            self.host.run_in_background(self.host.remember(snapshot_key(version), lines, None));
         }
     }
 }

@@ -24,8 +24,13 @@ impl<H: HubHost> Hub<H> {
     }
 
     async fn catch_up(&self) -> Result<(), PullError> {
-        let asker = Asker { config: &self.config, node: Some(&self.region) };
-        let anew = self.memory.borrow().chain.is_long();
+        let versions = self.versions();
+        let asker = Asker { versions, ..Asker::new(&self.config, Some(&self.region)) };
+        let anew = {
+            let memory = self.memory.borrow();
+            // What older nodes cannot read is of no use to them.
+            memory.chain.is_long() || memory.chain.newest_version() > versions.feed
+        };
         let known = || self.known().map(|known| known.sequence);
         let accept = async |batch, text: String| Ok(self.accept(batch, &text)?);
         let most = if known().is_some() { MAX_ROUNDS } else { 1 };

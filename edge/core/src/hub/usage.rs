@@ -69,7 +69,7 @@ impl<H: HubHost> Hub<H> {
     /// Whether there was one, and it arrived.
     async fn report_batch(&self) -> Result<bool, StorageError> {
         let Some(batch) = self.next_batch()? else { return Ok(false) };
-        let asker = Asker { config: &self.config, node: Some(&self.region) };
+        let asker = Asker::new(&self.config, Some(&self.region));
         if !send(&*self.host, asker, &batch).await {
             return Ok(false);
         }

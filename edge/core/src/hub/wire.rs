@@ -1,5 +1,6 @@
 //! How nodes and their hub speak: HTTP inside one deployment, never reachable from outside.
 
+use agentidp_shared::wire::WireVersions;
 use http::StatusCode;
 
 use crate::form::Parameters;
@@ -16,12 +17,19 @@ pub const USAGE_PATH: &str = "/usage";
 
 /// Path and query of a question for news.
 pub fn newer_target(known: Option<Known>) -> String {
+    let understood = format!("{NEWER_PATH}?feed={}", WireVersions::CURRENT.feed);
     match known {
         Some(known) => {
-            format!("{NEWER_PATH}?sequence={}&issuedAt={}", known.sequence, known.issued_at_ms)
+            format!("{understood}&sequence={}&issuedAt={}", known.sequence, known.issued_at_ms)
         }
-        None => NEWER_PATH.to_owned(),
+        None => understood,
     }
+}
+
+/// The version of the feed that the asking node understands; nodes of the first version do not say.
+pub fn understood_from_query(query: &str) -> u8 {
+    let feed = Parameters::parse(query).ok().and_then(|query| query.get("feed")?.parse().ok());
+    feed.unwrap_or(WireVersions::FIRST.feed)
 }
 
 /// The place a question for news names; what cannot be read is no place.
@@ -68,7 +76,11 @@ mod tests {
         let known = Some(Known { sequence: 7, issued_at_ms: u64::MAX });
         let target = newer_target(known);
         assert_eq!(known_from_query(target.split_once('?').unwrap().1), known);
-        assert_eq!(newer_target(None), NEWER_PATH);
+        assert_eq!(understood_from_query(target.split_once('?').unwrap().1), WireVersions::CURRENT.feed);
+        assert_eq!(known_from_query(newer_target(None).split_once('?').unwrap().1), None);
+        for query in ["", "sequence=1&issuedAt=1", "feed=x", "feed=300"] {
+            assert_eq!(understood_from_query(query), 1, "{query}");
+        }
         for query in ["", "sequence=1", "sequence=-1&issuedAt=1", "sequence=1&issuedAt=x"] {
             assert_eq!(known_from_query(query), None, "{query}");
         }

@@ -3,15 +3,19 @@
 
 use std::rc::Rc;
 
-use agentidp_shared::feed::Batch;
+use agentidp_shared::feed::{self, Batch};
+use agentidp_shared::wire::WireVersions;
 
 use super::contact::Due;
 use super::{NotKnown, Source, Unacceptable};
 use crate::host::{Host, HubClient, HubUnavailable, Severity, Taken};
 use crate::node::Node;
 
-/// The key under which the shared store holds what a cold node can begin with.
-pub const SNAPSHOT_KEY: &str = "snapshot";
+/// The key under which the shared store holds what a cold node can begin with that understands this version of the feed.
+/// Each version has its own: while a deployment is being replaced, nodes of both look there.
+pub const fn snapshot_key(version: u8) -> &'static str {
+    if version < 2 { "snapshot" } else { "snapshot/2" }
+}
 
 /// Holds everything, and asks the hub for news.
 #[derive(Debug)]
@@ -47,7 +51,17 @@ impl<H: Host + HubClient> Source<H> for FollowingHub {
 
     async fn take(node: &Node, host: &H, batch: Batch, text: String) -> Result<Taken, HubUnavailable> {
         let to = batch.to;
-        let applied = node.knowledge.apply(batch, host.now_ms());
+        let version = feed::version_of(&text);
+        let applied = if version < node.knowledge.version.get() {
+            // The hub can have it told better.
+            Err(Unacceptable::OlderForm)
+        } else {
+            let applied = node.knowledge.apply(batch, host.now_ms());
+            if applied.is_ok() {
+                node.knowledge.version.set(version);
+            }
+            applied
+        };
         let taken = host.hand_over(text).await?;
         // The hub has it; so must this node before it says so, whatever it lacked.
         if taken == Taken::Known && node.knowledge.known().is_none_or(|known| known.sequence < to) {
@@ -82,9 +96,11 @@ async fn renew<H: HubClient>(node: &Node, host: &H) {
         }
     }
     let answered = news.is_ok();
-    if knowledge.known().is_none()
-        && let Some(kept) = host.recall(SNAPSHOT_KEY).await
-    {
+    for version in (WireVersions::FIRST.feed..=WireVersions::CURRENT.feed).rev() {
+        if knowledge.known().is_some() {
+            break;
+        }
+        let Some(kept) = host.recall(snapshot_key(version)).await else { continue };
         let batches: Vec<String> = kept.lines().map(str::to_owned).collect();
         if let Err(error) = knowledge.absorb(host, &batches) {
             host.log(Severity::Warning, &format!("the kept snapshot is not acceptable: {error}"));

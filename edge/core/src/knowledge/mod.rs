@@ -12,10 +12,11 @@ mod store;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use agentidp_shared::feed::{Batch, FeedError};
+use agentidp_shared::feed::{self, Batch, FeedError};
 use agentidp_shared::hashing::SeededHasher;
 use agentidp_shared::jwk::KeySet;
 use agentidp_shared::state::State;
+use agentidp_shared::wire::WireVersions;
 
 use crate::config::Config;
 use crate::feed_client;
@@ -23,7 +24,7 @@ use crate::host::Platform;
 use crate::verified::VerifiedTokens;
 use contact::Contact;
 pub use contact::REFRESH_MS;
-pub use hub::{FollowingHub, SNAPSHOT_KEY};
+pub use hub::{FollowingHub, snapshot_key};
 pub use source::{NotKnown, Source};
 pub use store::ReadingStore;
 
@@ -44,6 +45,8 @@ pub enum Unacceptable {
     OtherIssuer,
     #[error("what was offered is older than what is known")]
     Older,
+    #[error("one of the two is of a newer version of the feed, which tells more")]
+    OlderForm,
 }
 
 impl Unacceptable {
@@ -51,7 +54,8 @@ impl Unacceptable {
     pub fn is_misfit(&self) -> bool {
         matches!(
             self,
-            Self::Feed(FeedError::Gap { .. } | FeedError::LowerSequence { .. } | FeedError::Replayed)
+            Self::OlderForm
+                | Self::Feed(FeedError::Gap { .. } | FeedError::LowerSequence { .. } | FeedError::Replayed)
         )
     }
 }
@@ -76,6 +80,8 @@ pub struct Knowledge {
     /// The state's keys, to be held while a signature is being checked.
     keys: RefCell<Rc<KeySet>>,
     contact: Cell<Contact>,
+    /// The version of the feed in which the last news was told.
+    version: Cell<u8>,
     /// Of hosts with a store: what the state was read from.
     head: RefCell<Option<store::Head>>,
     pub verified: RefCell<VerifiedTokens>,
@@ -90,6 +96,7 @@ impl Knowledge {
             state: RefCell::new(None),
             keys: RefCell::default(),
             contact: Cell::default(),
+            version: Cell::new(WireVersions::FIRST.feed),
             head: RefCell::default(),
             verified: RefCell::new(VerifiedTokens::new(hasher)),
         }
@@ -125,6 +132,9 @@ impl Knowledge {
             batches.push(feed_client::open(platform, text, &self.pinned)?);
         }
         let Some(first) = batches.first() else { return Ok(()) };
+        if let Some(text) = texts.last() {
+            self.version.set(feed::version_of(text));
+        }
         let mut state = self.state.borrow_mut();
         match state.as_mut() {
             Some(current) if !first.is_snapshot() => {

@@ -70,7 +70,7 @@ pub async fn send<P: Platform>(platform: &P, asker: Asker<'_>, batch: &Batch) ->
 }
 
 async fn try_to_send<P: Platform>(platform: &P, asker: Asker<'_>, batch: &Batch) -> Result<(), ReportError> {
-    let sealed = usage::seal(batch, asker.config.edge_name(), asker.config.edge_key().as_bytes())?;
+    let sealed = usage::seal(batch, asker.config.edge_name(), asker.config.keys().usage().as_bytes())?;
     let request = feed_client::request(platform, asker, Method::POST, PATH, sealed.into_bytes());
     let mut request = request.ok_or(ReportError::Request)?;
     request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/jose"));

@@ -157,7 +157,7 @@ async fn report_slot<H: StoreHost>(node: &Node, host: &H, name: &str) -> Result<
         if !swap(host, name, before, &slot).await? {
             continue;
         }
-        if !send(host, Asker { config: &node.config, node: None }, &batch).await {
+        if !send(host, Asker::new(&node.config, None), &batch).await {
             break;
         }
         forget_sealed(host, name, &batch).await?;

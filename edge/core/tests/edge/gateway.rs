@@ -290,6 +290,46 @@ fn retries_are_for_what_may_be_repeated_and_end_with_the_time() {
     assert_eq!(*edge.host.limits_ms.borrow().last().unwrap(), 2_400);
 }
 
+/// An API whose upstream serves two organizations, with a rule for one of them.
+fn serving() -> Edge {
+    let mut upstreams = upstreams();
+    let rule = |path: &str| json!({"methods": ["GET"], "path": path, "scopes": []});
+    let (mut own, public) = (rule("/own"), json!({"methods": ["GET"], "path": "/public", "public": true}));
+    own["organizations"] = json!([ORGANIZATION]);
+    upstreams[0]["organizations"] = json!([ORGANIZATION, OTHER_ORGANIZATION]);
+    upstreams[0]["rules"] = json!([rule("/both"), own, public]);
+    let edge = Edge::in_front_of(&upstreams);
+    edge.host.answer_with(|_| Ok(answer(200, "")));
+    edge
+}
+
+#[test]
+fn an_api_serves_the_organizations_that_its_upstream_and_its_rule_name() {
+    const THIRD: &str = "0198c5a4-0000-7000-8000-0000000000f2";
+    let edge = serving();
+    let at_path = |organization: &str, path: &str| {
+        let token = token_with(&[("aud", AUDIENCE.into()), ("organization_id", organization.into())]);
+        edge.send(with_token(at(Method::GET, &format!("https://api.example{path}")), &token))
+    };
+    for (organization, path, status) in [
+        (ORGANIZATION, "/both", 200),
+        (OTHER_ORGANIZATION, "/both", 200),
+        (THIRD, "/both", 403),
+        (ORGANIZATION, "/own", 200),
+        (OTHER_ORGANIZATION, "/own", 403),
+        (THIRD, "/own", 403),
+        (THIRD, "/public", 200),
+    ] {
+        let answer = at_path(organization, path);
+        assert_eq!(answer.status().as_u16(), status, "{organization} {path}");
+        if status == 403 {
+            assert_eq!(code(&answer), "ORGANIZATION_NOT_SERVED");
+            assert!(header(&answer, "www-authenticate").contains("resource_metadata="));
+        }
+    }
+    assert_eq!(asked(&edge).len(), 4);
+}
+
 #[test]
 fn an_edge_that_cannot_upgrade_says_so() {
     let edge = edge();

@@ -131,11 +131,13 @@ fn upstreams_that_are_not_right_are_named_with_the_place() {
 /// The configurations on the pages about the gateway and about MCP servers.
 #[test]
 fn the_documented_examples_are_taken_as_they_stand() {
-    for (page, count) in
-        [(include_str!("../../../../docs/gateway.md"), 2), (include_str!("../../../../docs/mcp.md"), 1)]
-    {
-        let example = page.split("```json\n").nth(1).unwrap().split("```").next().unwrap();
-        let mut upstreams: Value = serde_json::from_str(example).unwrap();
+    for (page, start, end, count) in [
+        (include_str!("../../../../docs/gateway.md"), "```json\n[", "```", 2),
+        (include_str!("../../../../docs/mcp.md"), "upstreams.json <<END\n[", "END", 1),
+    ] {
+        let example = page.split(start).nth(1).unwrap().split(end).next().unwrap();
+        let mut upstreams: Value =
+            serde_json::from_str(&format!("[{example}").replace("$ORGANIZATION_ID", ORGANIZATION)).unwrap();
         if cfg!(not(feature = "rego")) {
             upstreams[0].as_object_mut().unwrap().remove("policy");
         }

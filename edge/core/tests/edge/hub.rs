@@ -6,6 +6,7 @@ use std::rc::Rc;
 use agentidp_edge_core::host::{OriginError, Taken};
 use agentidp_edge_core::hub::Hub;
 use agentidp_edge_core::knowledge::Known;
+use agentidp_shared::edge_keys::EdgeKeys;
 use futures_util::FutureExt as _;
 
 use crate::support::*;
@@ -34,7 +35,7 @@ impl Region {
     }
 
     pub fn newer(&self, known: Option<Known>) -> Vec<String> {
-        let newer = self.hub.newer(known).now_or_never().unwrap();
+        let newer = self.hub.newer(known, 2).now_or_never().unwrap();
         self.host.run_background();
         newer
     }
@@ -91,7 +92,10 @@ fn it_takes_a_snapshot_and_then_asks_until_there_is_nothing_new() {
     let region = Region::following(&Feed::new());
     assert_eq!(region.newer(None).len(), 1, "the snapshot; what follows is asked for later");
     assert_eq!(region.newer(None).len(), 2, "the snapshot and that there was nothing new since");
-    assert_eq!(region.host.origin_asked.borrow()[0].headers()["authorization"], format!("Bearer {EDGE_KEY}"));
+    assert_eq!(
+        region.host.origin_asked.borrow()[0].headers()["authorization"],
+        format!("Bearer {}", EdgeKeys::derive(EDGE_KEY).feed())
+    );
     for (name, value) in [
         ("x-edge-name", "edge-1"),
         ("x-edge-node", "europe"),
@@ -116,11 +120,11 @@ fn it_takes_a_snapshot_and_then_asks_until_there_is_nothing_new() {
 #[test]
 fn the_first_snapshot_is_given_before_it_is_kept_and_acknowledged() {
     let region = Region::following(&Feed::new());
-    assert_eq!(region.hub.newer(None).now_or_never().unwrap().len(), 1);
+    assert_eq!(region.hub.newer(None, 2).now_or_never().unwrap().len(), 1);
     assert_eq!(region.asked(), [SNAPSHOT]);
     assert!(region.host.kept.borrow().is_empty());
     // What is given now is the same, and asks nobody.
-    assert_eq!(region.hub.newer(None).now_or_never().unwrap().len(), 1);
+    assert_eq!(region.hub.newer(None, 2).now_or_never().unwrap().len(), 1);
     assert!(region.asked().is_empty());
     region.host.run_background();
     assert_eq!(region.asked(), [changes(3)]);
@@ -130,7 +134,7 @@ fn the_first_snapshot_is_given_before_it_is_kept_and_acknowledged() {
 #[test]
 fn the_first_snapshot_is_kept_also_if_the_control_plane_goes_away_at_once() {
     let region = Region::following(&Feed::new());
-    assert_eq!(region.hub.newer(None).now_or_never().unwrap().len(), 1);
+    assert_eq!(region.hub.newer(None, 2).now_or_never().unwrap().len(), 1);
     region.host.answer_with(|_| Err(OriginError::Unreachable));
     region.host.run_background();
     assert_eq!(region.host.kept.borrow().len(), 1);
@@ -145,7 +149,7 @@ fn what_is_pushed_is_kept_before_it_is_confirmed_with_everything_it_builds_on() 
     assert_eq!((taken, region.host.kept.borrow().len()), (Some(Taken::Known), 1));
 
     let region = Region::following(&feed);
-    region.hub.newer(None).now_or_never().unwrap();
+    region.hub.newer(None, 2).now_or_never().unwrap();
     let feed = feed.with(Feed::revocation(TOKEN_ID));
     let batch = feed.after(3, NOW_MS + 1);
     let taken = region.hub.take(batch.clone()).now_or_never();

@@ -34,3 +34,4 @@ mod unknown_keys;
 mod usage;
 mod usage_in_store;
 mod verify;
+mod versions;

@@ -14,13 +14,13 @@ use http::{Method, Request, Response};
 use crate::support::*;
 
 /// An edge in front of a control plane that answers from `feed`.
-struct Stored {
-    host: Rc<TestHost<ReadingStore>>,
-    feed: Rc<std::cell::RefCell<Feed>>,
+pub struct Stored {
+    pub host: Rc<TestHost<ReadingStore>>,
+    pub feed: Rc<std::cell::RefCell<Feed>>,
 }
 
 impl Stored {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let feed = Rc::new(std::cell::RefCell::new(Feed::new()));
         let stored = Self { host: TestHost::new(), feed };
         stored.connect();
@@ -48,12 +48,12 @@ impl Stored {
         self.host.answer_with(|_| Err(agentidp_edge_core::host::OriginError::Unreachable));
     }
 
-    fn change(&self, change: Change) {
+    pub fn change(&self, change: Change) {
         self.feed.borrow_mut().changes.push(change);
     }
 
     /// One request, by an instance of its own, to the end of its background work.
-    fn send(&self, request: Request<Vec<u8>>) -> Answer {
+    pub fn send(&self, request: Request<Vec<u8>>) -> Answer {
         let answer = self.send_only(request);
         self.host.run_background();
         answer
@@ -64,7 +64,7 @@ impl Stored {
         handle(&node, &self.host, request).now_or_never().unwrap()
     }
 
-    fn verify(&self, token: &str) -> u16 {
+    pub fn verify(&self, token: &str) -> u16 {
         self.send(with_token(request(Method::GET, "/verify"), token)).status().as_u16()
     }
 
@@ -271,7 +271,7 @@ fn a_store_that_loses_a_shard_is_filled_anew_and_nothing_is_believed_until_then(
     assert_eq!(edge.verify(&token()), 401);
     let shards = |edge: &Stored| {
         let keys = edge.host.instances.keys().now_or_never().unwrap().unwrap();
-        keys.into_iter().filter(|key| key.starts_with("shard/")).collect::<Vec<_>>()
+        keys.into_iter().filter(|key| key.starts_with("shard-2/")).collect::<Vec<_>>()
     };
     edge.host.instances.delete(shards(&edge)).now_or_never().unwrap().unwrap();
     assert_eq!(edge.verify(&token()), 503);
@@ -297,7 +297,7 @@ fn garbage_in_the_store_is_not_believed() {
     let edge = Stored::new();
     for garbage in ["", "{}", "null", "[1]"] {
         assert_eq!(edge.verify(&token()), 200);
-        edge.host.instances.set(vec![("head".into(), garbage.into())]).now_or_never().unwrap().unwrap();
+        edge.host.instances.set(vec![("head/2".into(), garbage.into())]).now_or_never().unwrap().unwrap();
         edge.host.pass(1_000);
     }
     assert_eq!(edge.verify(&token()), 200);

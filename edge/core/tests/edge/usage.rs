@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use agentidp_edge_core::host::{HubUnavailable, OriginError};
 use agentidp_edge_core::usage::HandOver;
+use agentidp_shared::edge_keys::EdgeKeys;
 use agentidp_shared::exceptions::Standing;
 use agentidp_shared::usage::{self, Batch, Decision, MAX_TALLIES, Tally};
 use http::{Method, Request};
@@ -211,10 +212,13 @@ impl Ledger {
         let (outcome, counts) = self.mood.get().unwrap_or((Ok(204), true));
         if counts {
             assert_eq!((request.method(), request.uri().path()), (&Method::POST, "/edge/v1/usage"));
-            assert_eq!(request.headers()["authorization"], format!("Bearer {EDGE_KEY}"));
+            assert_eq!(
+                request.headers()["authorization"],
+                format!("Bearer {}", EdgeKeys::derive(EDGE_KEY).feed())
+            );
             assert_eq!(request.headers()["x-edge-name"], "edge-1");
             let sealed = std::str::from_utf8(request.body()).unwrap();
-            let batch = usage::open(sealed, "edge-1", EDGE_KEY.as_bytes()).unwrap();
+            let batch = usage::open(sealed, "edge-1", EdgeKeys::derive(EDGE_KEY).usage().as_bytes()).unwrap();
             self.deliveries.set(self.deliveries.get() + 1);
             if let Some(known) = self.batches.borrow_mut().insert(batch.id, batch.clone()) {
                 assert_eq!(known, batch, "another batch under the same id");

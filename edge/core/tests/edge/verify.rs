@@ -2,6 +2,7 @@
 
 use agentidp_shared::exceptions::Standing;
 use http::Method;
+use serde_json::json;
 
 use crate::support::*;
 
@@ -108,6 +109,12 @@ fn ignored_demand_attack_what_is_not_understood_is_refused() {
         "scope=%ff",
         "scope=%00",
         "access_token=x",
+        "organization=",
+        "organization",
+        "organizations=0198c5a4-0000-7000-8000-0000000000f0",
+        "organization=*",
+        "organization=acme",
+        "organization=0198c5a4-0000-7000-8000-0000000000f0,0198c5a4-0000-7000-8000-0000000000f1",
         &format!("audience={}", "x".repeat(3_000)),
         &"&".repeat(20_000),
     ] {
@@ -115,6 +122,41 @@ fn ignored_demand_attack_what_is_not_understood_is_refused() {
         assert_eq!(answer.status(), 400, "{query}");
         assert_eq!(json_of(&answer)["error"], "invalid_request");
     }
+}
+
+#[test]
+fn an_api_can_demand_whose_agent_it_is() {
+    let edge = Edge::new();
+    let other = token_with(&[("organization_id", OTHER_ORGANIZATION.into())]);
+    let at = |token: &str, organization: &str| {
+        edge.get_with(token, &format!("/verify?scope=agents:read&organization={organization}"))
+    };
+    assert_eq!(at(&token(), ORGANIZATION).status(), 200);
+    assert_eq!(at(&token(), &format!("{OTHER_ORGANIZATION}+{ORGANIZATION}")).status(), 200);
+    assert_eq!(at(&other, OTHER_ORGANIZATION).status(), 200);
+    let refused = at(&other, ORGANIZATION);
+    assert_eq!((refused.status().as_u16(), header(&refused, "x-agent-id")), (403, ""));
+    assert_eq!(json_of(&refused)["error"], "access_denied");
+    assert!(header(&refused, "www-authenticate").starts_with("Bearer "));
+}
+
+/// An agent of a served organization that acts for one of another is an agent of both.
+#[test]
+fn borrowed_organization_attack_every_organization_a_token_goes_through_is_served() {
+    let edge = Edge::new();
+    let hop = json!({"sub": AGENT, "jti": "0198c5a4-0000-7000-8000-00000000003d", "iat": NOW - 200});
+    let act = json!({"sub": OTHER_AGENT, "organization_id": OTHER_ORGANIZATION});
+    let abroad = token_with(&[
+        ("client_id", OTHER_AGENT.into()),
+        ("act", act),
+        ("delegation_chain", json!([hop])),
+        ("may_act", json!({"sub": OTHER_AGENT})),
+    ]);
+    let at =
+        |organization: &str| edge.get_with(&abroad, &format!("/verify?organization={organization}")).status();
+    assert_eq!(at(ORGANIZATION), 403);
+    assert_eq!(at(OTHER_ORGANIZATION), 403);
+    assert_eq!(at(&format!("{ORGANIZATION}+{OTHER_ORGANIZATION}")), 200);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use agentidp_shared::discovery::IssuerConfig;
 use agentidp_shared::exceptions::{Standing, SubjectException};
-use agentidp_shared::feed::{self, BATCH_LIFETIME_MS, Batch, Change};
+use agentidp_shared::feed::{self, BATCH_LIFETIME_MS, Batch, Change, Envelope, Subject};
 use agentidp_shared::freshness::FreshnessLimits;
 use agentidp_shared::ids::InstanceId;
 use agentidp_shared::jwk::{Algorithm, Jwk, JwkSet, KeySet};
@@ -101,11 +101,13 @@ pub struct Feed {
     pub instance: u128,
     pub issuer: String,
     pub changes: Vec<Change>,
+    /// In which version it is told.
+    pub version: u8,
 }
 
 impl Feed {
     pub fn new() -> Self {
-        let mut feed = Self { instance: 1, issuer: ISSUER.to_owned(), changes: Vec::new() };
+        let mut feed = Self { instance: 1, issuer: ISSUER.to_owned(), changes: Vec::new(), version: 1 };
         feed.changes =
             vec![feed.issuer(), Feed::keys(&[1]), Change::Policy { endpoints: EndpointTable::default() }];
         feed
@@ -149,6 +151,25 @@ impl Feed {
         Change::Agent { agent_id: agent.parse().unwrap(), exception }
     }
 
+    /// A change of a kind that no edge of today can read.
+    pub fn unknown(key: &str, subjects: &[&str], ignorable: bool) -> Change {
+        let subjects = subjects.iter().map(|subject| Subject::read(subject)).collect();
+        let (key, change) = (key.to_owned(), json!({ "type": "fromTheFuture" }));
+        Change::Unknown(Box::new(Envelope {
+            key,
+            subjects,
+            ignorable,
+            expires_at: Some(NOW + 500_000),
+            change,
+        }))
+    }
+
+    /// The same, told in another version.
+    #[must_use]
+    pub fn in_version(self, version: u8) -> Self {
+        Self { version, ..self }
+    }
+
     #[must_use]
     pub fn with(mut self, change: Change) -> Self {
         self.changes.push(change);
@@ -161,11 +182,15 @@ impl Feed {
 
     /// The signed batch of everything after `from`, as of `now_ms`.
     pub fn after(&self, from: u64, now_ms: u64) -> String {
-        let changes = self.changes.iter().skip(usize::try_from(from).unwrap()).cloned().collect();
+        let changes = self.changes.iter().skip(usize::try_from(from).unwrap()).cloned();
+        let as_told = |change: Change| {
+            if self.version < 2 { change.in_first_version().unwrap() } else { change }
+        };
+        let changes = changes.map(as_told).collect();
         let instance: InstanceId = uuid::Uuid::from_u128(self.instance).into();
         let expires_at = now_ms + BATCH_LIFETIME_MS;
         let batch = Batch { instance, from, to: self.head(), issued_at: now_ms, expires_at, changes };
-        let input = feed::signing_input(&batch, FEED_KEY_ID).unwrap();
+        let input = feed::signing_input_of(self.version, &batch, FEED_KEY_ID).unwrap();
         feed::seal(&input, &key(FEED_KEY).sign(input.as_bytes()).to_bytes())
     }
 

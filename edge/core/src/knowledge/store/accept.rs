@@ -6,6 +6,7 @@ use agentidp_shared::compact::expand;
 use agentidp_shared::feed::{Batch, Change};
 use agentidp_shared::verify::LEEWAY_SECONDS;
 
+use super::super::Unacceptable;
 use super::head::Head;
 use super::shards::{self, Exceptions, Shards};
 use super::{HEAD_KEY, read};
@@ -13,7 +14,12 @@ use crate::feed_client::PullError;
 use crate::host::{Store as _, StoreError, StoreHost};
 use crate::node::Node;
 
-const SHARD_PREFIX: &str = "shard/";
+const SHARD_PREFIX: &str = "shard-2/";
+/// Where instances of the first version keep what they know.
+const FIRST_VERSION_KEYS: [&str; 2] = ["head", "contact"];
+const FIRST_VERSION_SHARDS: &str = "shard/";
+/// How long that stays after the last of them followed the feed: a deployment may be rolled back.
+const FIRST_VERSION_KEPT_FOR_MS: u64 = 60 * 60_000;
 /// How long a shard that is no longer in use stays: longer than any request reads.
 const DISCARDED_FOR_MS: u64 = 60_000;
 /// How often to begin again because somebody else was faster.
@@ -22,13 +28,16 @@ const MAX_TRIES: usize = 8;
 const WRITTEN_AT_ONCE: usize = 64;
 
 /// Takes a batch from outside, wholly or not at all.
-pub async fn accept<H: StoreHost>(node: &Node, host: &H, batch: Batch) -> Result<(), PullError> {
+pub async fn accept<H: StoreHost>(node: &Node, host: &H, batch: Batch, version: u8) -> Result<(), PullError> {
     for _ in 0..MAX_TRIES {
         let before = node.knowledge.head.borrow().clone();
+        if !batch.is_snapshot() && before.as_ref().is_some_and(|head| version > head.version) {
+            return Err(Unacceptable::OlderForm.into());
+        }
         // By the rules every edge has, on a state without exceptions: none of the rules is about them.
         node.knowledge.apply(batch.clone(), host.now_ms())?;
         let mut writing = Writing { host, written: Vec::new() };
-        let after = writing.follow(before.as_ref(), &batch).await;
+        let after = writing.follow(before.as_ref(), &batch, version).await;
         let swapped = match after {
             Ok(after) => writing.commit(before, after).await,
             Err(error) => Err(error),
@@ -64,9 +73,19 @@ struct Writing<'a, H> {
 
 impl<H: StoreHost> Writing<'_, H> {
     /// The head that follows by `batch`, its shards written.
-    async fn follow(&mut self, before: Option<&Head>, batch: &Batch) -> Result<Head, StoreError> {
+    async fn follow(
+        &mut self,
+        before: Option<&Head>,
+        batch: &Batch,
+        version: u8,
+    ) -> Result<Head, StoreError> {
+        let (unknown, known): (Vec<Change>, Vec<Change>) =
+            expand(batch.changes.clone()).partition(|change| matches!(change, Change::Unknown(_)));
+        let known_before = before.filter(|_| !batch.is_snapshot());
+        let version = known_before.map_or(version, |head| head.version.min(version));
+        let unknown = unknown_after(known_before, &known, unknown, batch.issued_at / 1_000);
         let (common, exceptions): (Vec<Change>, Vec<Change>) =
-            expand(batch.changes.clone()).partition(Change::concerns_all);
+            known.into_iter().partition(Change::concerns_all);
         let now_ms = self.host.now_ms();
         let (mut shards, mut discarded) = match before {
             Some(head) if !batch.is_snapshot() => (head.shards.clone(), head.discarded.clone()),
@@ -77,7 +96,7 @@ impl<H: StoreHost> Writing<'_, H> {
             }
             None => (Shards::for_exceptions(exceptions.len()), Vec::new()),
         };
-        let known_common = before.filter(|_| !batch.is_snapshot()).map(|head| head.common.as_slice());
+        let known_common = known_before.map(|head| head.common.as_slice());
         let common = last_of_each(known_common.unwrap_or_default().iter().cloned().chain(common));
 
         let mut news: BTreeMap<usize, Vec<Change>> = BTreeMap::new();
@@ -88,8 +107,7 @@ impl<H: StoreHost> Writing<'_, H> {
         let mut entries = Vec::new();
         for ((place, changes), mut shard) in news.into_iter().zip(held) {
             shard.extend(changes.into_iter().map(|change| (change.key(), change)));
-            let alive = |at: u64| at.saturating_add(2 * LEEWAY_SECONDS) >= batch.issued_at / 1_000;
-            shard.retain(|_, change| change.expires_at().is_none_or(alive));
+            shard.retain(|_, change| is_alive(change, batch.issued_at / 1_000));
             let name = if shard.is_empty() { None } else { Some(self.new_name(batch, place)) };
             if let Some(name) = &name {
                 let bytes = shards::write(&shard)
@@ -105,7 +123,7 @@ impl<H: StoreHost> Writing<'_, H> {
         }
         let (instance, sequence, issued_at) = (batch.instance, batch.to, batch.issued_at);
         let common = common.into_iter().filter(|change| !matches!(change, Change::Policy { .. })).collect();
-        Ok(Head { instance, sequence, issued_at, common, shards, discarded, bytes: None })
+        Ok(Head { instance, sequence, issued_at, version, common, unknown, shards, discarded, bytes: None })
     }
 
     /// What the shards in these places hold now.
@@ -175,14 +193,47 @@ impl<H: StoreHost> Writing<'_, H> {
                 (head.shards.names().chain(discarded).map(str::to_owned).collect(), head.sequence)
             }
         };
+        let forget_first = self.is_first_version_out_of_use().await?;
         let is_orphan = |key: &String| {
             let of =
                 key.strip_prefix(SHARD_PREFIX).and_then(|rest| rest.split('/').next()?.parse::<u64>().ok());
-            of.is_some_and(|of| of < sequence) && !named.contains(key)
+            let is_of_first =
+                FIRST_VERSION_KEYS.contains(&key.as_str()) || key.starts_with(FIRST_VERSION_SHARDS);
+            of.is_some_and(|of| of < sequence) && !named.contains(key) || forget_first && is_of_first
         };
         let orphans: Vec<String> = self.host.store().keys().await?.into_iter().filter(is_orphan).collect();
         if orphans.is_empty() { Ok(()) } else { self.host.store().delete(orphans).await }
     }
+}
+
+impl<H: StoreHost> Writing<'_, H> {
+    /// Whether instances of the first version have left something here, and none has followed the feed for long.
+    async fn is_first_version_out_of_use(&self) -> Result<bool, StoreError> {
+        let [head, ..] = FIRST_VERSION_KEYS;
+        let Some(bytes) = self.host.store().get(vec![head.to_owned()]).await?.into_iter().next().flatten()
+        else {
+            return Ok(false);
+        };
+        let head: Option<serde_json::Value> = serde_json::from_slice(&bytes).ok();
+        let issued_at = head.and_then(|head| head.get("issuedAt")?.as_u64()).unwrap_or_default();
+        Ok(self.host.now_ms().abs_diff(issued_at) > FIRST_VERSION_KEPT_FOR_MS)
+    }
+}
+
+fn is_alive(change: &Change, now: u64) -> bool {
+    change.expires_at().is_none_or(|at| at.saturating_add(2 * LEEWAY_SECONDS) >= now)
+}
+
+/// What is still not read after news, which may have replaced some of it.
+fn unknown_after(before: Option<&Head>, read: &[Change], unread: Vec<Change>, now: u64) -> Vec<Change> {
+    let held = before.map(|head| head.unknown.as_slice()).unwrap_or_default();
+    if held.is_empty() && unread.is_empty() {
+        return Vec::new();
+    }
+    let read: BTreeSet<String> = read.iter().map(Change::key).collect();
+    let held = held.iter().filter(|change| !read.contains(&change.key())).cloned();
+    let all = last_of_each(held.chain(unread));
+    all.into_iter().filter(|change| is_alive(change, now)).collect()
 }
 
 fn last_of_each(changes: impl Iterator<Item = Change>) -> Vec<Change> {

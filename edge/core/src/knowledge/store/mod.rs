@@ -10,7 +10,7 @@ mod shards;
 
 use std::rc::Rc;
 
-use agentidp_shared::feed::{Batch, Change};
+use agentidp_shared::feed::{self, Batch, Change};
 
 pub use head::Head;
 
@@ -21,9 +21,11 @@ use crate::host::{Host, HubUnavailable, Severity, Store as _, StoreError, StoreH
 use crate::node::Node;
 use crate::usage;
 
-const HEAD_KEY: &str = "head";
+/// Of version 2 of the feed. What instances of the first version keep lies beside it and is theirs alone: while a deployment is
+/// being replaced, each follows the feed in its own version.
+const HEAD_KEY: &str = "head/2";
 /// When somebody last asked for news, so that not everybody does.
-const CONTACT_KEY: &str = "contact";
+const CONTACT_KEY: &str = "contact/2";
 
 /// Reads what a request needs, and forgets it.
 #[derive(Debug)]
@@ -98,7 +100,7 @@ impl<H: Host + StoreHost> Source<H> for ReadingStore {
         Err(NotKnown)
     }
 
-    async fn take(node: &Node, host: &H, batch: Batch, _: String) -> Result<Taken, HubUnavailable> {
+    async fn take(node: &Node, host: &H, batch: Batch, text: String) -> Result<Taken, HubUnavailable> {
         let to = batch.to;
         let unavailable = |error: StoreError| {
             host.log(Severity::Error, &format!("a pushed batch could not be kept: {error}"));
@@ -106,7 +108,13 @@ impl<H: Host + StoreHost> Source<H> for ReadingStore {
         };
         read(node, host).await.map_err(unavailable)?;
         let is_known = || node.knowledge.known().is_some_and(|known| known.sequence >= to);
-        match accept::accept(node, host, batch).await {
+        let version = feed::version_of(&text);
+        let tells_less = node.knowledge.head.borrow().as_ref().is_some_and(|head| version < head.version);
+        if tells_less && !is_known() {
+            // The control plane does not know yet what is understood here, and tells it better if it is asked.
+            renew(node, host).await;
+        }
+        match accept::accept(node, host, batch, version).await {
             Ok(()) => return Ok(Taken::Known),
             Err(PullError::Store(error)) => return Err(unavailable(error)),
             // It does not fit, but what is missing may be there for the asking.
@@ -157,6 +165,9 @@ async fn read_exceptions<H: StoreHost>(
         let Some(shard) = shard.as_deref().and_then(shards::parse) else { return Ok(false) };
         changes.extend(shard.into_iter().filter(|change| subjects.contains(&change.key())));
     }
+    if let Some(head) = &*node.knowledge.head.borrow() {
+        changes.retain(|change| !head.replaces(change));
+    }
     if let Some(state) = node.knowledge.state.borrow_mut().as_mut() {
         for change in changes {
             state.recall(change);
@@ -198,8 +209,8 @@ async fn renew<H: StoreHost>(node: &Node, host: &H) {
 }
 
 async fn catch_up<H: StoreHost>(node: &Node, host: &H) -> Result<(), PullError> {
-    let asker = Asker { config: &node.config, node: None };
+    let asker = Asker::new(&node.config, None);
     let known = || node.knowledge.known().map(|known| known.sequence);
-    let accept = async |batch, _| accept::accept(node, host, batch).await;
+    let accept = async |batch, text: String| accept::accept(node, host, batch, feed::version_of(&text)).await;
     feed_client::catch_up(host, asker, false, known, accept, MAX_ROUNDS).await
 }

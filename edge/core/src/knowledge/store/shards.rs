@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use agentidp_shared::feed::Change;
-use serde::{Deserialize, Serialize};
+use agentidp_shared::feed::{Change, Envelope};
+use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest as _, Sha256};
 
 /// Exceptions in one shard when it is laid out: few enough to read for one request, many enough for the head to stay short.
@@ -53,12 +53,45 @@ impl Shards {
 /// Exceptions by key: of several about the same thing only the last counts.
 pub type Exceptions = BTreeMap<String, Change>;
 
+/// Kinds of the first two versions of the feed are written as they are, which is short; any other in its envelope.
 pub fn parse(bytes: &[u8]) -> Option<Vec<Change>> {
-    serde_json::from_slice(bytes).ok()
+    let plain: Result<Vec<Change>, _> = serde_json::from_slice(bytes);
+    plain.or_else(|_| serde_json::from_slice(bytes).map(|Mixed(changes)| changes)).ok()
 }
 
 pub fn write(exceptions: &Exceptions) -> Option<Vec<u8>> {
-    serde_json::to_vec(&exceptions.values().collect::<Vec<_>>()).ok()
+    let entries: Vec<Entry<'_>> = exceptions.values().map(Entry::of).collect();
+    serde_json::to_vec(&entries).ok()
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Entry<'a> {
+    Plain(&'a Change),
+    Enveloped(&'a Envelope),
+}
+
+impl<'a> Entry<'a> {
+    fn of(change: &'a Change) -> Self {
+        match change {
+            Change::Unknown(envelope) => Self::Enveloped(envelope),
+            plain => Self::Plain(plain),
+        }
+    }
+}
+
+/// A shard with changes that another instance could read, and this one perhaps not.
+struct Mixed(Vec<Change>);
+
+impl<'de> Deserialize<'de> for Mixed {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let read = |value: serde_json::Value| {
+            Change::deserialize(&value).or_else(|_| Envelope::deserialize(value).map(Envelope::open))
+        };
+        let values = Vec::<serde_json::Value>::deserialize(deserializer)?;
+        let changes: Result<Vec<Change>, serde_json::Error> = values.into_iter().map(read).collect();
+        changes.map(Self).map_err(serde::de::Error::custom)
+    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,177 @@
+//! Versions on the wire: what an edge announces, what it does with a change that it cannot read, and how nodes and hubs of
+//! different versions get along.
+
+use std::rc::Rc;
+
+use agentidp_edge_core::host::{Store as _, Taken};
+use agentidp_shared::edge_keys::EdgeKeys;
+use agentidp_shared::exceptions::{ScopeLimit, Standing, SubjectException};
+use agentidp_shared::feed::{Change, version_of};
+use agentidp_shared::scopes::ScopeSet;
+use agentidp_shared::wire::{self, WireVersions};
+use futures_util::FutureExt as _;
+use http::Method;
+use serde_json::json;
+
+use crate::hub::Region;
+use crate::store::Stored;
+use crate::support::*;
+
+fn principal() -> String {
+    format!("principal/{AGENT}")
+}
+
+/// A feed of version 2 whose last word on the agent is one that no edge of today can read.
+fn beyond() -> Feed {
+    Feed::new().in_version(2).with(Feed::unknown("later/1", &[&principal()], false))
+}
+
+fn limited() -> Change {
+    let exception =
+        SubjectException { standing: Standing::Active, not_before: None, expires_at: NOW + 500_000 };
+    let limit = ScopeLimit { scopes: ScopeSet::parse("tokens:read").unwrap(), issued_until: NOW };
+    Change::AgentLimited { agent_id: AGENT.parse().unwrap(), exception, limit }
+}
+
+#[test]
+fn an_edge_refuses_with_503_whom_a_change_concerns_that_it_cannot_read_and_says_so() {
+    let edge = Edge::following(beyond());
+    let answer = edge.get_with(&token(), "/verify");
+    assert_eq!(answer.status(), 503);
+    assert_eq!(json_of(&answer)["error"], "temporarily_unavailable");
+    assert!(answer.headers().contains_key("retry-after"));
+    let other = token_with(&[("sub", json!(OTHER_AGENT)), ("client_id", json!(OTHER_AGENT))]);
+    assert_eq!(edge.verify(&other), 200);
+    assert_eq!(json_of(&edge.get("/health/ready"))["unknownChanges"], 1);
+    let metrics = edge.get_with(EdgeKeys::derive(EDGE_KEY).metrics(), "/edge/v1/metrics");
+    let metrics = String::from_utf8(metrics.into_body()).unwrap();
+    assert!(metrics.contains("agentidp_edge_unknown_changes 1\n"), "{metrics}");
+
+    // What the same key says later, and can be read, ends it.
+    let edge = Edge::following(
+        Feed::new()
+            .in_version(2)
+            .with(Feed::unknown(&format!("agent/{AGENT}"), &[&principal()], false))
+            .with(Feed::agent(AGENT, Standing::Active)),
+    );
+    assert_eq!(edge.verify(&token()), 200);
+    assert!(json_of(&edge.get("/health/ready")).get("unknownChanges").is_none());
+}
+
+#[test]
+fn an_edge_that_reads_its_store_answers_the_same_and_keeps_what_it_cannot_read() {
+    let edge = Stored::new();
+    *edge.feed.borrow_mut() = beyond().with(Feed::unknown("hint/1", &["all"], true)).with(Feed::keys(&[1]));
+    let other = token_with(&[("sub", json!(OTHER_AGENT)), ("client_id", json!(OTHER_AGENT))]);
+    assert_eq!((edge.verify(&token()), edge.verify(&other)), (503, 200));
+    let head = String::from_utf8(edge.host.instances.value("head/2").unwrap()).unwrap();
+    assert!(head.contains("later/1") && head.contains("hint/1") && head.contains("fromTheFuture"), "{head}");
+    // Beside an older word that can be read, and until a later one.
+    edge.change(Feed::agent(AGENT, Standing::Active));
+    edge.change(Feed::unknown(&format!("agent/{AGENT}"), &[&principal()], false));
+    edge.host.pass(11_000);
+    edge.verify(&other);
+    assert_eq!((edge.verify(&token()), edge.verify(&other)), (503, 200));
+    edge.change(Feed::agent(AGENT, Standing::Active));
+    edge.host.pass(11_000);
+    edge.verify(&other);
+    assert_eq!(edge.verify(&token()), 503, "of another key nothing was said");
+    let head = String::from_utf8(edge.host.instances.value("head/2").unwrap()).unwrap();
+    assert!(!head.contains(&format!("agent/{AGENT}")), "{head}");
+}
+
+#[test]
+fn reduced_scopes_are_honoured_on_every_kind_of_host_whatever_the_version_they_are_told_in() {
+    for version in [1, 2] {
+        let feed = Feed::new().with(limited()).in_version(version);
+        assert_eq!(Edge::following(feed.clone()).verify(&token()), 401);
+        let stored = Stored::new();
+        *stored.feed.borrow_mut() = feed.clone();
+        assert_eq!(stored.verify(&token()), 401);
+        let other = token_with(&[("sub", json!(OTHER_AGENT)), ("client_id", json!(OTHER_AGENT))]);
+        assert_eq!((Edge::following(feed).verify(&other), stored.verify(&other)), (200, 200));
+    }
+}
+
+#[test]
+fn every_request_to_the_control_plane_and_every_answer_to_a_push_announces_the_versions() {
+    let region = Region::following(&Feed::new());
+    region.newer(None);
+    let versions = WireVersions::CURRENT.to_string();
+    for request in region.host.origin_asked.borrow().iter() {
+        assert_eq!(request.headers()[wire::HEADER], *versions);
+    }
+    let edge = Edge::new();
+    let answer = edge.push(&Feed::new().with(Feed::revocation(TOKEN_ID)).after(3, NOW_MS + 1));
+    assert_eq!((answer.status().as_u16(), header(&answer, wire::HEADER)), (204, &*versions));
+}
+
+/// A region whose control plane tells its feed in the version that it is asked for.
+fn bilingual(feed: &Feed) -> Region {
+    let region = Region::following(feed);
+    let (feed, host) = (feed.clone(), Rc::downgrade(&region.host));
+    region.host.answer_with(move |request| {
+        let versions: WireVersions = request.headers()[wire::HEADER].to_str().unwrap().parse().unwrap();
+        let feed = feed.clone().in_version(versions.feed);
+        let after =
+            request.uri().query().and_then(|query| query.strip_prefix("after=")?.strip_suffix("&wait=0"));
+        let after = after.map_or(0, |after| after.parse().unwrap());
+        Ok(answer(200, feed.after(after, host.upgrade().unwrap().now_ms.get())))
+    });
+    region
+}
+
+fn versions_of(batches: &[String]) -> Vec<u8> {
+    batches.iter().map(|batch| version_of(batch)).collect()
+}
+
+#[test]
+fn a_hub_gives_a_node_of_the_first_version_what_that_can_read_and_goes_back_when_it_is_gone() {
+    let region = bilingual(&Feed::new().with(limited()));
+    assert_eq!(versions_of(&region.newer(None)), [2]);
+    let older = |region: &Region| {
+        let batches = region.hub.newer(None, 1).now_or_never().unwrap();
+        region.host.run_background();
+        batches
+    };
+    let told = older(&region);
+    assert!(!told.is_empty() && versions_of(&told).iter().all(|version| *version == 1));
+    // Nodes of today read that too.
+    assert_eq!(region.leads_to(), "4");
+    region.host.pass(11 * 60_000);
+    region.newer(None);
+    assert!(versions_of(&region.newer(None)).iter().all(|version| *version == 2));
+}
+
+#[test]
+fn a_hub_that_can_ask_for_more_than_was_pushed_does_and_takes_the_push_if_it_cannot() {
+    let (before, after) = (Feed::new(), Feed::new().with(limited()));
+    let pushed = after.after(3, NOW_MS + 1);
+    let region = bilingual(&before);
+    region.newer(None);
+    let region_after = bilingual(&after);
+    region_after.newer(None);
+    // It has it already, told better.
+    assert_eq!(region_after.take(&pushed), Taken::Known);
+    assert!(versions_of(&region_after.newer(None)).iter().all(|version| *version == 2));
+    region.host.answer_with(|_| Err(agentidp_edge_core::host::OriginError::Unreachable));
+    assert_eq!(region.take(&pushed), Taken::Known);
+    assert_eq!(region.leads_to(), "4");
+}
+
+#[test]
+fn an_older_edges_store_is_left_alone_until_nobody_uses_it() {
+    let edge = Stored::new();
+    let head = json!({ "sequence": 3, "issuedAt": NOW_MS }).to_string();
+    let entries =
+        ["head", "contact", "shard/3/1/0000000000000001"].map(|key| (key.to_owned(), head.clone().into()));
+    edge.host.instances.set(entries.to_vec()).now_or_never().unwrap().unwrap();
+    assert_eq!(edge.verify(&token()), 200);
+    assert!(edge.host.instances.value("head").is_some());
+    edge.host.pass(2 * 60 * 60_000);
+    edge.host.instances.delete(vec!["head/2".into()]).now_or_never().unwrap().unwrap();
+    edge.send(request(Method::GET, "/health/ready"));
+    for key in ["head", "contact", "shard/3/1/0000000000000001"] {
+        assert!(edge.host.instances.value(key).is_none(), "{key}");
+    }
+}
