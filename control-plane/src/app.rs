@@ -13,13 +13,14 @@ use crate::infra::clock::Clock;
 use crate::infra::config::{Config, Environment};
 use crate::infra::db::{Db, DbError};
 use crate::infra::keystore::{self, Keystore};
+use crate::infra::lists::Lists;
 use crate::infra::outbound::{NoClient, Outbound};
 use crate::infra::rng::{Rng, new_id};
 use crate::infra::{http, jobs};
 use crate::{
     agents, audit, cards, compliance, credentials, delegation, did, edge_feed, federation, health,
-    housekeeping, keys, oidc, openapi, organizations, outside_issuers, policy, status_lists, tokens,
-    trust_policies, well_known,
+    housekeeping, keys, oidc, openapi, organizations, outside_issuers, policy, resources, status_lists,
+    tenancy, tokens, trust_policies, well_known,
 };
 
 /// Everything a handler may need. Cheap to clone.
@@ -34,6 +35,7 @@ pub struct AppInner {
     pub rng: Arc<dyn Rng>,
     pub keystore: Keystore,
     pub policy: policy::PolicyStore,
+    pub tiers: tenancy::Tiers,
     pub signers: keys::Signers,
     pub document_keys: keys::DocumentKeys,
     pub feed: edge_feed::Feed,
@@ -41,6 +43,7 @@ pub struct AppInner {
     pub status_lists: status_lists::StatusLists,
     pub compliance: compliance::Compliance,
     pub audit: audit::AuditLog,
+    pub lists: Lists,
     pub outside_issuers: outside_issuers::OutsideIssuers,
     pub started_at: OffsetDateTime,
     /// Cancelled when the process should end; background work watches it.
@@ -66,6 +69,8 @@ pub enum StartError {
     Keystore(#[from] keystore::StartError),
     #[error("the authorisation policy cannot be used")]
     Policy(#[from] policy::LoadError),
+    #[error(transparent)]
+    Tiers(#[from] tenancy::TiersError),
     #[error("the signing keys cannot be used")]
     Keys(#[from] keys::KeyError),
     #[error(transparent)]
@@ -77,6 +82,7 @@ pub enum StartError {
 impl App {
     /// Connects, and checks everything that can be checked before the first request. Starts no background work.
     pub async fn start(config: Config, clock: Arc<dyn Clock>, rng: Arc<dyn Rng>) -> Result<Self, StartError> {
+        let tiers = tenancy::Tiers::load(config.tiers_file.as_deref())?;
         let db = Db::connect(&config.database).await?;
         if let Err(error) = db.check_privileges().await {
             if config.environment == Environment::Production {
@@ -91,6 +97,7 @@ impl App {
             db,
             keystore,
             policy,
+            tiers,
             feed,
             signers: keys::Signers::default(),
             document_keys: keys::DocumentKeys::default(),
@@ -99,6 +106,7 @@ impl App {
             compliance: compliance::Compliance::default(),
             outside_issuers: outside_issuers::OutsideIssuers::new(Outbound::new(&config.outbound)?),
             audit: audit::AuditLog::new(config.database.max_connections),
+            lists: Lists::new(config.database.max_connections),
             started_at: clock.now(),
             shutdown: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -157,6 +165,8 @@ pub fn job_kinds(app: &App) -> jobs::Registry {
     let registry = recurring::<audit::ArchiveMonths>(registry, app);
     let registry = recurring::<keys::RotateOld>(registry, app);
     let registry = recurring::<federation::RefreshPartnerKeys>(registry, app);
+    let registry = recurring::<outside_issuers::RefreshIssuerKeys>(registry, app);
+    let registry = recurring::<tenancy::WatchShares>(registry, app);
     let registry = recurring::<credentials::NoticeExpiring>(registry, app);
     let registry = registry.with::<audit::CarryCheckpoints>();
     recurring::<compliance::Check>(registry, app)
@@ -168,6 +178,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(agents::routes())
         .merge(credentials::routes())
         .merge(organizations::routes())
+        .merge(resources::routes())
         .merge(audit::routes())
         .merge(compliance::routes())
         .merge(tokens::routes())

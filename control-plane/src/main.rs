@@ -460,9 +460,10 @@ async fn list_edges(app: &App, json: bool) -> anyhow::Result<()> {
         return print(&format!("{}\n", serde_json::to_string_pretty(&overview)?));
     }
     let mut text = format!(
-        "{:<32} {:<10} {:>12} {:>9}  {:<4}  LAST SEEN\n",
+        "{:<32} {:<10} {:<28} {:>12} {:>9}  {:<4}  LAST SEEN\n",
         "NODE",
         "VERSION",
+        "UNDERSTANDS",
         format!("HELD/{}", overview.head),
         "LAG (S)",
         "SEEN"
@@ -472,8 +473,12 @@ async fn list_edges(app: &App, json: bool) -> anyhow::Result<()> {
         let last = node.last_seen_at.format(&Rfc3339)?;
         writeln!(
             text,
-            "{:<32} {:<10} {:>12} {:>9.1}  {seen:<4}  {last}",
-            node.id, node.version, node.acknowledged_sequence, node.lag_seconds
+            "{:<32} {:<10} {:<28} {:>12} {:>9.1}  {seen:<4}  {last}",
+            node.id,
+            node.version,
+            node.wire_versions.as_deref().unwrap_or("version 1"),
+            node.acknowledged_sequence,
+            node.lag_seconds
         )?;
     }
     print(&text)

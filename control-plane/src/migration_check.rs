@@ -6,6 +6,7 @@ use sqlx::{PgConnection, Row as _};
 use uuid::Uuid;
 
 use crate::infra::db::Db;
+use crate::resources;
 
 /// Somebody that a migration meets.
 #[derive(Debug, Clone, Serialize)]
@@ -22,12 +23,38 @@ pub struct Finding {
     pub advice: String,
 }
 
+impl From<resources::Finding> for Finding {
+    fn from(found: resources::Finding) -> Self {
+        let mut change = vec![];
+        if found.has_any_resource {
+            change.push("keeps tokens for any API (allowedResources: *)".to_owned());
+        }
+        if !found.allowed_scopes.is_empty() {
+            let scopes = found.allowed_scopes.join(" ");
+            change.push(format!("its agents hold scopes of APIs, which become its allowedScopes: {scopes}"));
+        }
+        Self {
+            organization_id: found.organization_id,
+            organization: found.slug,
+            agent_id: None,
+            agent: None,
+            change: change.join("; "),
+            advice: "register the APIs (POST /api/v1/resources) and list those that it needs: PUT \
+                     /api/v1/organizations/{organizationId}/resources"
+                .to_owned(),
+        }
+    }
+}
+
 /// Everyone whom the migrations that are due will meet; nobody if none is due that takes or gives a right.
 pub async fn run(db: &Db) -> Result<Vec<Finding>, sqlx::Error> {
     let mut tx = db.system().await?;
     let mut findings = vec![];
     if !has_column(&mut tx, "agents", "scope_limit").await? {
         findings.extend(authority(&mut tx).await?);
+    }
+    if !has_column(&mut tx, "organizations", "allowed_scopes").await? {
+        findings.extend(resources::check_migration(&mut tx).await?.into_iter().map(Finding::from));
     }
     tx.commit().await?;
     Ok(findings)

@@ -34,6 +34,10 @@ const TAGS: &[(&str, &str)] = &[
     ("Tokens", "Access tokens: issued, introspected, revoked (RFC 6749, 7662, 7009)"),
     ("OpenID Connect", "Agents about themselves (OpenID Connect Core 1.0)"),
     ("Organizations", "Tenants"),
+    (
+        "Protected APIs",
+        "The APIs that tokens are for besides this one, their scopes, and which organizations may have them",
+    ),
     ("Audit", "What happened"),
     ("Discovery", "Metadata, keys and DID documents; public, and usually served by the edge"),
     ("Edge", "The signed feed that edges follow, and what they report"),

@@ -104,7 +104,7 @@ macro_rules! acts {
 
 acts! {
     Read: READ, ["list_agents", "get_agent", "resolve_agent_did", "list_audit_events", "list_audit_logs", "verify_audit_log",
-        "get_audit_checkpoint", "prove_audit_inclusion", "prove_audit_consistency", "get_audit_event", "get_agent_info"];
+        "get_audit_checkpoint", "prove_audit_inclusion", "prove_audit_consistency", "get_audit_event", "get_agent_info", "list_resources", "get_resource"];
     // What asks by POST and changes nothing.
     Ask: Rule { delegated: false, ..READ }, ["verify_partner_token", "post_agent_info"];
     Delegate: READ, ["delegate", "revoke_delegation", "verify_delegation"];
@@ -134,13 +134,14 @@ acts! {
     ChangeMember: CHANGE_MEMBERS, ["change_member"];
     RemoveMember: CHANGE_MEMBERS, ["remove_member"];
 
-    ReadOrganization: READ_ORGANIZATION, ["list_organizations", "get_organization", "get_allowed_resources", "list_members",
+    ReadOrganization: READ_ORGANIZATION, ["list_organizations", "get_organization", "get_organization_limits", "get_allowed_resources", "list_members",
         "list_trust_policies", "list_partners", "get_partner", "list_grants", "get_grant"];
-    UpdateOrganization: MANAGE_ORGANIZATION, ["update_organization", "set_allowed_resources"];
+    UpdateOrganization: MANAGE_ORGANIZATION, ["update_organization"];
     ManagePartners: MANAGE_ORGANIZATION, ["create_partner", "update_partner", "delete_partner"];
     ManageGrants: MANAGE_ORGANIZATION, ["create_grant", "delete_grant"];
 
     ReadPlatform: Rule { least: Role::Auditor, step_up: false, ..PLATFORM }, ["list_signing_keys"];
     ManagePlatform: PLATFORM, ["create_organization", "delete_organization"];
+    ManageResources: PLATFORM, ["create_resource", "update_resource", "delete_resource", "set_allowed_resources"];
     RotateSigningKeys: PLATFORM, ["rotate_signing_key", "revoke_signing_key"];
 }

@@ -20,6 +20,7 @@ use crate::app::App;
 use crate::infra::db::TenantTx;
 use crate::infra::http::client_info::Acting;
 use crate::infra::http::error::ApiError;
+use crate::resources;
 
 /// Who is calling, as proven by an access token that is good at this moment. A handler that takes it cannot be reached
 /// without one.
@@ -114,7 +115,7 @@ impl Caller {
     /// An error if `agent` may do what the caller could not give it: whoever gets its secret, or its tokens, could then do it too.
     pub async fn refuse_to_outgrow(&self, tx: &mut TenantTx, permit: Permit) -> Result<(), ApiError> {
         let (_, scopes) = store::powers(tx, permit.agent()).await?.ok_or_else(no_such_agent)?;
-        let lacking = scopes.difference(&self.lendable());
+        let lacking = resources::not_givable(self, &scopes);
         if lacking.is_empty() {
             return Ok(());
         }

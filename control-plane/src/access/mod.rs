@@ -14,8 +14,6 @@ mod role;
 pub mod rules;
 mod store;
 
-use agentidp_shared::scopes::Scope;
-
 pub use act::{Act, Object, Rule};
 pub use authenticate::{authenticate_bearer, bearer_token};
 pub use caller::Caller;
@@ -25,8 +23,3 @@ pub use permit::{OrganizationPermit, Permit};
 pub use principal::{Door, Principal, PrincipalKind};
 pub use role::Role;
 pub use rules::Right;
-
-/// Whether the scope is the platform's, which only agents of the system organization hold.
-pub fn is_platform_scope(scope: &Scope) -> bool {
-    scope.as_str().starts_with("platform:")
-}

@@ -11,15 +11,16 @@ use utoipa::ToSchema;
 use super::fields::{self, DESCRIPTION_LENGTH, NAME_LENGTH, OWNER_LENGTH};
 use super::model::{Agent, AgentType, DeploymentEnv, NewAgent};
 use super::register::register;
-use crate::access::{Caller, is_platform_scope};
+use crate::access::Caller;
 use crate::app::App;
 use crate::audit::{self, Action, NewEvent};
 use crate::infra::db::TenantTx;
 use crate::infra::http::client_info::ClientInfo;
-use crate::infra::http::error::{ApiError, ErrorBody, FieldErrors};
+use crate::infra::http::error::{ApiError, ErrorBody};
 use crate::infra::http::fields::{Fields, FromFields};
 use crate::infra::http::idempotency::{self, Idempotency};
 use crate::infra::http::json::StrictJson;
+use crate::resources;
 
 /// An agent to register.
 #[derive(Debug, ToSchema)]
@@ -47,7 +48,8 @@ pub(super) struct CreateAgentRequest {
     /// Where it answers A2A (JSON-RPC), for its card: an https URL.
     #[schema(max_length = 2_048, examples("https://agent.example.com/a2a"))]
     a2a_url: Option<String>,
-    /// The scopes its tokens may have, none if absent. Nobody grants what the token in use does not hold.
+    /// The scopes that its tokens may have; none if absent. The caller gives what its token holds; an owner or administrator of the
+    /// organization, with `admin:orgs`, also the scopes of protected APIs that the platform lets the organization have.
     #[schema(value_type = Option<Vec<String>>)]
     scopes: Option<ScopeSet>,
 }
@@ -101,7 +103,7 @@ pub(super) async fn create_agent(
     idempotency: Idempotency,
     StrictJson(request): StrictJson<CreateAgentRequest>,
 ) -> Result<Response, ApiError> {
-    let scopes = grantable(&app, &caller, request.scopes.unwrap_or_default())?;
+    let scopes = resources::grantable(&app, &caller, request.scopes.unwrap_or_default()).await?;
     let new = NewAgent {
         organization_id: caller.organization_id,
         email: request.email,
@@ -133,6 +135,7 @@ async fn create(
     new: NewAgent,
 ) -> Result<(TenantTx, Response), ApiError> {
     let mut tx = app.db.tenant(caller.organization_id).await?;
+    resources::require_rights(&mut tx, app, &new.scopes).await?;
     let agent = register(&mut tx, app, new).await?;
     let event = NewEvent::new(caller.organization_id, Action::AgentCreated)
         .agent(agent.id)
@@ -141,24 +144,4 @@ async fn create(
     audit::record(&mut tx, app, event).await?;
     let location = format!("/api/v1/agents/{}", agent.id);
     Ok((tx, (StatusCode::CREATED, [(header::LOCATION, location)], Json(agent)).into_response()))
-}
-
-/// The scopes, if there are such and the caller holds them all: or registering an agent would be a way to rights one lacks.
-pub(super) fn grantable(app: &App, caller: &Caller, scopes: ScopeSet) -> Result<ScopeSet, ApiError> {
-    let known: ScopeSet = app.policy.table().scopes.into_iter().collect();
-    let mut errors = FieldErrors::new();
-    for unknown in scopes.difference(&known).iter() {
-        errors.push("scopes", format!("there is no scope {unknown}"));
-    }
-    errors.into_result()?;
-    if !caller.right().is_system && scopes.iter().any(is_platform_scope) {
-        let message = "only agents of the system organization hold the platform's scopes";
-        return Err(ApiError::forbidden("PLATFORM_ONLY", message));
-    }
-    let lacking = scopes.difference(&caller.lendable());
-    if !lacking.is_empty() {
-        let message = format!("the access token does not hold what it would grant: {lacking}");
-        return Err(ApiError::forbidden("SCOPE_NOT_HELD", message));
-    }
-    Ok(scopes)
 }

@@ -10,8 +10,9 @@ use crate::access::Caller;
 use crate::app::App;
 use crate::infra::http::error::{ApiError, ErrorBody};
 use crate::infra::http::fields::{Fields, FromFields};
-use crate::infra::http::pagination::{Page, PageParameters, Paginated};
+use crate::infra::http::pagination::{Page, PageParameters, Paginated, SortKey, list};
 use crate::infra::http::query::StrictQuery;
+use crate::infra::lists;
 
 #[derive(Debug, utoipa::IntoParams)]
 #[into_params(parameter_in = Query, rename_all = "camelCase")]
@@ -43,7 +44,7 @@ impl FromFields for AgentFilter {
             agent_type: fields.optional_parsed("agentType", AGENT_TYPES),
             status: fields.optional_parsed("status", "active, suspended or decommissioned"),
             q: fields.optional_string("q", 1..=100),
-            page: Page::read(fields),
+            page: Page::read(fields, list::AGENTS),
         })
     }
 }
@@ -56,14 +57,19 @@ impl FromFields for AgentFilter {
         (status = 200, description = "One page", body = Paginated<Agent>),
         (status = 400, description = "A parameter is unknown or malformed", body = ErrorBody),
         (status = 401, description = "The access token is missing or not good", body = ErrorBody),
-        (status = 403, description = "A scope is lacking", body = ErrorBody)))]
+        (status = 403, description = "A scope is lacking", body = ErrorBody),
+        (status = 408, description = "The search takes too long: narrow it", body = ErrorBody),
+        (status = 429, description = "The organization has as many lists running as it may at once", body = ErrorBody),
+        (status = 503, description = "As many lists run as there is room for", body = ErrorBody)))]
 pub(super) async fn list_agents(
     State(app): State<App>,
     caller: Caller,
     StrictQuery(filter): StrictQuery<AgentFilter>,
 ) -> Result<Json<Paginated<Agent>>, ApiError> {
-    let mut tx = app.db.tenant(caller.organization_id).await?;
-    let (agents, total) = store::list(&mut tx, &app.config.issuer, caller.organization_id, &filter).await?;
+    let mut tx = app.list(caller.organization_id).await?;
+    let listed = store::list(&mut tx, &app.config.issuer, caller.organization_id, &filter).await;
+    let (agents, total) = listed.map_err(lists::error)?;
     tx.commit().await?;
-    Ok(Json(filter.page.of(agents, total)))
+    let key = |agent: &Agent| SortKey { at: agent.created_at, id: agent.id.as_uuid() };
+    Ok(Json(filter.page.of(agents, total, key)))
 }

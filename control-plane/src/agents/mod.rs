@@ -12,6 +12,8 @@ mod model;
 mod register;
 mod revocation;
 mod routes;
+mod scopes;
+mod scopes_store;
 mod set_scopes;
 mod store;
 mod update;
@@ -21,6 +23,7 @@ pub use model::{Agent, AgentStatus, AgentType, DeploymentEnv, NewAgent};
 pub use register::{RegisterError, register};
 pub use revocation::{documents_changed, revoke_tokens};
 pub use routes::routes;
+pub use scopes::{Holder, holders_any_tenant, scopes_held_any_tenant, take_scopes};
 pub use store::let_only_register;
 
 use agentidp_shared::ids::AgentId;

@@ -8,14 +8,14 @@ use super::store;
 use crate::app::App;
 use crate::infra::http::error::{ApiError, constraint_name};
 use crate::keys::{self, KeyError};
-use crate::organizations;
+use crate::tenancy::{self, LimitReached, NotAdmitted, Share};
 
 #[derive(Debug, thiserror::Error)]
 pub enum RegisterError {
     #[error("an agent of this organization has this e-mail address")]
     EmailTaken,
-    #[error("the organization's tier allows {limit} agents")]
-    AgentLimit { limit: i64 },
+    #[error(transparent)]
+    Limit(#[from] LimitReached),
     #[error("no key pair could be made")]
     Key(#[from] KeyError),
     #[error(transparent)]
@@ -28,8 +28,7 @@ impl From<RegisterError> for ApiError {
             RegisterError::EmailTaken => {
                 Self::conflict("EMAIL_TAKEN", "an agent of this organization has this e-mail address")
             }
-            RegisterError::AgentLimit { limit } => Self::forbidden("TIER_LIMIT", error.to_string())
-                .details(serde_json::json!({ "limit": limit })),
+            RegisterError::Limit(reached) => reached.into(),
             RegisterError::Key(error) => Self::internal(error),
             RegisterError::Query(error) => error.into(),
         }
@@ -38,13 +37,12 @@ impl From<RegisterError> for ApiError {
 
 /// Inserts the agent with a new DID key. The transaction must be the organization's, or the system's.
 pub async fn register(tx: &mut PgConnection, app: &App, new: NewAgent) -> Result<Agent, RegisterError> {
-    if let Some(limit) = organizations::agent_limit(tx, new.organization_id).await? {
-        // Held until commit: of several registrations at once, no more than the limit get through.
-        store::lock_registrations(tx, new.organization_id).await?;
-        if store::count_living(tx, new.organization_id).await? >= limit {
-            return Err(RegisterError::AgentLimit { limit });
+    tenancy::admit(tx, &app.tiers, new.organization_id, Share::Agents, app.now()).await.map_err(|error| {
+        match error {
+            NotAdmitted::Reached(reached) => RegisterError::Limit(reached),
+            NotAdmitted::Query(error) => RegisterError::Query(error),
         }
-    }
+    })?;
     let id = AgentId::new(app.new_id());
     let (public_key, private_key) = keys::new_did_key(app, id)?;
     let inserted = store::insert(tx, id, &new, &public_key, app.now()).await;

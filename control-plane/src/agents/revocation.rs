@@ -1,6 +1,6 @@
 //! Taking an agent's tokens back.
 
-use agentidp_shared::exceptions::Standing;
+use agentidp_shared::exceptions::{ScopeLimit, Standing};
 use agentidp_shared::ids::AgentId;
 use agentidp_shared::scopes::ScopeSet;
 use time::Duration;
@@ -42,12 +42,13 @@ pub(super) async fn limit_scopes(
 
 async fn tell_edges(tx: &mut TenantTx, app: &App, agent: AgentId) -> Result<(), sqlx::Error> {
     let Some(standing) = store::standing(tx, agent).await? else { return Ok(()) };
-    let limit = standing.scope_limit.as_ref().map(|(_, until)| *until);
-    let not_before = standing.not_before.max(limit);
-    edge_feed::agent_changed(tx, app, agent, standing_of(standing.status), not_before.map(unix_seconds)).await
+    let not_before = standing.not_before.map(unix_seconds);
+    let limit =
+        standing.scope_limit.map(|(scopes, until)| ScopeLimit { scopes, issued_until: unix_seconds(until) });
+    edge_feed::agent_limited(tx, app, agent, standing_of(standing.status), not_before, limit).await
 }
 
-fn standing_of(status: AgentStatus) -> Standing {
+pub(super) fn standing_of(status: AgentStatus) -> Standing {
     match status {
         AgentStatus::Active => Standing::Active,
         AgentStatus::Suspended => Standing::Suspended,

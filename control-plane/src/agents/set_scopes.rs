@@ -7,7 +7,6 @@ use axum::extract::State;
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::create::grantable;
 use super::model::{Agent, AgentStatus};
 use super::revocation::limit_scopes;
 use super::{lock_status, not_found, store};
@@ -19,6 +18,7 @@ use crate::infra::http::error::{ApiError, ErrorBody};
 use crate::infra::http::fields::{Fields, FromFields};
 use crate::infra::http::json::StrictJson;
 use crate::infra::http::path::Id;
+use crate::resources;
 
 /// The scopes that replace the agent's.
 #[derive(Debug, ToSchema)]
@@ -71,7 +71,7 @@ pub(super) async fn set_agent_scopes(
     }
     let current = store::scopes(&mut tx, agent).await?.ok_or_else(not_found)?;
     let (added, removed) = (wanted.difference(&current), current.difference(&wanted));
-    grantable(&app, &caller, added.clone())?;
+    resources::require_grantable(&mut tx, &app, &caller, &added).await?;
     if !added.is_empty() || !removed.is_empty() {
         store::set_scopes(&mut tx, permit, &wanted, app.now()).await?;
         if !removed.is_empty() {

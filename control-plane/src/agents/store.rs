@@ -14,10 +14,8 @@ use super::model::{Agent, AgentStatus, AgentType, DeploymentEnv, NewAgent};
 use super::update::UpdateAgentRequest;
 use crate::access::Permit;
 use crate::infra::db::{TenantTx, contains_pattern, decode};
+use crate::infra::http::pagination::MAX_COUNTED;
 use crate::infra::keystore::Sealed;
-
-/// First key of the advisory lock that puts an organization's registrations in a row ("agnt" in ASCII).
-const REGISTRATIONS_LOCK: i32 = 0x6167_6e74;
 
 struct Row {
     id: Uuid,
@@ -63,34 +61,6 @@ impl Row {
             decommissioned_at: self.decommissioned_at,
         })
     }
-}
-
-/// Holds off other registrations in the organization until the transaction ends.
-pub(super) async fn lock_registrations(
-    tx: &mut PgConnection,
-    organization: OrganizationId,
-) -> Result<(), sqlx::Error> {
-    sqlx::query!(
-        "select pg_advisory_xact_lock($1, hashtext($2))",
-        REGISTRATIONS_LOCK,
-        organization.to_string()
-    )
-    .fetch_one(tx)
-    .await
-    .map(|_| ())
-}
-
-/// Agents that are not decommissioned.
-pub(super) async fn count_living(
-    tx: &mut PgConnection,
-    organization: OrganizationId,
-) -> Result<i64, sqlx::Error> {
-    sqlx::query_scalar!(
-        r#"select count(*) as "count!" from agents where organization_id = $1 and status <> 'decommissioned'"#,
-        organization.as_uuid()
-    )
-    .fetch_one(tx)
-    .await
 }
 
 pub(super) async fn insert(
@@ -175,29 +145,39 @@ pub(super) async fn find(
     row.map(|row| row.into_agent(issuer)).transpose()
 }
 
-/// One page of those that match, newest first, and how many match in all.
+/// One page of those that match, newest first, and how many match in all, up to [`MAX_COUNTED`].
 pub(super) async fn list(
     tx: &mut PgConnection,
     issuer: &str,
     organization: OrganizationId,
     filter: &AgentFilter,
-) -> Result<(Vec<Agent>, i64), sqlx::Error> {
+) -> Result<(Vec<Agent>, Option<i64>), sqlx::Error> {
     let pattern = filter.q.as_deref().map(contains_pattern);
     let (agent_type, status) =
         (filter.agent_type.map(AgentType::as_str), filter.status.map(AgentStatus::as_str));
-    let total = sqlx::query_scalar!(
-        r#"select count(*) as "count!" from agents
-           where organization_id = $1 and ($2::text is null or owner = $2) and ($3::text is null or agent_type = $3)
-             and ($4::text is null or status = $4)
-             and ($5::text is null or name ilike $5 or email ilike $5 or owner ilike $5 or description ilike $5)"#,
-        organization.as_uuid(),
-        filter.owner,
-        agent_type,
-        status,
-        pattern
-    )
-    .fetch_one(&mut *tx)
-    .await?;
+    let total = if filter.page.is_counted() {
+        Some(
+            sqlx::query_scalar!(
+                r#"select count(*) as "count!" from (
+                     select from agents
+                     where organization_id = $1 and ($2::text is null or owner = $2) and ($3::text is null or agent_type = $3)
+                       and ($4::text is null or status = $4)
+                       and ($5::text is null or name ilike $5 or email ilike $5 or owner ilike $5 or description ilike $5)
+                     limit $6) matching"#,
+                organization.as_uuid(),
+                filter.owner,
+                agent_type,
+                status,
+                pattern,
+                MAX_COUNTED
+            )
+            .fetch_one(&mut *tx)
+            .await?,
+        )
+    } else {
+        None
+    };
+    let below = filter.page.below();
     let rows = sqlx::query_as!(
         Row,
         "select id, organization_id, email, agent_type, version, capabilities, owner, deployment_env, name, description,
@@ -206,14 +186,17 @@ pub(super) async fn list(
          where organization_id = $1 and ($2::text is null or owner = $2) and ($3::text is null or agent_type = $3)
            and ($4::text is null or status = $4)
            and ($5::text is null or name ilike $5 or email ilike $5 or owner ilike $5 or description ilike $5)
+           and (created_at, id) < ($8, $9)
          order by created_at desc, id desc limit $6 offset $7",
         organization.as_uuid(),
         filter.owner,
         agent_type,
         status,
         pattern,
-        filter.page.limit(),
-        filter.page.offset()
+        filter.page.fetched(),
+        filter.page.offset(),
+        below.at,
+        below.id
     )
     .fetch_all(tx)
     .await?;

@@ -18,6 +18,7 @@ use crate::infra::http::error::{ApiError, ErrorBody};
 use crate::infra::http::fields::{Fields, FromFields};
 use crate::infra::http::json::StrictJson;
 use crate::infra::http::path::Id;
+use crate::tenancy::{self, Share};
 
 /// What to change; what is absent stays as it is.
 #[derive(Debug, ToSchema)]
@@ -107,7 +108,8 @@ impl UpdateAgentRequest {
         (status = 401, description = "The access token is missing or not good", body = ErrorBody),
         (status = 403, description = "A scope is lacking, or the agent is not the caller's to manage", body = ErrorBody),
         (status = 404, description = "There is no such agent", body = ErrorBody),
-        (status = 409, description = "The agent was decommissioned, or is its organization's last owner", body = ErrorBody)))]
+        (status = 409, description = "The agent was decommissioned, or is its organization's last owner", body = ErrorBody),
+        (status = 429, description = "The organization's changes reached the edges as often in this minute as its tier allows; suspending and revoking are never refused for that", body = ErrorBody)))]
 pub(super) async fn update_agent(
     State(app): State<App>,
     caller: Caller,
@@ -150,6 +152,19 @@ pub(super) async fn update_agent(
     let is_shown = updated.as_ref().is_some_and(|agent| agent.is_public) || request.is_public == Some(false);
     if !changed.is_empty() && is_shown {
         documents_changed(&mut tx, &app, agent).await?;
+    }
+    let is_told = (!changed.is_empty() && is_shown) || wanted != current || revoke_tokens;
+    if is_told {
+        // Taking power or a document away is never refused for what was spent before.
+        let takes_away = (wanted != current && wanted == AgentStatus::Suspended)
+            || revoke_tokens
+            || request.is_public == Some(false);
+        let (organization, now) = (caller.organization_id, app.now());
+        if takes_away {
+            tenancy::count_use(&mut tx, organization, Share::FeedChanges, now).await?;
+        } else {
+            tenancy::spend(&mut tx, &app.tiers, organization, Share::FeedChanges, now).await?;
+        }
     }
     tx.commit().await?;
     updated.map(Json).ok_or_else(not_found)

@@ -24,7 +24,8 @@ impl Job for ArchiveMonths {
             let Some(before) = before else { return Ok(tx.into()) };
             tx.without_time_limit().await?;
             let archived = sqlx::query_scalar!(
-                "select archive_audit_month($1, $2)",
+                "select archive_audit_month($1, $2, array(
+                   select distinct date_trunc('month', occurred_at)::date from audit_unsealed))",
                 before,
                 archive.tablespace.as_deref()
             )

@@ -6,6 +6,7 @@
 //! events, so that an outsider who kept one can tell whether the log was cut or written anew. Other features call [`record`].
 
 mod archive;
+mod audiences;
 mod bundle;
 mod carry;
 mod check;
@@ -22,12 +23,12 @@ mod seal;
 mod seals;
 mod store;
 mod tree;
-mod turns;
 mod verify;
 mod watch;
 mod window;
 
 pub use archive::ArchiveMonths;
+pub use audiences::{LONGEST_TOKEN, agents_with_audiences_any_tenant};
 pub use bundle::{Bundle, ExportError, Folder};
 pub use carry::{CarryCheckpoints, is_behind as checkpoints_are_behind, sample};
 pub use check::{Broken, Verification, verify};
@@ -40,20 +41,27 @@ pub use routes::routes;
 pub use seal::seal_committed;
 pub use watch::VerifyLog;
 
+use std::time::Duration;
+
 use agentidp_shared::ids::OrganizationId;
+use axum::http::{StatusCode, header};
 
 use crate::app::App;
 use crate::infra::http::caller_limit::CallerLimit;
+use crate::infra::http::error::ApiError;
+use crate::infra::turns::{Exhausted, Shares, Turns};
 
 /// Checks of its part of the log that an organization may ask for: so many in so many seconds.
 const VERIFICATIONS: u32 = 30;
 const SECONDS: u32 = 60;
+/// Seconds after which it is worth asking for a check again.
+const RETRY_AFTER: u32 = 5;
 
 /// What is kept in memory: who asked for checks how often, and whose run.
 #[derive(Debug)]
 pub struct AuditLog {
     asked: CallerLimit<OrganizationId>,
-    turns: turns::Turns,
+    turns: Turns,
 }
 
 impl AuditLog {
@@ -61,9 +69,31 @@ impl AuditLog {
     pub fn new(connections: u32) -> Self {
         Self {
             asked: CallerLimit::new(VERIFICATIONS, SECONDS, "organization"),
-            turns: turns::Turns::new(connections),
+            // A check may take minutes: an organization has one at a time, and all together leave most connections to others.
+            turns: Turns::new(Shares {
+                per_organization: 1,
+                in_all: usize::try_from(connections / 4).unwrap_or(1).max(1),
+                waiting_per_organization: 0,
+                deadline: Duration::ZERO,
+            }),
         }
     }
+}
+
+fn refuse_check(exhausted: Exhausted) -> ApiError {
+    let (status, code, message) = match exhausted {
+        Exhausted::Organization => (
+            StatusCode::TOO_MANY_REQUESTS,
+            "VERIFICATION_RUNNING",
+            "a check of this organization's audit log still runs; wait for it",
+        ),
+        Exhausted::Everybody => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "BUSY",
+            "as many checks run as there is room for; try again later",
+        ),
+    };
+    ApiError::new(status, code, message).header(header::RETRY_AFTER, RETRY_AFTER.to_string())
 }
 
 /// Seals what is committed, and keeps partitions ahead of time.

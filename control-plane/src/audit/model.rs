@@ -63,6 +63,9 @@ actions! {
     PartnerDeleted = "federation.partner_deleted",
     GrantCreated = "federation.grant_created",
     GrantDeleted = "federation.grant_deleted",
+    ResourceCreated = "resource.created",
+    ResourceUpdated = "resource.updated",
+    ResourceDeleted = "resource.deleted",
     JobRetried = "job.retried",
     KeystoreReencrypted = "keystore.reencrypted",
 }

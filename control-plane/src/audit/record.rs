@@ -81,8 +81,8 @@ pub async fn record(tx: &mut PgConnection, app: &App, event: NewEvent) -> Result
            insert into audit_events (event_id, occurred_at, organization_id, agent_id, action, outcome, ip_address, user_agent, metadata,
              actor_id, on_behalf_of_id, token_id, via, trace_id)
            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
-           returning event_id, occurred_at)
-         insert into audit_unsealed (event_id, occurred_at) select event_id, occurred_at from event",
+           returning event_id, occurred_at, organization_id)
+         insert into audit_unsealed (event_id, occurred_at, organization_id) select event_id, occurred_at, organization_id from event",
         event_id,
         app.now(),
         event.organization_id.as_uuid(),

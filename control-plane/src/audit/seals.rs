@@ -85,11 +85,12 @@ impl Seal {
 pub(super) async fn due(tx: &mut SystemTx, limit: i64) -> Result<Vec<Recorded>, sqlx::Error> {
     sqlx::query_as!(
         Recorded,
-        "select events.* from (select occurred_at, event_id from audit_unsealed order by occurred_at, event_id limit $1) unsealed
+        "select events.* from (select occurred_at, event_id, organization_id from audit_unsealed order by occurred_at, event_id limit $1) unsealed
          cross join lateral (
            select event_id, occurred_at, organization_id, agent_id, action, outcome, ip_address, user_agent, metadata,
              actor_id, on_behalf_of_id, token_id, via, trace_id
-           from audit_events where event_id = unsealed.event_id and occurred_at = unsealed.occurred_at offset 0) events
+           from audit_events where event_id = unsealed.event_id and occurred_at = unsealed.occurred_at
+             and (unsealed.organization_id is null or organization_id = unsealed.organization_id) offset 0) events
          order by events.occurred_at, events.event_id",
         limit
     )

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::list::AuditFilter;
 use super::model::{Action, AuditEvent, Outcome};
 use crate::infra::db::{TenantTx, decode};
+use crate::infra::http::pagination::MAX_COUNTED;
 
 struct Row {
     event_id: Uuid,
@@ -73,7 +74,7 @@ pub(super) async fn find(tx: &mut TenantTx, event: EventId) -> Result<Option<Aud
 
 /// Events that match, newest first: one more than the page holds, so that the caller knows whether there is another.
 pub(super) async fn list(tx: &mut TenantTx, filter: &AuditFilter) -> Result<Vec<AuditEvent>, sqlx::Error> {
-    let offset = if filter.cursor.is_some() { 0 } else { filter.page.offset() };
+    let below = filter.page.below();
     let rows = sqlx::query_as!(
         Row,
         r#"select events.event_id, events.occurred_at, events.organization_id, agent_id, action, outcome, ip_address, user_agent,
@@ -83,7 +84,7 @@ pub(super) async fn list(tx: &mut TenantTx, filter: &AuditFilter) -> Result<Vec<
            where events.organization_id = $1 and ($2::uuid is null or agent_id = $2) and ($3::text is null or action = $3)
              and ($4::text is null or outcome = $4) and ($5::timestamptz is null or events.occurred_at >= $5)
              and ($6::timestamptz is null or events.occurred_at <= $6)
-             and ($7::timestamptz is null or (events.occurred_at, events.event_id) < ($7, $8::uuid))
+             and (events.occurred_at, events.event_id) < ($7, $8)
            order by events.occurred_at desc, events.event_id desc limit $9 offset $10"#,
         tx.organization_id().as_uuid(),
         filter.agent_id.map(AgentId::as_uuid),
@@ -91,29 +92,32 @@ pub(super) async fn list(tx: &mut TenantTx, filter: &AuditFilter) -> Result<Vec<
         filter.outcome.map(Outcome::as_str),
         filter.from_date,
         filter.to_date,
-        filter.cursor.map(|cursor| cursor.timestamp),
-        filter.cursor.map(|cursor| cursor.event_id.as_uuid()),
-        filter.page.limit().saturating_add(1),
-        offset
+        below.at,
+        below.id,
+        filter.page.fetched(),
+        filter.page.offset()
     )
     .fetch_all(&mut **tx)
     .await?;
     rows.into_iter().map(Row::into_event).collect()
 }
 
-/// How many events match, wherever a cursor stands.
+/// How many events match, up to [`MAX_COUNTED`].
 pub(super) async fn count(tx: &mut TenantTx, filter: &AuditFilter) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar!(
-        r#"select count(*) as "count!" from audit_events
-           where organization_id = $1 and ($2::uuid is null or agent_id = $2) and ($3::text is null or action = $3)
-             and ($4::text is null or outcome = $4) and ($5::timestamptz is null or occurred_at >= $5)
-             and ($6::timestamptz is null or occurred_at <= $6)"#,
+        r#"select count(*) as "count!" from (
+             select from audit_events
+             where organization_id = $1 and ($2::uuid is null or agent_id = $2) and ($3::text is null or action = $3)
+               and ($4::text is null or outcome = $4) and ($5::timestamptz is null or occurred_at >= $5)
+               and ($6::timestamptz is null or occurred_at <= $6)
+             limit $7) matching"#,
         tx.organization_id().as_uuid(),
         filter.agent_id.map(AgentId::as_uuid),
         filter.action.map(Action::as_str),
         filter.outcome.map(Outcome::as_str),
         filter.from_date,
-        filter.to_date
+        filter.to_date,
+        MAX_COUNTED
     )
     .fetch_one(&mut **tx)
     .await

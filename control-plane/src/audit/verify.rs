@@ -150,7 +150,7 @@ pub(super) async fn verify_audit_log(
     for asked in [asked.from_date, asked.to_date].into_iter().flatten() {
         window::check(earliest, asked)?;
     }
-    let _turn = app.audit.turns.begin(caller.organization_id)?;
+    let _turn = app.audit.turns.begin(caller.organization_id).await.map_err(super::refuse_check)?;
     let (from_date, to_date) = (asked.from_date.or(earliest), asked.to_date);
     // The seal before an event's own may be another organization's: its hash is compared, and nothing of it is shown.
     let mut tx = app.db.system().await?;

@@ -6,19 +6,19 @@ use time::format_description::well_known::Rfc3339;
 use crate::app::App;
 use crate::infra::db::TenantTx;
 use crate::infra::http::error::ApiError;
-use crate::organizations;
+use crate::tenancy;
 
 /// The earliest moment the transaction's organization may see; `None` if there is no limit.
 pub(super) async fn earliest(tx: &mut TenantTx, app: &App) -> Result<Option<OffsetDateTime>, sqlx::Error> {
     let organization = tx.organization_id();
-    let tier = organizations::tier(tx, organization).await?;
-    Ok(tier.audit_window().map(|window| app.now() - window))
+    let tier = tenancy::tier(tx, organization).await?;
+    Ok(app.tiers.of(tier).audit_window().map(|window| app.now() - window))
 }
 
 /// An error if `asked` lies before `earliest`.
 pub(super) fn check(earliest: Option<OffsetDateTime>, asked: OffsetDateTime) -> Result<(), ApiError> {
     let Some(earliest) = earliest.filter(|earliest| asked < *earliest) else { return Ok(()) };
-    let message = "the organization's tier shows the last 90 days of the audit log; upgrade to see more";
+    let message = "the organization's tier does not show the audit log so far back; members of the system organization change a tier";
     let earliest = earliest.format(&Rfc3339).unwrap_or_default();
     Err(ApiError::bad_request("RETENTION_WINDOW", message)
         .details(serde_json::json!({ "earliest": earliest })))

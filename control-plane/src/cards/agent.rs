@@ -125,7 +125,7 @@ async fn visible(
             let caller = authenticate_bearer(app, headers).await?;
             let may_read = |subject: &Subject| {
                 caller.is_some_and(|caller| {
-                    caller.organization_id == subject.organization_id && caller.scopes.contains("agents:read")
+                    caller.organization_id == subject.organization.id && caller.scopes.contains("agents:read")
                 })
             };
             found.filter(may_read).map(|subject| (subject, "private, no-store")).ok_or_else(agents::not_found)

@@ -18,8 +18,7 @@ const DID_EXTENSION: &str = "https://www.w3.org/TR/did-1.0/";
 pub(super) struct Subject {
     pub agent: AgentId,
     pub did: String,
-    pub organization_id: OrganizationId,
-    pub organization_name: String,
+    pub organization: Publisher,
     pub agent_type: String,
     pub version: String,
     pub capabilities: Vec<String>,
@@ -34,13 +33,40 @@ pub(super) struct Subject {
     pub is_decommissioned: bool,
 }
 
+/// The organization that an agent belongs to. Its id and slug are the instance's; its name may be the organization's own word.
+#[derive(Debug, Clone)]
+pub(super) struct Publisher {
+    pub id: OrganizationId,
+    pub slug: String,
+    pub name: String,
+    /// Whether the platform set or confirmed the name.
+    pub name_confirmed: bool,
+}
+
+impl Publisher {
+    /// The name as one text, with the slug that nobody chooses for itself, and with whose word the name is.
+    fn display(&self) -> String {
+        let Self { slug, name, .. } = self;
+        if self.name_confirmed {
+            format!("{name} ({slug})")
+        } else {
+            format!("{name} (self-asserted by {slug})")
+        }
+    }
+
+    fn assurance(&self) -> &'static str {
+        if self.name_confirmed { "confirmed" } else { "self-asserted" }
+    }
+}
+
 impl Subject {
     fn name(&self) -> String {
         self.name.clone().unwrap_or_else(|| format!("{} {}", self.agent_type, self.agent))
     }
 
     fn description(&self) -> String {
-        let plain = || format!("An agent of the type {} of {}.", self.agent_type, self.organization_name);
+        let plain =
+            || format!("An agent of the type {} of {}.", self.agent_type, self.organization.display());
         self.description.clone().unwrap_or_else(plain)
     }
 
@@ -76,12 +102,20 @@ impl Subject {
             "description": self.description(),
             "version": self.version,
             "supportedInterfaces": interfaces,
-            "provider": { "organization": self.organization_name, "url": base },
+            "provider": { "organization": self.organization.display(), "url": base },
             "capabilities": {
                 "extensions": [{
                     "uri": DID_EXTENSION,
-                    "description": "The decentralized identifier of the agent.",
-                    "params": { "did": self.did },
+                    "description": "The decentralized identifier of the agent, and the organization that it belongs to.",
+                    "params": {
+                        "did": self.did,
+                        "organization": {
+                            "id": self.organization.id,
+                            "slug": self.organization.slug,
+                            "name": self.organization.name,
+                            "nameAssurance": self.organization.assurance(),
+                        },
+                    },
                 }],
             },
             "defaultInputModes": ["application/json", "text/plain"],
@@ -103,7 +137,11 @@ impl Subject {
             "version": self.version,
             "capabilities": self.capabilities,
             "deploymentEnv": self.deployment_env,
-            "organization": self.organization_name,
+            "organization": self.organization.display(),
+            "organizationId": self.organization.id,
+            "organizationSlug": self.organization.slug,
+            "organizationName": self.organization.name,
+            "organizationNameAssurance": self.organization.assurance(),
             "identityProvider": issuer,
             "createdAt": instant(self.created_at),
             "updatedAt": instant(self.updated_at),
@@ -124,10 +162,18 @@ impl Subject {
             "version": self.version,
             "schema_version": OASF_VERSION,
             "description": self.description(),
-            "authors": [self.organization_name],
+            "authors": [self.organization.display()],
             "created_at": instant(self.created_at),
             "skills": skills,
-            "annotations": { "did": self.did, "agent_type": self.agent_type, "deployment_env": self.deployment_env },
+            "annotations": {
+                "did": self.did,
+                "agent_type": self.agent_type,
+                "deployment_env": self.deployment_env,
+                "organization_id": self.organization.id,
+                "organization_slug": self.organization.slug,
+                "organization_name": self.organization.name,
+                "organization_name_assurance": self.organization.assurance(),
+            },
         })
     }
 }
@@ -189,8 +235,12 @@ pub(super) mod tests {
         Subject {
             agent,
             did: did::agent_did("https://id.example", agent),
-            organization_id: OrganizationId::new(uuid::Uuid::nil()),
-            organization_name: "Example".into(),
+            organization: Publisher {
+                id: OrganizationId::new(uuid::Uuid::nil()),
+                slug: "example-org".into(),
+                name: "Example".into(),
+                name_confirmed: true,
+            },
             agent_type: "custom".into(),
             version: "1.2.3".into(),
             capabilities: vec!["report:read".into(), "ticket:*".into()],
@@ -259,7 +309,41 @@ pub(super) mod tests {
         for member in ["name", "version", "schema_version", "description", "created_at"] {
             assert!(record[member].as_str().is_some_and(|text| !text.is_empty()), "{member}");
         }
-        assert_eq!(record["authors"], json!(["Example"]));
+        assert_eq!(record["authors"], json!(["Example (example-org)"]));
         assert_eq!(record["skills"], json!([{"name": "report:read"}, {"name": "ticket:*"}]));
+    }
+
+    #[test]
+    fn false_name_attack_every_document_names_the_organization_as_the_instance_knows_it() {
+        let mut false_one = subject();
+        false_one.organization.name = "Big Bank (big-bank)".into();
+        false_one.organization.name_confirmed = false;
+        let shown = "Big Bank (big-bank) (self-asserted by example-org)";
+        let (card, agntcy, record) = (
+            false_one.a2a_card("https://id.example"),
+            false_one.agntcy_card("https://id.example"),
+            false_one.oasf_record(),
+        );
+        assert_eq!(record["authors"], json!([shown]));
+        assert_eq!(card["provider"]["organization"], shown);
+        assert_eq!(agntcy["organization"], shown);
+        let params = &card["capabilities"]["extensions"][0]["params"]["organization"];
+        for (id, slug, assurance) in [
+            (&params["id"], &params["slug"], &params["nameAssurance"]),
+            (&agntcy["organizationId"], &agntcy["organizationSlug"], &agntcy["organizationNameAssurance"]),
+            (
+                &record["annotations"]["organization_id"],
+                &record["annotations"]["organization_slug"],
+                &record["annotations"]["organization_name_assurance"],
+            ),
+        ] {
+            assert_eq!(id, &json!(false_one.organization.id));
+            assert_eq!((slug, assurance), (&json!("example-org"), &json!("self-asserted")));
+        }
+        for text in
+            [card["description"].as_str(), agntcy["description"].as_str(), record["description"].as_str()]
+        {
+            assert!(text.unwrap().contains(shown), "{text:?}");
+        }
     }
 }

@@ -4,7 +4,7 @@ use agentidp_shared::did;
 use agentidp_shared::ids::AgentId;
 use sqlx::PgConnection;
 
-use super::model::Subject;
+use super::model::{Publisher, Subject};
 use crate::infra::keystore::Sealed;
 
 /// What cards show of an agent, and who may read them. Cards are public, so there is no tenant to begin with.
@@ -16,7 +16,8 @@ pub(super) async fn subject_any_tenant(
     let row = sqlx::query!(
         r#"select agents.organization_id, agents.agent_type, agents.version, agents.capabilities, agents.deployment_env,
              agents.name, agents.description, agents.a2a_url, agents.created_at, agents.updated_at,
-             organizations.name as organization_name,
+             organizations.name as organization_name, organizations.slug as organization_slug,
+             organizations.name_confirmed_at is not null as "name_confirmed!",
              agents.is_public and agents.status = 'active' and organizations.status = 'active' as "is_shown!",
              agents.status = 'decommissioned' as "is_decommissioned!"
            from agents join organizations on organizations.id = agents.organization_id
@@ -29,8 +30,12 @@ pub(super) async fn subject_any_tenant(
     Ok(Some(Subject {
         did: did::agent_did(issuer, agent),
         agent,
-        organization_id: row.organization_id.into(),
-        organization_name: row.organization_name,
+        organization: Publisher {
+            id: row.organization_id.into(),
+            slug: row.organization_slug,
+            name: row.organization_name,
+            name_confirmed: row.name_confirmed,
+        },
         agent_type: row.agent_type,
         version: row.version,
         capabilities: row.capabilities,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use agentidp_shared::ids::OrganizationId;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
@@ -71,19 +72,41 @@ pub(super) async fn keys_signing_since(
     .await
 }
 
-/// Client secrets that can be used at `now` and were made before `before`.
-pub(super) async fn count_secrets_before(
+/// Counts client secrets of the system organization that can be used at `now` and were made before `before`.
+pub(super) async fn count_platform_secrets_before(
     tx: &mut SystemTx,
     before: OffsetDateTime,
     now: OffsetDateTime,
 ) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar!(
         r#"select count(*) as "count!" from credentials
-           where status = 'active' and (expires_at is null or expires_at > $2) and coalesce(rotated_at, created_at) < $1
+           where organization_id = (select id from organizations where is_system)
+             and status = 'active' and (expires_at is null or expires_at > $2) and coalesce(rotated_at, created_at) < $1
              and secret_hmac is not null"#,
         before,
         now
     )
     .fetch_one(&mut **tx)
     .await
+}
+
+/// Counts the same of every organization that has some: up to `limit` organizations, those with the most first.
+pub(super) async fn overdue_secrets_any_tenant(
+    tx: &mut SystemTx,
+    before: OffsetDateTime,
+    now: OffsetDateTime,
+    limit: i64,
+) -> Result<Vec<(OrganizationId, i64)>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"select organization_id, count(*) as "count!" from credentials
+           where status = 'active' and (expires_at is null or expires_at > $2) and coalesce(rotated_at, created_at) < $1
+             and secret_hmac is not null
+           group by organization_id order by count(*) desc, organization_id limit $3"#,
+        before,
+        now,
+        limit
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.organization_id.into(), row.count)).collect())
 }

@@ -19,7 +19,7 @@ mod routes;
 mod secret;
 mod store;
 
-pub use assertion::{AssertionRefusal, authenticate_by_assertion, purge_used_assertions};
+pub use assertion::{AssertionRefusal, authenticate_by_assertion, purge_used_assertions, stand_in_for};
 pub use authenticate::{Authenticated, Candidate, Known, Presented, PresentedSecret, Proof, authenticate};
 pub use expiring::{NoticeExpiring, sample};
 pub use generate::generate;

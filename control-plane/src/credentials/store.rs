@@ -13,7 +13,7 @@ use super::model::{Credential, CredentialKind, CredentialStatus};
 use super::public_key::PublicKey;
 use crate::access::Permit;
 use crate::infra::db::TenantTx;
-use crate::infra::http::pagination::Page;
+use crate::infra::http::pagination::{MAX_COUNTED, Page};
 
 /// Uses are noted no more often than this: one write a minute, however busy a client is.
 pub const USE_NOTED_EVERY: time::Duration = time::Duration::minutes(1);
@@ -155,30 +155,41 @@ pub(super) async fn find(
     Ok(row.map(|row| row.into_credential(now)))
 }
 
-/// One page, newest first, and how many there are.
+/// One page, newest first, and how many there are, up to [`MAX_COUNTED`].
 pub(super) async fn list(
     tx: &mut TenantTx,
     agent: AgentId,
     page: Page,
     now: OffsetDateTime,
-) -> Result<(Vec<Credential>, i64), sqlx::Error> {
-    let total = sqlx::query_scalar!(
-        r#"select count(*) as "count!" from credentials where organization_id = $1 and agent_id = $2"#,
-        tx.organization_id().as_uuid(),
-        agent.as_uuid()
-    )
-    .fetch_one(&mut **tx)
-    .await?;
+) -> Result<(Vec<Credential>, Option<i64>), sqlx::Error> {
+    let total = if page.is_counted() {
+        Some(
+            sqlx::query_scalar!(
+                r#"select count(*) as "count!" from (
+                     select from credentials where organization_id = $1 and agent_id = $2 limit $3) matching"#,
+                tx.organization_id().as_uuid(),
+                agent.as_uuid(),
+                MAX_COUNTED
+            )
+            .fetch_one(&mut **tx)
+            .await?,
+        )
+    } else {
+        None
+    };
+    let below = page.below();
     let rows = sqlx::query_as!(
         Row,
         r#"select id, agent_id, status, created_at, expires_at, rotated_at, previous_valid_until, revoked_at, last_used_at,
              last_used_address, public_jwk as "public_jwk: Json<Jwk>"
-           from credentials where organization_id = $1 and agent_id = $2
+           from credentials where organization_id = $1 and agent_id = $2 and (created_at, id) < ($5, $6)
            order by created_at desc, id desc limit $3 offset $4"#,
         tx.organization_id().as_uuid(),
         agent.as_uuid(),
-        page.limit(),
-        page.offset()
+        page.fetched(),
+        page.offset(),
+        below.at,
+        below.id
     )
     .fetch_all(&mut **tx)
     .await?;

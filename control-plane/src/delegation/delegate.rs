@@ -2,7 +2,7 @@
 
 use agentidp_shared::claims::{Claims, MAX_URI_LENGTH};
 use agentidp_shared::delegation::{self, NotDerived, Wanted};
-use agentidp_shared::ids::{AgentId, TokenId};
+use agentidp_shared::ids::{AgentId, OrganizationId, TokenId};
 use agentidp_shared::scopes::ScopeSet;
 use axum::Json;
 use axum::extract::State;
@@ -26,7 +26,7 @@ use crate::infra::http::idempotency::{self, Idempotency};
 use crate::infra::http::json::StrictJson;
 use crate::keys::Choice;
 use crate::tokens::{self, Client};
-use crate::{federation, organizations, status_lists};
+use crate::{federation, organizations, resources, status_lists};
 
 const TTL_SECONDS: std::ops::RangeInclusive<u64> = 60..=86_400;
 
@@ -165,16 +165,9 @@ async fn create(
     to: Delegatee,
     now: u64,
 ) -> Result<Response, ApiError> {
-    let organization = caller.organization_id;
     let Delegatee { client: delegatee, signing, grant } = to;
     if delegatee.refusal().is_some() {
         return Err(ApiError::conflict("AGENT_NOT_ACTIVE", "only an active agent can be a delegatee"));
-    }
-    if let Some(resource) = request.resource.as_deref().filter(|resource| *resource != app.config.issuer)
-        && !organizations::allows_resource(tx, organization, resource).await?
-    {
-        let message = "the organization does not allow tokens for this resource";
-        return Err(ApiError::forbidden("RESOURCE_NOT_ALLOWED", message));
     }
     let wanted = Wanted {
         jti: TokenId::new(app.new_id()),
@@ -190,6 +183,7 @@ async fn create(
         names_delegatee: true,
     };
     let mut claims = delegation::derive(&caller.token, wanted).map_err(|refusal| not_derived(&refusal))?;
+    require_rights(tx, app, &claims, delegatee.organization_id).await?;
     claims.status = Some(status_lists::reserve(app));
     let delegation_token = tokens::sign(app, signing, &claims)?;
     store::insert(tx, &claims, caller.actor()).await?;
@@ -206,6 +200,31 @@ async fn create(
         scopes: claims.scopes,
     };
     Ok((StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response())
+}
+
+/// Refuses what the subject's organization may not have, or the delegatee's: the first cannot lend an API to the second.
+async fn require_rights(
+    tx: &mut PgConnection,
+    app: &App,
+    claims: &Claims,
+    delegatee: OrganizationId,
+) -> Result<(), ApiError> {
+    let other = Some(delegatee).filter(|delegatee| *delegatee != claims.organization_id);
+    for organization in std::iter::once(claims.organization_id).chain(other) {
+        for audience in &claims.aud {
+            let lacking = resources::lacking(tx, app, organization, &claims.scopes, audience).await?;
+            if lacking.audience {
+                let message = "the platform does not let both organizations have tokens for this resource";
+                return Err(ApiError::forbidden("RESOURCE_NOT_ALLOWED", message));
+            }
+            if !lacking.scopes.is_empty() {
+                let scopes = lacking.scopes;
+                let message = format!("the platform does not let both organizations have: {scopes}");
+                return Err(ApiError::forbidden("SCOPE_NOT_ALLOWED", message));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn created(caller: &Caller, client: &ClientInfo, claims: &Claims) -> NewEvent {

@@ -10,4 +10,4 @@ mod store;
 mod verify;
 
 pub use routes::routes;
-pub use store::{Ended, end_between, purge_expired, stands};
+pub use store::{Ended, delegatees_from_abroad_any_tenant, end_between, purge_expired, stands};

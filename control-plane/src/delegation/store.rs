@@ -171,6 +171,24 @@ pub async fn end_between(
     Ok(ended.collect())
 }
 
+/// The agents of these organizations that act for another organization's agent by a delegation that has not ended.
+pub async fn delegatees_from_abroad_any_tenant(
+    tx: &mut PgConnection,
+    organizations: &[OrganizationId],
+    now: OffsetDateTime,
+) -> Result<Vec<(OrganizationId, AgentId)>, sqlx::Error> {
+    let organizations: Vec<_> = organizations.iter().map(|id| id.as_uuid()).collect();
+    let rows = sqlx::query!(
+        r#"select distinct delegatee_organization_id as "organization_id!", delegatee_id from delegations
+           where delegatee_organization_id = any ($1) and revoked_at is null and expires_at > $2"#,
+        &organizations,
+        now
+    )
+    .fetch_all(tx)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.organization_id.into(), row.delegatee_id.into())).collect())
+}
+
 /// Deletes delegations that expired a while ago.
 pub async fn purge_expired(tx: &mut PgConnection, now: OffsetDateTime) -> Result<(), sqlx::Error> {
     sqlx::query!("delete from delegations where expires_at < $1", now - KEPT).execute(tx).await.map(|_| ())

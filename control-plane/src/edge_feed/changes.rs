@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use agentidp_shared::feed::Change;
+use agentidp_shared::wire::WireVersions;
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -44,11 +46,13 @@ impl FromFields for ChangesQuery {
     params(ChangesQuery,
         ("X-Edge-Name" = String, Header, description = "The edge's configured name"),
         ("X-Edge-Node" = Option<String>, Header, description = "The name of this node of the edge, for example its region"),
-        ("X-Edge-Sequence" = Option<u64>, Header, description = "The sequence the edge holds: its acknowledgement")),
+        ("X-Edge-Sequence" = Option<u64>, Header, description = "The sequence the edge holds: its acknowledgement"),
+        ("X-Edge-Versions" = Option<String>, Header, description = "The versions that the edge understands, for example `feed=2, usage=1, claims=1`; version 1 of each without it")),
     responses(
         (status = 200, description = "The signed batch", content_type = "application/jose", body = String),
         (status = 400, description = "A parameter is missing or malformed", body = crate::infra::http::error::ErrorBody),
         (status = 401, description = "The edge key is not known", body = crate::infra::http::error::ErrorBody),
+        (status = 503, description = "The edge does not understand what it must know next: update it", body = crate::infra::http::error::ErrorBody),
         (status = 410, description = "That far back is no longer kept, or never was: take a snapshot", body = crate::infra::http::error::ErrorBody)))]
 pub(super) async fn get_edge_changes(
     State(app): State<App>,
@@ -63,7 +67,7 @@ pub(super) async fn get_edge_changes(
         // Whether something came, time ran out or the server is stopping: the answer is what there is.
         let _ = tokio::time::timeout(Duration::from_secs(wait), newer).await;
     }
-    signed_changes(&app, query.after).await?.map(|(batch, _)| jose(batch)).ok_or_else(|| {
+    signed_changes(&app, query.after, node.versions()).await?.map(|(batch, _)| jose(batch)).ok_or_else(|| {
         ApiError::new(
             StatusCode::GONE,
             "SEQUENCE_GONE",
@@ -73,7 +77,11 @@ pub(super) async fn get_edge_changes(
 }
 
 /// The signed batch after `after` and the sequence it ends at, or `None` if the feed no longer holds every change since.
-pub(super) async fn signed_changes(app: &App, after: u64) -> Result<Option<(String, u64)>, ApiError> {
+pub(super) async fn signed_changes(
+    app: &App,
+    after: u64,
+    versions: WireVersions,
+) -> Result<Option<(String, u64)>, ApiError> {
     let now = app.now();
     let mut tx = app.db.system().await?;
     let head = store::head(&mut tx).await?;
@@ -89,8 +97,24 @@ pub(super) async fn signed_changes(app: &App, after: u64) -> Result<Option<(Stri
         return Ok(None);
     }
     let to = entries.last().map_or(after, |entry| entry.sequence);
-    let changes = entries.into_iter().map(|entry| entry.change).collect();
-    Ok(Some((app.feed.sign(after, to, changes, now)?, to)))
+    let changes = told(entries.into_iter().map(|entry| entry.change), versions)?;
+    Ok(Some((app.feed.sign(versions.feed, after, to, changes, now)?, to)))
+}
+
+/// The changes as an edge that understands `versions` is told them, one for one.
+pub(super) fn told(
+    changes: impl Iterator<Item = Change>,
+    versions: WireVersions,
+) -> Result<Vec<Change>, ApiError> {
+    if versions.feed > WireVersions::FIRST.feed {
+        return Ok(changes.collect());
+    }
+    changes.map(|change| change.in_first_version().ok_or_else(too_old)).collect()
+}
+
+fn too_old() -> ApiError {
+    let message = "this edge does not understand what it must know next; update it";
+    ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "EDGE_TOO_OLD", message)
 }
 
 pub(super) fn jose(batch: String) -> Response {

@@ -5,6 +5,7 @@
 //! What an edge asks for tells which sequence it holds.
 
 mod changes;
+mod limits;
 mod nodes;
 mod overview;
 mod publish;
@@ -23,8 +24,8 @@ use time::OffsetDateTime;
 pub use nodes::every_edge_holds_key;
 pub use overview::{Overview, overview};
 pub use publish::{
-    agent_changed, agent_documents_changed, append, issuer_config, organization_changed,
-    publish_configuration,
+    agent_changed, agent_documents_changed, agent_limited, append, issuer_config, organization_changed,
+    publish_configuration, scopes_changed,
 };
 pub use routes::routes;
 pub use sequencer::sequence_committed;

@@ -1,5 +1,6 @@
 //! The edges: who they are, which sequence each holds, how far behind it is.
 
+use agentidp_shared::wire::{self, InvalidVersions, WireVersions};
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -25,12 +26,24 @@ pub(super) struct EdgeNode {
     name: String,
     version: String,
     sequence: Option<u64>,
+    /// What it announced; nothing in 0.1.0.
+    versions: Option<WireVersions>,
 }
 
 impl EdgeNode {
     /// The edge's configured name.
     pub(super) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// What it understands.
+    pub(super) fn versions(&self) -> WireVersions {
+        self.versions.unwrap_or(WireVersions::FIRST)
+    }
+
+    /// Whether it uses the keys derived from its secret, and not the secret itself.
+    pub(super) fn has_derived_keys(&self) -> bool {
+        self.versions.is_some()
     }
 }
 
@@ -42,7 +55,8 @@ impl FromRequestParts<App> for EdgeNode {
     }
 }
 
-/// Checks the edge key (`Authorization: Bearer`, with the edge's name in `X-Edge-Name`).
+/// Checks the edge key (`Authorization: Bearer`, with the edge's name in `X-Edge-Name`): the one derived for the feed from an edge
+/// that announces its versions (`X-Edge-Versions`), the secret itself from one that does not.
 fn authenticate(app: &App, headers: &HeaderMap) -> Result<EdgeNode, ApiError> {
     let refused = || {
         ApiError::new(
@@ -55,8 +69,17 @@ fn authenticate(app: &App, headers: &HeaderMap) -> Result<EdgeNode, ApiError> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let secret = bearer_token(headers)?.ok_or_else(refused)?;
     let name = text("x-edge-name").ok_or_else(refused)?;
-    if !app.feed.authenticates(name, secret) {
+    let announced = match headers.get(wire::HEADER) {
+        None => None,
+        Some(value) => Some(value.to_str().map_err(|_| InvalidVersions).and_then(str::parse)),
+    };
+    // An announcement that cannot be read is still one: whose it is comes first.
+    let versions = announced.map(|announced| announced.unwrap_or(WireVersions::FIRST));
+    if !app.feed.authenticates(name, secret, versions) {
         return Err(refused());
+    }
+    if let Some(Err(error)) = announced {
+        return Err(ApiError::bad_request("INVALID_EDGE_VERSIONS", error.to_string()));
     }
     let id = match text("x-edge-node").filter(|node| is_node_name(node)) {
         Some(node) => format!("{name}/{node}"),
@@ -64,7 +87,7 @@ fn authenticate(app: &App, headers: &HeaderMap) -> Result<EdgeNode, ApiError> {
     };
     let version = text("x-edge-version").unwrap_or("unknown").chars().take(MAX_VERSION_LENGTH).collect();
     let sequence = text("x-edge-sequence").and_then(|text| text.parse().ok());
-    Ok(EdgeNode { id, name: name.to_owned(), version, sequence })
+    Ok(EdgeNode { id, name: name.to_owned(), version, sequence, versions })
 }
 
 /// 1 to 32 lower-case letters, digits and hyphens.
@@ -79,7 +102,9 @@ pub(super) async fn acknowledge(app: &App, node: &EdgeNode) -> Result<(), sqlx::
     // A number this feed never gave out acknowledges nothing.
     let sequence = if sequence > app.feed.head() { 0 } else { sequence };
     let mut tx = app.db.system().await?;
-    let before = store::acknowledge(&mut tx, &node.id, &node.version, sequence, app.now()).await?;
+    let wire_versions = node.versions.map(|versions| versions.to_string());
+    let noted = store::Noted { node: &node.id, version: &node.version, wire_versions, sequence };
+    let before = store::acknowledge(&mut tx, noted, app.now()).await?;
     if let Some(before) = before.filter(|before| *before < sequence) {
         let numbered = store::exceptions_between(&mut tx, before, sequence).await?;
         observe_propagation(app, &numbered, "acknowledgement");

@@ -28,6 +28,10 @@ pub struct Node {
     /// The edge's name, and `/` and the node's own if it has one.
     pub id: String,
     pub version: String,
+    /// The versions of feed, usage report and claims that it understands, for example `feed=2, usage=1, claims=1`. Absent: version 1
+    /// of each.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wire_versions: Option<String>,
     /// The sequence it last said it holds.
     pub acknowledged_sequence: u64,
     /// How long the oldest change it lacks has been waiting.
@@ -60,6 +64,7 @@ pub async fn overview(app: &App) -> Result<Overview, sqlx::Error> {
         Ok(Node {
             id: row.id,
             version: row.version,
+            wire_versions: row.wire_versions,
             acknowledged_sequence: store::unsigned(row.acknowledged_sequence)?,
             lag_seconds: row.waiting_since.map_or(0.0, |since| (now - since).as_seconds_f64().max(0.0)),
             last_seen_at: row.last_seen_at,

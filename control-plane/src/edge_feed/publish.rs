@@ -1,7 +1,7 @@
 //! Putting changes into the feed.
 
 use agentidp_shared::discovery::{IssuerConfig, algorithms_of};
-use agentidp_shared::exceptions::{Standing, SubjectException};
+use agentidp_shared::exceptions::{ScopeLimit, Standing, SubjectException};
 use agentidp_shared::feed::Change;
 use agentidp_shared::ids::{AgentId, OrganizationId};
 use agentidp_shared::verify::LEEWAY_SECONDS;
@@ -11,6 +11,7 @@ use super::store;
 use crate::app::App;
 use crate::infra::clock::unix_seconds;
 use crate::infra::config::MAX_TOKEN_TTL_SECONDS;
+use crate::resources;
 
 /// An exception about an agent matters until the last token it could concern has expired, and as long again: documents
 /// cached at the edge before the change are gone by then too.
@@ -31,6 +32,28 @@ pub async fn agent_changed(
 ) -> Result<(), sqlx::Error> {
     let exception = SubjectException { standing, not_before, expires_at: last_concerned(app) };
     append(tx, &Change::Agent { agent_id, exception }).await
+}
+
+/// Tells every edge how an agent stands, as [`agent_changed`] does, and what its earlier tokens may still say: of those that
+/// were issued until the limit's second, in which it is subject, obtained them for another, or passed authority on, only those
+/// are good whose scopes are all in the limit.
+///
+/// A limit that was told once holds until the last token it concerns has expired, whatever is told of the agent afterwards:
+/// the sequencer carries it over, and makes one of two.
+pub async fn agent_limited(
+    tx: &mut PgConnection,
+    app: &App,
+    agent_id: AgentId,
+    standing: Standing,
+    not_before: Option<u64>,
+    limit: Option<ScopeLimit>,
+) -> Result<(), sqlx::Error> {
+    let exception = SubjectException { standing, not_before, expires_at: last_concerned(app) };
+    let change = match limit {
+        Some(limit) => Change::AgentLimited { agent_id, exception, limit },
+        None => Change::Agent { agent_id, exception },
+    };
+    append(tx, &change).await
 }
 
 /// Tells every edge that copies of the agent's public documents are no longer good. It stands as it stood; the edges tell one
@@ -67,25 +90,32 @@ fn last_concerned(app: &App) -> u64 {
 }
 
 /// What the feed and the discovery documents say of this issuer.
-pub fn issuer_config(app: &App) -> IssuerConfig {
-    IssuerConfig {
+pub async fn issuer_config(tx: &mut PgConnection, app: &App) -> Result<IssuerConfig, sqlx::Error> {
+    Ok(IssuerConfig {
         issuer: app.config.issuer.clone(),
-        scopes_supported: app.policy.table().scopes,
+        scopes_supported: resources::scopes_supported(tx, app).await?,
         signing_algorithms: algorithms_of(&app.signers.current().jwks),
         token_ttl_seconds: u64::from(app.config.token_ttl_seconds),
         freshness: app.config.freshness,
         document_keys: app.document_keys.jwks(),
-    }
+    })
+}
+
+/// Tells every edge which scopes there are now. Needs [`resources::lock`]: the last word must be the newest.
+pub async fn scopes_changed(tx: &mut PgConnection, app: &App) -> Result<(), sqlx::Error> {
+    let issuer = issuer_config(tx, app).await?;
+    append(tx, &Change::Issuer { issuer }).await
 }
 
 /// Publishes issuer, policy and keys if the feed's last word on them is not what this process runs with.
 pub async fn publish_configuration(app: &App) -> Result<(), sqlx::Error> {
     let table = app.policy.table();
     let jwks = app.signers.current().jwks.clone();
-    let issuer = issuer_config(app);
 
     let mut tx = app.db.system().await?;
+    resources::lock(&mut tx).await?;
     store::lock(&mut tx).await?;
+    let issuer = issuer_config(&mut tx, app).await?;
     let limits = Change::RateLimits { limits: app.config.rate_limits };
     let changes =
         [Change::Keys { jwks }, Change::Issuer { issuer }, Change::Policy { endpoints: table }, limits];

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use agentidp_shared::wire::{self, WireVersions};
 use axum::http::header;
 use reqwest::redirect;
 
@@ -49,12 +50,14 @@ async fn follow(app: App, client: reqwest::Client, url: String) {
     let mut head = app.feed.watch();
     let mut pushed = app.feed.head();
     let mut pause = FIRST_PAUSE;
+    // Until the edge behind the address has answered with more. Its answers say so anew each time: it may be replaced.
+    let mut versions = WireVersions::FIRST;
     loop {
         let newer = async { head.wait_for(|head| *head > pushed).await.is_ok() };
         if app.shutdown.run_until_cancelled(newer).await != Some(true) {
             return;
         }
-        match push(&app, &client, &url, pushed).await {
+        match push(&app, &client, &url, pushed, &mut versions).await {
             Ok(to) => {
                 if let Err(error) = observe(&app, pushed, to).await {
                     tracing::debug!(%error, "how long the pushed changes took could not be read");
@@ -82,9 +85,15 @@ async fn observe(app: &App, after: u64, to: u64) -> Result<(), sqlx::Error> {
 }
 
 /// Pushes what came after `after`; if the edge does not hold that, everything. Returns the sequence pushed.
-async fn push(app: &App, client: &reqwest::Client, url: &str, after: u64) -> Result<u64, PushError> {
-    if let Some((batch, to)) = signed_changes(app, after).await.map_err(PushError::Batch)? {
-        let status = post(client, url, batch).await?;
+async fn push(
+    app: &App,
+    client: &reqwest::Client,
+    url: &str,
+    after: u64,
+    versions: &mut WireVersions,
+) -> Result<u64, PushError> {
+    if let Some((batch, to)) = signed_changes(app, after, *versions).await.map_err(PushError::Batch)? {
+        let status = post(client, url, batch, versions).await?;
         if status.is_success() {
             return Ok(to);
         }
@@ -92,8 +101,8 @@ async fn push(app: &App, client: &reqwest::Client, url: &str, after: u64) -> Res
             return Err(PushError::Status(status));
         }
     }
-    let (snapshot, to) = signed_snapshot(app).await.map_err(PushError::Batch)?;
-    match post(client, url, snapshot).await? {
+    let (snapshot, to) = signed_snapshot(app, *versions).await.map_err(PushError::Batch)?;
+    match post(client, url, snapshot, versions).await? {
         // 409: the edge already holds something newer. 413: too much to be pushed; the edge fetches it by itself.
         reqwest::StatusCode::CONFLICT | reqwest::StatusCode::PAYLOAD_TOO_LARGE => Ok(to),
         status if status.is_success() => Ok(to),
@@ -105,8 +114,11 @@ async fn post(
     client: &reqwest::Client,
     url: &str,
     batch: String,
+    versions: &mut WireVersions,
 ) -> Result<reqwest::StatusCode, reqwest::Error> {
     let response =
         client.post(url).header(header::CONTENT_TYPE, "application/jose").body(batch).send().await?;
+    let announced = response.headers().get(wire::HEADER).and_then(|value| value.to_str().ok()?.parse().ok());
+    *versions = announced.unwrap_or(WireVersions::FIRST).common_with(WireVersions::CURRENT);
     Ok(response.status())
 }

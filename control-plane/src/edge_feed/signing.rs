@@ -1,8 +1,10 @@
 //! The feed's own key, the instance it speaks for, and where the feed stands.
 
+use agentidp_shared::edge_keys::EdgeKeys;
 use agentidp_shared::feed::{self, BATCH_LIFETIME_MS, Batch, Change};
 use agentidp_shared::ids::InstanceId;
 use agentidp_shared::jwk::{Algorithm, JwkSet};
+use agentidp_shared::wire::WireVersions;
 use aws_lc_rs::digest::{SHA256, digest};
 use time::OffsetDateTime;
 use tokio::sync::watch;
@@ -42,11 +44,14 @@ pub struct Feed {
     edges: Vec<EdgeKey>,
 }
 
-/// An edge that may read the feed: its name and the SHA-256 of its secret, all a comparison in constant time needs.
+/// An edge that may read the feed: its name and the SHA-256 of what it may present, all a comparison in constant time needs.
 #[derive(Debug)]
 struct EdgeKey {
     name: String,
+    /// Of the secret itself, which edges of 0.1.0 present.
     secret_digest: [u8; 32],
+    /// Of the key derived from it for the feed, which all later ones present.
+    feed_digest: [u8; 32],
 }
 
 impl Feed {
@@ -61,6 +66,7 @@ impl Feed {
             .map(|key| EdgeKey {
                 name: key.name.clone(),
                 secret_digest: sha256(key.secret.expose().as_bytes()),
+                feed_digest: sha256(EdgeKeys::derive(key.secret.expose()).feed().as_bytes()),
             })
             .collect();
         Ok(Self { instance: instance.into(), signer, head: watch::Sender::new(head), edges })
@@ -86,20 +92,23 @@ impl Feed {
         });
     }
 
-    /// Whether `secret` is the secret of the edge called `name`. Takes the same time whatever is wrong.
-    pub(super) fn authenticates(&self, name: &str, secret: &str) -> bool {
+    /// Whether `secret` is what the edge called `name` must present: the key derived for the feed if it announces `versions`, else
+    /// its secret itself, as in 0.1.0. Takes the same time whatever is wrong.
+    pub(super) fn authenticates(&self, name: &str, secret: &str, versions: Option<WireVersions>) -> bool {
         use subtle::ConstantTimeEq as _;
         let offered = sha256(secret.as_bytes());
         self.edges.iter().fold(false, |known, edge| {
-            let matches =
-                edge.secret_digest.ct_eq(&offered) & subtle::Choice::from(u8::from(edge.name == name));
+            let expected = if versions.is_some() { &edge.feed_digest } else { &edge.secret_digest };
+            let matches = expected.ct_eq(&offered) & subtle::Choice::from(u8::from(edge.name == name));
             known | bool::from(matches)
         })
     }
 
-    /// Signs the changes numbered `from + 1 ..= to` (all that matter up to `to` if `from` is 0) as of `now`.
+    /// Signs the changes numbered `from + 1 ..= to` (all that matter up to `to` if `from` is 0) as of `now`, in this version of
+    /// the feed.
     pub(super) fn sign(
         &self,
+        version: u8,
         from: u64,
         to: u64,
         changes: Vec<Change>,
@@ -114,7 +123,7 @@ impl Feed {
             expires_at: issued_at + BATCH_LIFETIME_MS,
             changes,
         };
-        let input = feed::signing_input(&batch, self.signer.kid()).map_err(ApiError::internal)?;
+        let input = feed::signing_input_of(version, &batch, self.signer.kid()).map_err(ApiError::internal)?;
         let signature = self.signer.sign(input.as_bytes()).map_err(ApiError::internal)?;
         Ok(feed::seal(&input, &signature))
     }

@@ -1,13 +1,12 @@
 //! SQL of the edge feed. It speaks of all organizations at once; only the control plane itself and its edges read it.
 
-use agentidp_shared::feed::Change;
+use agentidp_shared::feed::{Change, Envelope, Subject};
 use agentidp_shared::ids::OrganizationId;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
 use crate::infra::clock::from_unix_seconds;
 use crate::infra::db;
-use crate::organizations;
 
 /// The one sequencer of the deployment ("feed" in ASCII).
 pub(super) const SEQUENCER_LOCK: i64 = 0x6665_6564;
@@ -31,14 +30,18 @@ pub(super) async fn head(tx: &mut PgConnection) -> Result<u64, sqlx::Error> {
 }
 
 /// Appends to the pending entries; numbered after commit. The notification is delivered at commit too.
+///
+/// In a tenant's transaction the entry is its organization's, and the database refuses any that concerns another.
 pub(super) async fn append_pending(tx: &mut PgConnection, change: &Change) -> Result<(), sqlx::Error> {
     let json = serde_json::to_value(change).map_err(|error| sqlx::Error::Encode(error.into()))?;
+    let subjects: Vec<String> = change.subjects().iter().map(ToString::to_string).collect();
     sqlx::query!(
-        "with appended as (insert into edge_feed_pending (key, change, expires_at) values ($1, $2, $3))
+        "with appended as (insert into edge_feed_pending (key, change, expires_at, subjects) values ($1, $2, $3, $4))
          select pg_notify('agentidp_edge_feed', '')",
         change.key(),
         json,
-        change.expires_at().map(from_unix_seconds)
+        change.expires_at().map(from_unix_seconds),
+        &subjects
     )
     .fetch_one(tx)
     .await
@@ -73,8 +76,7 @@ pub(super) async fn unpublished_tiers(tx: &mut PgConnection) -> Result<Vec<Chang
     .await?
     .into_iter()
     .map(|row| {
-        let tier: organizations::Tier = db::decode(&row.tier)?;
-        Ok(Change::Tier { organization_id: OrganizationId::new(row.id), tier: tier.into() })
+        Ok(Change::Tier { organization_id: OrganizationId::new(row.id), tier: db::decode(&row.tier)? })
     })
     .collect()
 }
@@ -86,12 +88,14 @@ pub(super) async fn lock(tx: &mut PgConnection) -> Result<(), sqlx::Error> {
 
 /// Numbers committed entries after the last; returns how many there were. Needs the lock.
 pub(super) async fn number_pending(tx: &mut PgConnection, now: OffsetDateTime) -> Result<u64, sqlx::Error> {
+    let before = head(&mut *tx).await?;
     let moved = sqlx::query!(
         "with taken as (
            delete from edge_feed_pending where id in (select id from edge_feed_pending order by id limit $1)
-           returning id, key, change, expires_at)
-         insert into edge_feed (sequence, key, change, expires_at, sequenced_at)
-         select (select coalesce(max(sequence), 0) from edge_feed) + row_number() over (order by id), key, change, expires_at, $2
+           returning id, key, change, expires_at, subjects, ignorable)
+         insert into edge_feed (sequence, key, change, expires_at, subjects, ignorable, sequenced_at)
+         select (select coalesce(max(sequence), 0) from edge_feed) + row_number() over (order by id), key, change, expires_at,
+           subjects, ignorable, $2
          from taken",
         BATCH,
         now
@@ -100,6 +104,7 @@ pub(super) async fn number_pending(tx: &mut PgConnection, now: OffsetDateTime) -
     .await?
     .rows_affected();
     if moved > 0 {
+        super::limits::carry_over(&mut *tx, before, now).await?;
         sqlx::query!("select pg_notify('agentidp_edge_feed', '')").fetch_one(tx).await?;
     }
     Ok(moved)
@@ -113,17 +118,20 @@ pub(super) async fn snapshot(
     now: OffsetDateTime,
 ) -> Result<(u64, Vec<Change>), sqlx::Error> {
     let rows = sqlx::query!(
-        r#"select change as "change?", head as "head!"
+        r#"select key as "key?", change as "change?", expires_at, subjects as "subjects?", ignorable as "ignorable?", head as "head!"
            from (select coalesce(max(sequence), 0) as head from edge_feed) newest
-           left join (select distinct on (key) key, change, expires_at from edge_feed order by key, sequence desc) entries
+           left join (select distinct on (key) key, change, expires_at, subjects, ignorable from edge_feed order by key, sequence desc) entries
              on entries.expires_at is null or entries.expires_at > $1"#,
         now - CLOCK_DIFFERENCE
     )
     .fetch_all(tx)
     .await?;
     let head = unsigned(rows.first().map_or(0, |row| row.head))?;
-    let changes = rows.into_iter().filter_map(|row| row.change).map(decode).collect::<Result<_, _>>()?;
-    Ok((head, changes))
+    let changes = rows.into_iter().filter_map(|row| {
+        let (key, change, subjects) = (row.key?, row.change?, row.subjects?);
+        Some(decode(key, change, row.expires_at, &subjects, row.ignorable?))
+    });
+    Ok((head, changes.collect()))
 }
 
 /// Up to `limit` changes after sequence `after`, in order.
@@ -133,14 +141,17 @@ pub(super) async fn changes_after(
     limit: i64,
 ) -> Result<Vec<Sequenced>, sqlx::Error> {
     sqlx::query!(
-        "select sequence, change from edge_feed where sequence > $1 order by sequence limit $2",
+        "select sequence, key, change, expires_at, subjects, ignorable from edge_feed where sequence > $1 order by sequence limit $2",
         i64::try_from(after).unwrap_or(i64::MAX),
         limit
     )
     .fetch_all(tx)
     .await?
     .into_iter()
-    .map(|row| Ok(Sequenced { sequence: unsigned(row.sequence)?, change: decode(row.change)? }))
+    .map(|row| {
+        let change = decode(row.key, row.change, row.expires_at, &row.subjects, row.ignorable);
+        Ok(Sequenced { sequence: unsigned(row.sequence)?, change })
+    })
     .collect()
 }
 
@@ -157,23 +168,33 @@ pub(super) async fn purge_superseded(tx: &mut PgConnection, now: OffsetDateTime)
     .map(|_| ())
 }
 
-/// Notes that `node` holds `sequence`; returns what it held before, if it was known.
+/// What an edge says of itself.
+pub(super) struct Noted<'a> {
+    pub node: &'a str,
+    pub version: &'a str,
+    /// What it announced.
+    pub wire_versions: Option<String>,
+    /// What it holds.
+    pub sequence: u64,
+}
+
+/// Notes what a node holds; returns what it held before, if it was known.
 pub(super) async fn acknowledge(
     tx: &mut PgConnection,
-    node: &str,
-    version: &str,
-    sequence: u64,
+    noted: Noted<'_>,
     now: OffsetDateTime,
 ) -> Result<Option<u64>, sqlx::Error> {
     let before = sqlx::query_scalar!(
         r#"with known as (select acknowledged_sequence from edge_nodes where id = $1)
-           insert into edge_nodes (id, version, acknowledged_sequence, last_seen_at) values ($1, $2, $3, $4)
-           on conflict (id) do update set version = $2, acknowledged_sequence = $3, last_seen_at = $4
+           insert into edge_nodes (id, version, acknowledged_sequence, last_seen_at, wire_versions) values ($1, $2, $3, $4, $5)
+           on conflict (id) do update
+             set version = $2, acknowledged_sequence = $3, last_seen_at = $4, wire_versions = $5
            returning (select acknowledged_sequence from known) as before"#,
-        node,
-        version,
-        i64::try_from(sequence).unwrap_or(i64::MAX),
-        now
+        noted.node,
+        noted.version,
+        i64::try_from(noted.sequence).unwrap_or(i64::MAX),
+        now,
+        noted.wire_versions
     )
     .fetch_one(tx)
     .await?;
@@ -239,6 +260,7 @@ pub(super) async fn lags(
 pub(super) struct NodeRow {
     pub id: String,
     pub version: String,
+    pub wire_versions: Option<String>,
     pub acknowledged_sequence: i64,
     pub last_seen_at: OffsetDateTime,
     /// When the first change it does not hold was numbered.
@@ -249,7 +271,7 @@ pub(super) struct NodeRow {
 pub(super) async fn nodes(tx: &mut PgConnection) -> Result<Vec<NodeRow>, sqlx::Error> {
     sqlx::query_as!(
         NodeRow,
-        r#"select id, version, acknowledged_sequence, last_seen_at,
+        r#"select id, version, wire_versions, acknowledged_sequence, last_seen_at,
              (select min(sequenced_at) from edge_feed where sequence > acknowledged_sequence) as waiting_since
            from edge_nodes order by id limit 1000"#
     )
@@ -257,8 +279,17 @@ pub(super) async fn nodes(tx: &mut PgConnection) -> Result<Vec<NodeRow>, sqlx::E
     .await
 }
 
-fn decode(change: serde_json::Value) -> Result<Change, sqlx::Error> {
-    serde_json::from_value(change).map_err(|error| sqlx::Error::Decode(error.into()))
+/// Reads a change as far as this build can: a newer one may have written it.
+fn decode(
+    key: String,
+    change: serde_json::Value,
+    expires_at: Option<OffsetDateTime>,
+    subjects: &[String],
+    ignorable: bool,
+) -> Change {
+    let expires_at = expires_at.map(|at| u64::try_from(at.unix_timestamp()).unwrap_or_default());
+    let subjects = subjects.iter().map(|subject| Subject::read(subject)).collect();
+    Envelope { key, subjects, ignorable, expires_at, change }.open()
 }
 
 pub(super) fn unsigned(sequence: i64) -> Result<u64, sqlx::Error> {

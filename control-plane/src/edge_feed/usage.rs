@@ -1,5 +1,6 @@
 //! `POST /edge/v1/usage`: what an edge counted, taken once however often it arrives.
 
+use agentidp_shared::edge_keys::EdgeKeys;
 use agentidp_shared::usage::{self, BATCH_LIFETIME_MS, Batch, DAY_MS, Tally, UsageError};
 use axum::body::Bytes;
 use axum::extract::State;
@@ -22,7 +23,8 @@ const REMEMBERED_FOR: Duration = Duration::days(35);
 
 /// What an edge counted
 ///
-/// A compact JWS (HS256 under the edge's key) over one batch. Each batch counts once, by its id; the answer to its repetition is
+/// A compact JWS over one batch: HS256 under the key that is derived from the edge's secret for usage, or under the secret itself from
+/// an edge that does not announce its versions. Each batch counts once, by its id; the answer to its repetition is
 /// the same. Calls of agents that are not known here are left out.
 #[utoipa::path(post, path = "/edge/v1/usage", operation_id = "report_edge_usage", tag = "Edge",
     security(("edge_key" = [])),
@@ -39,7 +41,7 @@ pub(super) async fn report_edge_usage(
     body: Bytes,
 ) -> Result<StatusCode, ApiError> {
     let now = app.now();
-    let batch = open(&app, node.name(), &body)?;
+    let batch = open(&app, &node, &body)?;
     check_age(&batch, now)?;
     let mut tx = app.db.system().await?;
     if !usage_store::remember(&mut tx, node.name(), batch.id, now).await? {
@@ -55,13 +57,19 @@ pub(super) async fn report_edge_usage(
 }
 
 /// Under any key of the edge: it may be changing its key just now.
-fn open(app: &App, edge: &str, body: &[u8]) -> Result<Batch, ApiError> {
+fn open(app: &App, node: &EdgeNode, body: &[u8]) -> Result<Batch, ApiError> {
+    let edge = node.name();
     let invalid = |error: UsageError| ApiError::bad_request("INVALID_BATCH", error.to_string());
     let unverified = std::str::from_utf8(body).map_err(|_| invalid(UsageError::Malformed))?;
     let keys = app.config.edge_keys.iter().filter(|key| key.name == edge);
     let mut outcome = Err(UsageError::InvalidSignature);
     for key in keys {
-        outcome = usage::open(unverified, edge, key.secret.expose().as_bytes());
+        let secret = key.secret.expose();
+        outcome = if node.has_derived_keys() {
+            usage::open(unverified, edge, EdgeKeys::derive(secret).usage().as_bytes())
+        } else {
+            usage::open(unverified, edge, secret.as_bytes())
+        };
         if outcome != Err(UsageError::InvalidSignature) {
             break;
         }

@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use super::model::Partner;
-use super::{fields, keys, no_keys, not_found, store};
+use super::{fields, keys, keys_at, not_found, store};
 use crate::access::{Act, Caller};
 use crate::app::App;
 use crate::audit::{self, Action, NewEvent};
@@ -18,6 +18,7 @@ use crate::infra::http::error::{ApiError, ErrorBody};
 use crate::infra::http::fields::{Fields, FromFields};
 use crate::infra::http::json::StrictJson;
 use crate::infra::http::path::Id;
+use crate::tenancy::{self, Share};
 
 /// What to change; what is absent stays as it is.
 #[derive(Debug, ToSchema)]
@@ -55,9 +56,10 @@ impl FromFields for UpdatePartnerRequest {
         (status = 200, description = "The partner as it is now", body = Partner),
         (status = 400, description = "Fields are malformed; all of them are named", body = ErrorBody),
         (status = 401, description = "The access token is missing or not good", body = ErrorBody),
-        (status = 403, description = "A scope is lacking", body = ErrorBody),
+        (status = 403, description = "A scope is lacking, or the tier's number of bytes of partners is reached", body = ErrorBody),
         (status = 404, description = "There is no such partner", body = ErrorBody),
-        (status = 422, description = "The keys could not be had, or not be used", body = ErrorBody)))]
+        (status = 422, description = "The keys could not be had, or not be used", body = ErrorBody),
+        (status = 429, description = "The organization made as many changes or requests to other servers as its tier allows; deleting a partner is never refused for that", body = ErrorBody)))]
 pub(super) async fn update_partner(
     State(app): State<App>,
     caller: Caller,
@@ -72,7 +74,7 @@ pub(super) async fn update_partner(
     if let Some(jwks_uri) = &request.jwks_uri {
         // Not for who has no such partner; and not while the transaction waits for others.
         tx.commit().await?;
-        let found = app.outside_issuers.key_set(jwks_uri).await.map_err(|_| no_keys())?;
+        let found = keys_at(&app, caller.organization_id, jwks_uri).await?;
         tx = app.db.tenant(caller.organization_id).await?;
         partner = store::find(&mut tx, id).await?.ok_or_else(not_found)?;
         partner.keys = found.to_jwks();
@@ -84,7 +86,11 @@ pub(super) async fn update_partner(
     partner.expires_at = request.expires_at.unwrap_or(partner.expires_at);
     partner.updated_at = app.now();
     partner.keys_told_at = app.now();
+    let (organization, now) = (caller.organization_id, app.now());
+    let bytes = tenancy::count_feed_bytes(&mut tx, organization).await?;
     store::update(&mut tx, &partner).await?;
+    tenancy::check_feed_bytes(&mut tx, &app.tiers, organization, bytes, now).await?;
+    tenancy::spend(&mut tx, &app.tiers, organization, Share::FeedChanges, now).await?;
     keys::tell(&mut tx, &partner).await?;
     let event =
         NewEvent::new(caller.organization_id, Action::PartnerUpdated).client(&client).metadata(json!({

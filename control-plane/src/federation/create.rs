@@ -10,7 +10,7 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use super::model::{NewPartner, Partner};
-use super::{fields, issuer_taken, keys, no_keys, not_found, store};
+use super::{check_edges, fields, issuer_taken, keys, keys_at, not_found, store};
 use crate::access::{Act, Caller};
 use crate::app::App;
 use crate::audit::{self, Action, NewEvent};
@@ -19,9 +19,7 @@ use crate::infra::http::client_info::ClientInfo;
 use crate::infra::http::error::{ApiError, ErrorBody, constraint_name};
 use crate::infra::http::idempotency::{self, Idempotency};
 use crate::infra::http::json::StrictJson;
-
-/// Most partners of one organization.
-const MAX_PARTNERS: i64 = 1_000;
+use crate::tenancy::{self, Share};
 
 /// A partner whose tokens are to be accepted.
 #[derive(Debug, ToSchema)]
@@ -55,9 +53,11 @@ pub(super) struct CreatePartnerRequest {
         (status = 201, description = "The partner", body = Partner),
         (status = 400, description = "Fields are missing or malformed; all of them are named", body = ErrorBody),
         (status = 401, description = "The access token is missing or not good", body = ErrorBody),
-        (status = 403, description = "A scope is lacking", body = ErrorBody),
-        (status = 409, description = "There is a partner with this issuer, there are too many, or the idempotency key was used for something else", body = ErrorBody),
-        (status = 422, description = "The keys could not be had, or not be used", body = ErrorBody)))]
+        (status = 403, description = "A scope is lacking, or the tier's number of partners or of their bytes is reached", body = ErrorBody),
+        (status = 409, description = "There is a partner with this issuer, or the idempotency key was used for something else", body = ErrorBody),
+        (status = 503, description = "The edges hold as much of all organizations' partners as they can", body = ErrorBody),
+        (status = 422, description = "The keys could not be had, or not be used", body = ErrorBody),
+        (status = 429, description = "The organization made as many changes or requests to other servers as its tier allows", body = ErrorBody)))]
 pub(super) async fn create_partner(
     State(app): State<App>,
     caller: Caller,
@@ -69,7 +69,8 @@ pub(super) async fn create_partner(
     fields::check(&app, Some(&new.issuer), Some(&new.jwks_uri), new.expires_at)?;
     let work = async {
         // Before the transaction: it is not to wait for others.
-        let keys = app.outside_issuers.key_set(&new.jwks_uri).await.map_err(|_| no_keys())?;
+        check_edges(&app).await?;
+        let keys = keys_at(&app, caller.organization_id, &new.jwks_uri).await?;
         create(&app, &caller, &client, &new, &keys.to_jwks()).await
     };
     idempotency::run(&app, &caller, "create_partner", idempotency, work).await
@@ -82,28 +83,26 @@ async fn create(
     new: &NewPartner,
     jwks: &JwkSet,
 ) -> Result<(TenantTx, Response), ApiError> {
-    let mut tx = app.db.tenant(caller.organization_id).await?;
-    if store::count(&mut tx).await? >= MAX_PARTNERS {
-        let message = format!("an organization can have {MAX_PARTNERS} partners");
-        return Err(ApiError::conflict("TOO_MANY_PARTNERS", message));
-    }
+    let (organization, now) = (caller.organization_id, app.now());
+    let mut tx = app.db.tenant(organization).await?;
+    tenancy::admit(&mut tx, &app.tiers, organization, Share::Partners, now).await?;
+    let bytes = tenancy::count_feed_bytes(&mut tx, organization).await?;
     let id = PartnerId::new(app.new_id());
-    store::insert(&mut tx, id, new, jwks, app.now()).await.map_err(|error| {
-        match constraint_name(&error) {
-            Some("federation_partners_issuer") => issuer_taken(),
-            _ => error.into(),
-        }
+    store::insert(&mut tx, id, new, jwks, now).await.map_err(|error| match constraint_name(&error) {
+        Some("federation_partners_issuer") => issuer_taken(),
+        _ => error.into(),
     })?;
     let partner = store::find(&mut tx, id).await?.ok_or_else(not_found)?;
+    tenancy::check_feed_bytes(&mut tx, &app.tiers, organization, bytes, now).await?;
+    tenancy::spend(&mut tx, &app.tiers, organization, Share::FeedChanges, now).await?;
     keys::tell(&mut tx, &partner).await?;
-    let event =
-        NewEvent::new(caller.organization_id, Action::PartnerCreated).client(client).metadata(json!({
-            "actorId": caller.actor(),
-            "partnerId": id,
-            "issuer": new.issuer,
-            "jwksUri": new.jwks_uri,
-            "allowedOrganizations": new.allowed_organizations,
-        }));
+    let event = NewEvent::new(organization, Action::PartnerCreated).client(client).metadata(json!({
+        "actorId": caller.actor(),
+        "partnerId": id,
+        "issuer": new.issuer,
+        "jwksUri": new.jwks_uri,
+        "allowedOrganizations": new.allowed_organizations,
+    }));
     audit::record(&mut tx, app, event).await?;
     let location = format!("/api/v1/federation/partners/{id}");
     Ok((

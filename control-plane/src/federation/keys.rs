@@ -7,6 +7,7 @@ use agentidp_shared::ids::{OrganizationId, PartnerId};
 use agentidp_shared::jwk::{JwkSet, KeySet};
 use agentidp_shared::partner::{Partner, PartnerRecord};
 use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
 use tokio::task::JoinSet;
 
 use super::model::Stored;
@@ -17,7 +18,8 @@ use crate::infra::clock::unix_seconds;
 use crate::infra::db::TenantTx;
 use crate::infra::http::error::ApiError;
 use crate::infra::jobs::{Effects, Job, JobError, Work};
-use crate::outside_issuers::{FRESH, MAX_AGE, MIN_INTERVAL};
+use crate::outside_issuers::{self, FRESH, IssuerError, MAX_AGE, MIN_INTERVAL};
+use crate::tenancy::{self, NotAdmitted, Share};
 
 /// How long one who asks for keys keeps others from it, who wait for what it finds.
 const TURN: time::Duration = time::Duration::seconds(2);
@@ -72,7 +74,7 @@ pub(super) async fn partner_with_key(
         tx.commit().await?;
         match turn {
             Turn::Taken => {
-                let fetched = fetch(app, organization, stored.id, &stored.jwks_uri).await?;
+                let fetched = fetch(app, organization, stored.id, &stored.jwks_uri, Because::OfToken).await?;
                 // A partner that has another key each time is asked for each; one that has not is left alone for a while.
                 if !fetched.is_some_and(|keys| has(&keys.to_jwks(), kid)) {
                     let mut tx = app.db.tenant(organization).await?;
@@ -108,36 +110,104 @@ fn has(keys: &JwkSet, kid: &str) -> bool {
     keys.keys.iter().any(|key| key.kid.as_deref() == Some(kid))
 }
 
+/// Who asks for a partner's keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Because {
+    /// A token names a key that is not known.
+    OfToken,
+    Scheduled,
+}
+
 /// Asks for the keys and keeps them; the edges are told if they are others, or what these know grows old.
 async fn fetch(
     app: &App,
     organization: OrganizationId,
     id: PartnerId,
     jwks_uri: &str,
+    because: Because,
 ) -> Result<Option<KeySet>, sqlx::Error> {
     let asked_at = app.now();
-    let fetched = match app.outside_issuers.key_set(jwks_uri).await {
-        Ok(fetched) => fetched,
+    let fetched = match ask(app, organization, jwks_uri, because).await? {
+        Ok(fetched) => Some(fetched),
         Err(error) => {
             metrics::counter!("agentidp_partner_key_failures_total").increment(1);
             tracing::warn!(partner_id = %id, %error, "the keys of a partner could not be had");
-            return Ok(None);
+            None
         }
     };
     let mut tx = app.db.tenant(organization).await?;
-    if let Some(mut stored) = store::find(&mut tx, id).await?.filter(|stored| stored.jwks_uri == jwks_uri) {
+    let found = store::find(&mut tx, id).await?.filter(|stored| stored.jwks_uri == jwks_uri);
+    // What is kept beyond what may be kept is cut also while the partner is away.
+    let Some(mut stored) = found.filter(|stored| fetched.is_some() || stored.was_cut) else {
+        return Ok(fetched);
+    };
+    let bytes = tenancy::count_feed_bytes(&mut tx, organization).await?;
+    let mut tell_again = stored.was_cut;
+    if let Some(fetched) = &fetched {
         let keys = fetched.to_jwks();
-        let tell_again = stored.keys != keys || stored.keys_told_at <= asked_at - MAX_AGE / 2;
+        tell_again |= stored.keys != keys || stored.keys_told_at <= asked_at - MAX_AGE / 2;
         stored.keys = keys;
         stored.keys_fetched_at = asked_at;
-        if tell_again {
-            stored.keys_told_at = asked_at;
-            tell(&mut tx, &stored).await?;
+    }
+    if tell_again {
+        stored.keys_told_at = asked_at;
+    }
+    store::keep_keys(&mut tx, &stored).await?;
+    match spend(&mut tx, app, bytes, because, tell_again, asked_at).await {
+        Ok(()) => {}
+        Err(NotAdmitted::Query(error)) => return Err(error),
+        Err(NotAdmitted::Reached(reached)) => {
+            tracing::warn!(partner_id = %id, %reached, "the keys of a partner were not kept");
+            return Ok(None);
         }
-        store::keep_keys(&mut tx, &stored).await?;
+    }
+    if tell_again {
+        tell(&mut tx, &stored).await?;
     }
     tx.commit().await?;
-    Ok(Some(fetched))
+    Ok(fetched)
+}
+
+/// Counts what new keys cost. A scheduled round comes to each partner so seldom that it may always tell of what it finds: a key that the
+/// partner took back must not count on because of what else its organization does.
+async fn spend(
+    tx: &mut TenantTx,
+    app: &App,
+    before: tenancy::FeedBytes,
+    because: Because,
+    is_told: bool,
+    now: OffsetDateTime,
+) -> Result<(), NotAdmitted> {
+    let organization = tx.organization_id();
+    tenancy::check_feed_bytes(tx, &app.tiers, organization, before, now).await?;
+    match because {
+        Because::OfToken if is_told => {
+            tenancy::spend(tx, &app.tiers, organization, Share::FeedChanges, now).await
+        }
+        Because::Scheduled if is_told => {
+            tenancy::count_use(tx, organization, Share::FeedChanges, now).await?;
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn ask(
+    app: &App,
+    organization: OrganizationId,
+    jwks_uri: &str,
+    because: Because,
+) -> Result<Result<KeySet, IssuerError>, sqlx::Error> {
+    let turn = match because {
+        Because::Scheduled => outside_issuers::Turn::Scheduled(Some(organization)),
+        Because::OfToken => {
+            let mut tx = app.db.tenant(organization).await?;
+            let (_, payer) = tenancy::payer(&mut tx, &app.tiers, organization).await?;
+            tx.commit().await?;
+            outside_issuers::Turn::Caller(payer)
+        }
+    };
+    Ok(app.outside_issuers.key_set(turn, jwks_uri, app.now()).await)
 }
 
 /// One round, on schedule: every partner whose keys were last asked for five minutes ago.
@@ -162,7 +232,9 @@ impl Job for RefreshPartnerKeys {
             let mut asking = JoinSet::new();
             for due in due {
                 let app = app.clone();
-                asking.spawn(async move { fetch(&app, due.organization, due.id, &due.jwks_uri).await });
+                asking.spawn(async move {
+                    fetch(&app, due.organization, due.id, &due.jwks_uri, Because::Scheduled).await
+                });
             }
             while let Some(asked) = asking.join_next().await {
                 asked??;

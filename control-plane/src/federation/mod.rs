@@ -20,9 +20,15 @@ pub use grants::granted;
 pub use keys::RefreshPartnerKeys;
 pub use routes::routes;
 
+use agentidp_shared::ids::OrganizationId;
+use agentidp_shared::jwk::KeySet;
 use axum::http::StatusCode;
 
+use crate::app::App;
 use crate::infra::http::error::ApiError;
+use crate::infra::outbound::{NoSlot, OutboundError};
+use crate::outside_issuers::{IssuerError, Turn};
+use crate::tenancy;
 
 fn not_found() -> ApiError {
     ApiError::not_found("PARTNER_NOT_FOUND", "there is no partner with this id")
@@ -32,8 +38,40 @@ fn issuer_taken() -> ApiError {
     ApiError::conflict("PARTNER_ISSUER_TAKEN", "the organization has a partner with this issuer")
 }
 
-/// The keys could not be had. What is behind a URL is not told, but whether there are keys that can be used.
+/// Refuses to tell the edges more of partners when they can hold no more.
+async fn check_edges(app: &App) -> Result<(), ApiError> {
+    let mut tx = app.db.system().await?;
+    tenancy::check_edges(&mut tx).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// The keys at `jwks_uri`, fetched in the organization's own share of requests to other servers. What is behind a URL is not told, but
+/// whether there are keys that can be used.
+async fn keys_at(app: &App, organization: OrganizationId, jwks_uri: &str) -> Result<KeySet, ApiError> {
+    let now = app.now();
+    let mut tx = app.db.tenant(organization).await?;
+    let (tier, payer) = tenancy::payer(&mut tx, &app.tiers, organization).await?;
+    tx.commit().await?;
+    let fetched = app.outside_issuers.key_set(Turn::Caller(payer), jwks_uri, now).await;
+    fetched.map_err(|error| match error {
+        IssuerError::Outbound(OutboundError::NoSlot(reason)) => match reason {
+            NoSlot::InFlight(_) | NoSlot::PerMinute(_) => {
+                tenancy::outbound_reached(&app.tiers, tier, reason, now).map_or_else(no_keys, ApiError::from)
+            }
+            NoSlot::Hangs(_) => keys_unavailable(format!("{reason}; register another server, or wait")),
+            NoSlot::Full => ApiError::unavailable(reason),
+        },
+        _ => no_keys(),
+    })
+}
+
 fn no_keys() -> ApiError {
-    let message = "at `jwksUri` there is no set of keys that can be used, or nothing that can be reached";
+    keys_unavailable(
+        "at `jwksUri` there is no set of keys that can be used, or nothing that can be reached".to_owned(),
+    )
+}
+
+fn keys_unavailable(message: String) -> ApiError {
     ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "PARTNER_KEYS_UNAVAILABLE", message)
 }

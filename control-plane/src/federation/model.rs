@@ -23,7 +23,10 @@ pub(super) struct Stored {
     pub name: String,
     pub issuer: String,
     pub jwks_uri: String,
+    /// As far as they may be kept; see [`was_cut`](Self::was_cut).
     pub keys: JwkSet,
+    /// Whether the row has more: an earlier version kept sets whole.
+    pub was_cut: bool,
     pub keys_fetched_at: OffsetDateTime,
     /// When the edges were last told of them.
     pub keys_told_at: OffsetDateTime,
@@ -39,7 +42,7 @@ pub(super) struct Stored {
 #[expect(clippy::struct_field_names, reason = "the names of its JSON members")]
 pub(super) struct Partner {
     #[schema(value_type = uuid::Uuid)]
-    partner_id: PartnerId,
+    pub partner_id: PartnerId,
     name: String,
     /// `iss` of its tokens.
     issuer: String,
@@ -54,7 +57,7 @@ pub(super) struct Partner {
     #[serde(with = "time::serde::rfc3339::option")]
     expires_at: Option<OffsetDateTime>,
     #[serde(with = "time::serde::rfc3339")]
-    created_at: OffsetDateTime,
+    pub created_at: OffsetDateTime,
     #[serde(with = "time::serde::rfc3339")]
     updated_at: OffsetDateTime,
 }

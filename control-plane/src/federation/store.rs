@@ -10,7 +10,8 @@ use uuid::Uuid;
 use super::keys::Turn;
 use super::model::{NewPartner, Stored};
 use crate::infra::db::TenantTx;
-use crate::outside_issuers::FRESH;
+use crate::infra::http::pagination::Page;
+use crate::outside_issuers::{FRESH, kept};
 
 struct Row {
     id: Uuid,
@@ -28,12 +29,14 @@ struct Row {
 
 impl From<Row> for Stored {
     fn from(row: Row) -> Self {
+        let keys = kept(row.keys.0.clone());
         Self {
             id: row.id.into(),
             name: row.name,
             issuer: row.issuer,
             jwks_uri: row.jwks_uri,
-            keys: row.keys.0,
+            was_cut: keys != row.keys.0,
+            keys,
             keys_fetched_at: row.keys_fetched_at,
             keys_told_at: row.keys_told_at,
             allowed_organizations: row.allowed_organizations,
@@ -80,15 +83,19 @@ pub(super) async fn insert(
     .map(|_| ())
 }
 
-pub(super) async fn list(tx: &mut TenantTx, limit: i64, offset: i64) -> Result<Vec<Stored>, sqlx::Error> {
+pub(super) async fn list(tx: &mut TenantTx, page: Page) -> Result<Vec<Stored>, sqlx::Error> {
+    let below = page.below();
     let rows = sqlx::query_as!(
         Row,
         r#"select id, name, issuer, jwks_uri, keys as "keys: Json<JwkSet>", keys_fetched_at, keys_told_at,
              allowed_organizations, expires_at, created_at, updated_at
-           from federation_partners where organization_id = $1 order by created_at desc, id desc limit $2 offset $3"#,
+           from federation_partners where organization_id = $1 and (created_at, id) < ($4, $5)
+           order by created_at desc, id desc limit $2 offset $3"#,
         tx.organization_id().as_uuid(),
-        limit,
-        offset
+        page.fetched(),
+        page.offset(),
+        below.at,
+        below.id
     )
     .fetch_all(&mut **tx)
     .await?;
@@ -209,7 +216,8 @@ pub(super) struct Due {
     pub jwks_uri: String,
 }
 
-/// Up to `limit` partners whose keys are due to be asked for; they are due again at `next`.
+/// Up to `limit` partners whose keys are due to be asked for, of each organization in turn: one with many delays no other's. They are due
+/// again at `next`.
 pub(super) async fn take_due_any_tenant(
     tx: &mut PgConnection,
     now: OffsetDateTime,
@@ -219,8 +227,13 @@ pub(super) async fn take_due_any_tenant(
     let rows = sqlx::query!(
         "update federation_partners set keys_refresh_at = $2
          where id in (select id from federation_partners
-                      where keys_refresh_at <= $1 and (expires_at is null or expires_at > $1)
-                      order by keys_refresh_at limit $3 for update skip locked)
+                      where id in (select id from (
+                          select id, keys_refresh_at, row_number() over (partition by organization_id order by keys_refresh_at) as turn
+                          from federation_partners
+                          where keys_refresh_at <= $1 and (expires_at is null or expires_at > $1)) due
+                        order by turn, keys_refresh_at limit $3)
+                        and keys_refresh_at <= $1
+                      for update skip locked)
          returning organization_id, id, jwks_uri",
         now,
         next,

@@ -93,6 +93,8 @@ pub struct Config {
     /// Ed25519 private key, PKCS#8 DER.
     pub feed_key_pkcs8: Secret<Vec<u8>>,
     pub policy_dir: Option<PathBuf>,
+    /// What each tier allows; what this version was built with unless it is named.
+    pub tiers_file: Option<PathBuf>,
     pub trusted_proxies: Vec<Network>,
     pub tls_redirect: bool,
     pub log: String,
@@ -138,15 +140,8 @@ impl Config {
     /// Reads named values. An empty value counts as absent.
     pub fn from_values(values: BTreeMap<String, String>) -> Result<Self, ConfigError> {
         let mut reader = Reader::new(values);
-        let environment = match reader.text("AGENTIDP_ENV").as_deref() {
-            None | Some("production") => Environment::Production,
-            Some("development") => Environment::Development,
-            Some(_) => {
-                reader.problem("AGENTIDP_ENV", "must be development or production");
-                Environment::Production
-            }
-        };
-        let database = reader.database();
+        let environment = reader.environment();
+        let database = reader.database(environment);
         let config = Self {
             environment,
             jobs: reader.jobs(&database),
@@ -174,6 +169,7 @@ impl Config {
             rate_limits: reader.rate_limits(),
             feed_key_pkcs8: reader.feed_key(),
             policy_dir: reader.text("AGENTIDP_POLICY_DIR").map(PathBuf::from),
+            tiers_file: reader.text("AGENTIDP_TIERS_FILE").map(PathBuf::from),
             trusted_proxies: reader.networks("AGENTIDP_TRUSTED_PROXIES"),
             tls_redirect: reader.parsed("AGENTIDP_TLS_REDIRECT", "false", "true or false"),
             log: reader.log_filter(),
@@ -204,7 +200,8 @@ impl Database {
             values.entry("DATABASE_URL".to_owned()).or_insert(owner);
         }
         let mut reader = Reader::new(values);
-        let database = reader.database();
+        let environment = reader.environment();
+        let database = reader.database(environment);
         reader.finish(database)
     }
 }
@@ -292,6 +289,34 @@ mod tests {
         assert_eq!(config.freshness, FreshnessLimits::default());
         assert_eq!(config.rate_limits.client, "200/1:400".parse().ok());
         assert_eq!(config.log_format, LogFormat::Json);
+    }
+
+    #[test]
+    fn downgrade_attack_production_demands_tls_of_a_database_on_another_machine() {
+        let problem = |name: &str, url: &str, environment: &str| {
+            let mut values = usable();
+            values.insert("AGENTIDP_ENV".into(), environment.into());
+            values.insert(name.into(), url.into());
+            Config::from_values(values).err().map(|error| error.to_string())
+        };
+        for mode in ["", "?sslmode=prefer", "?sslmode=allow", "?sslmode=disable"] {
+            for host in ["db.example", "10.0.0.5:5432", "[fd00::5]", "127.0.0.1.example"] {
+                let url = format!("postgres://app:pw@{host}/agentidp{mode}");
+                for name in ["DATABASE_URL", "DATABASE_OWNER_URL"] {
+                    let said = problem(name, &url, "production").unwrap_or_default();
+                    assert!(said.contains(name) && said.contains("sslmode=verify-full"), "{url}: {said}");
+                }
+                assert_eq!(problem("DATABASE_URL", &url, "development"), None, "{url}");
+            }
+            for host in ["localhost", "127.0.0.1:5432", "[::1]", "%2Fvar%2Frun%2Fpostgresql"] {
+                let url = format!("postgres://app:pw@{host}/agentidp{mode}");
+                assert_eq!(problem("DATABASE_URL", &url, "production"), None, "{url}");
+            }
+        }
+        for mode in ["require", "verify-ca", "verify-full"] {
+            let url = format!("postgres://app:pw@db.example/agentidp?sslmode={mode}");
+            assert_eq!(problem("DATABASE_URL", &url, "production"), None, "{url}");
+        }
     }
 
     #[test]

@@ -18,6 +18,7 @@ use sqlx::{
 use uuid::Uuid;
 
 use super::config::Database;
+use super::turns::{Shares, Turn, Turns};
 
 /// How long a request may wait for a connection before it is told to come back later.
 pub(super) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -27,10 +28,27 @@ pub(super) const TRUSTED_FOR: Duration = Duration::from_millis(500);
 const STATEMENT_TIMEOUT: &str = "10s";
 /// Longest wait for a row that another transaction holds.
 const LOCK_TIMEOUT: &str = "8s";
+/// What a list begins with: it only reads, for a shorter time, and its plan is made for the filters that it has. A plan for any
+/// filters would read everything of the organization.
+const LIST: &str = "set transaction read only; set local statement_timeout = '4s'; set local plan_cache_mode = force_custom_plan";
 
 #[derive(Debug, Clone)]
 pub struct Db {
     pool: PgPool,
+    /// Connections by organization.
+    turns: Turns,
+}
+
+/// Of the connections, those that the transactions of one organization may hold: whatever they wait for, a row of its own that
+/// another of its transactions has locked for one, the others find connections free. The rest of its transactions wait outside.
+fn share_of_connections(connections: u32) -> Shares {
+    let of = |part: u32| usize::try_from(part).unwrap_or(1).max(1);
+    Shares {
+        per_organization: of(connections.saturating_mul(2) / 5),
+        in_all: of(connections),
+        waiting_per_organization: usize::MAX,
+        deadline: ACQUIRE_TIMEOUT,
+    }
 }
 
 /// How a connection to the database is protected.
@@ -92,7 +110,7 @@ impl Db {
         if version < 150_000 {
             return Err(DbError::Version(version / 10_000));
         }
-        Ok(Self { pool })
+        Ok(Self { pool, turns: Turns::new(share_of_connections(config.max_connections)) })
     }
 
     /// Applies the migrations as the schema's owner.
@@ -155,6 +173,12 @@ impl Db {
         tokio::spawn(begin).await.map_err(|_| sqlx::Error::WorkerCrashed)?
     }
 
+    /// Waits until the organization holds fewer connections than it may.
+    async fn turn_of(&self, organization: OrganizationId) -> Result<Turn, sqlx::Error> {
+        let _waiting = Waiting::new();
+        self.turns.begin(organization).await.map_err(|_| sqlx::Error::PoolTimedOut)
+    }
+
     /// Begins a transaction that sees and changes only `organization`'s rows.
     #[track_caller]
     pub fn tenant(
@@ -163,14 +187,36 @@ impl Db {
     ) -> impl Future<Output = Result<TenantTx, sqlx::Error>> + Send + use<'_> {
         let caller = Location::caller();
         async move {
-            let organization_id: Uuid = organization.as_uuid();
-            let inner = self
-                .begin(format!(
-                    "begin; set local role agentidp_app; set local app.organization_id = '{organization_id}'"
-                ))
-                .await?;
+            let turn = self.turn_of(organization).await?;
+            let inner = self.begin(begin_as_tenant(organization)).await?;
             let timer = Timer::start(caller);
-            Ok(TenantTx { inner, organization, _timer: timer })
+            Ok(TenantTx { inner, organization, _timer: timer, _turn: turn })
+        }
+    }
+
+    /// Begins a transaction as [`tenant`](Self::tenant) does, for a list.
+    #[track_caller]
+    pub(super) fn tenant_list(
+        &self,
+        organization: OrganizationId,
+    ) -> impl Future<Output = Result<TenantTx, sqlx::Error>> + Send + use<'_> {
+        let caller = Location::caller();
+        async move {
+            let turn = self.turn_of(organization).await?;
+            let inner = self.begin(format!("{}; {LIST}", begin_as_tenant(organization))).await?;
+            let timer = Timer::start(caller);
+            Ok(TenantTx { inner, organization, _timer: timer, _turn: turn })
+        }
+    }
+
+    /// Begins a transaction as [`system`](Self::system) does, for a list.
+    #[track_caller]
+    pub(super) fn system_list(&self) -> impl Future<Output = Result<SystemTx, sqlx::Error>> + Send + use<'_> {
+        let caller = Location::caller();
+        async move {
+            let inner = self.begin(format!("{BEGIN_AS_SYSTEM}; {LIST}")).await?;
+            let timer = Timer::start(caller);
+            Ok(SystemTx { inner, _timer: timer })
         }
     }
 
@@ -180,11 +226,18 @@ impl Db {
     pub fn system(&self) -> impl Future<Output = Result<SystemTx, sqlx::Error>> + Send + use<'_> {
         let caller = Location::caller();
         async move {
-            let inner = self.begin("begin; set local role agentidp_system".to_owned()).await?;
+            let inner = self.begin(BEGIN_AS_SYSTEM.to_owned()).await?;
             let timer = Timer::start(caller);
             Ok(SystemTx { inner, _timer: timer })
         }
     }
+}
+
+const BEGIN_AS_SYSTEM: &str = "begin; set local role agentidp_system";
+
+fn begin_as_tenant(organization: OrganizationId) -> String {
+    let organization_id: Uuid = organization.as_uuid();
+    format!("begin; set local role agentidp_app; set local app.organization_id = '{organization_id}'")
 }
 
 /// Measures a transaction from its beginning to its end, however it ends.
@@ -238,6 +291,8 @@ pub struct TenantTx {
     inner: Transaction<'static, Postgres>,
     organization: OrganizationId,
     _timer: Timer,
+    // Given back after the connection.
+    _turn: Turn,
 }
 
 impl TenantTx {

@@ -76,6 +76,10 @@ fn describe() {
             "tokens of workloads outside, by provider and outcome: exchanged, refused",
         ),
         ("agentidp_outside_issuer_failures_total", "issuers outside whose keys could not be had"),
+        (
+            "agentidp_share_refusals_total",
+            "requests refused because their organization used up a share, by share",
+        ),
         ("agentidp_job_runs_total", "runs of jobs, by kind and outcome: done, retried, dead, released, lost"),
         ("agentidp_edge_calls_left_out_total", "calls that edges reported of agents or days not known here"),
     ] {
@@ -88,6 +92,7 @@ fn describe() {
         ("agentidp_jobs", "jobs that are not done, by kind and state: ready, running, dead"),
         ("agentidp_jobs_oldest_due_seconds", "how long the first of the due jobs of a kind has waited"),
         ("agentidp_credentials_expiring_soon_total", "an agent's credentials that expire soon"),
+        ("agentidp_secrets_overdue", "an organization's client secrets that should have been replaced"),
         (
             "agentidp_audit_chain_integrity",
             "1 while the audit log is what was sealed, 0 once it was tampered with, as of the last check",
@@ -95,6 +100,12 @@ fn describe() {
         (
             "agentidp_keystore_vault_up",
             "1 while Vault can be asked for newer keystore keys, 0 while not; absent without Vault",
+        ),
+        ("agentidp_share_used", "the largest use of a share by any organization, by share and tier"),
+        ("agentidp_feed_snapshot_bytes", "bytes of all that an edge must hold in memory, as JSON"),
+        (
+            "agentidp_feed_promised_bytes",
+            "bytes that the organizations' shares of the feed allow them together",
         ),
         ("agentidp_edge_feed_lag_seconds", "how long the oldest change an edge lacks has been waiting"),
     ] {

@@ -2,7 +2,8 @@
 
 use agentidp_shared::ids::{AgentId, CredentialId, OrganizationId};
 use agentidp_shared::jwk::Algorithm;
-use agentidp_shared::scopes::{Scope, ScopeSet};
+use agentidp_shared::scopes::{MAX_SCOPES, ScopeSet};
+use agentidp_shared::tier::Tier;
 use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -11,10 +12,10 @@ use serde_json::json;
 use sqlx::PgConnection;
 use utoipa::ToSchema;
 
-use super::model::{ALGORITHMS, IssuerKind, Organization, SigningAlgorithm, Tier, is_slug};
+use super::model::{ALGORITHMS, IssuerKind, Organization, SigningAlgorithm, TierName, is_slug};
+use super::resources::{Allowed, AllowedChange};
 use super::store::{self, NewOrganization, Signing};
 use super::update::choose_algorithm;
-use crate::access;
 use crate::access::{Act, Caller, Permit, Role};
 use crate::agents::{self, AgentType, DeploymentEnv, NewAgent};
 use crate::app::App;
@@ -22,11 +23,12 @@ use crate::audit::{self, Action, NewEvent};
 use crate::credentials::{self, ShownSecret};
 use crate::infra::db::SystemTx;
 use crate::infra::http::client_info::ClientInfo;
-use crate::infra::http::error::{ApiError, ErrorBody, constraint_name};
+use crate::infra::http::error::{ApiError, ErrorBody, FieldErrors, constraint_name};
 use crate::infra::http::fields::{Fields, FromFields};
 use crate::infra::http::idempotency::{self, Idempotency};
 use crate::infra::http::json::StrictJson;
 use crate::keys::Choice;
+use crate::resources;
 
 /// An organization to create.
 #[derive(Debug, ToSchema)]
@@ -38,12 +40,19 @@ pub(super) struct CreateOrganizationRequest {
     #[schema(min_length = 2, max_length = 63)]
     slug: String,
     /// `free` if absent.
+    #[schema(value_type = Option<TierName>)]
     tier: Option<Tier>,
     /// What its tokens are signed with; what the instance uses if absent.
     #[schema(value_type = Option<SigningAlgorithm>)]
     signing_algorithm: Option<Algorithm>,
     /// `instance` if absent.
     issuer_kind: Option<IssuerKind>,
+    /// The identifiers of protected APIs that its agents may get tokens for; `*` is any URI. None if absent.
+    #[schema(max_items = 64)]
+    allowed_resources: Option<Vec<String>>,
+    /// The scopes of protected APIs that its agents may hold; `*` is every one. None if absent.
+    #[schema(max_items = 512)]
+    allowed_scopes: Option<Vec<String>>,
     /// The organization's first administrator, registered with it. Without one nobody can act for it yet.
     admin: Option<FirstAdministrator>,
 }
@@ -96,8 +105,18 @@ impl FromFields for CreateOrganizationRequest {
         let tier = fields.optional_parsed("tier", "free, pro or enterprise");
         let signing_algorithm = fields.optional_parsed("signingAlgorithm", ALGORITHMS);
         let issuer_kind = fields.optional_parsed("issuerKind", "instance or organization");
+        let AllowedChange { allowed_resources, allowed_scopes } = AllowedChange::read(fields);
         let admin = fields.optional_object("admin");
-        Some(Self { name: name?, slug: slug?, tier, signing_algorithm, issuer_kind, admin })
+        Some(Self {
+            name: name?,
+            slug: slug?,
+            tier,
+            signing_algorithm,
+            issuer_kind,
+            allowed_resources,
+            allowed_scopes,
+            admin,
+        })
     }
 }
 
@@ -111,8 +130,8 @@ impl FromFields for FirstAdministrator {
 
 /// Create an organization
 ///
-/// With `admin`, its first administrator is registered in the same step and gets every scope but the platform's; its secret is in this answer and
-/// never shown again.
+/// With `admin`, its first administrator is registered in the same step. It gets the management API's scopes that are an organization's, and
+/// of protected APIs those that `allowedScopes` names; its secret is in this answer and never shown again.
 #[utoipa::path(post, path = "/api/v1/organizations", operation_id = "create_organization", tag = "Organizations",
     security(("bearer" = ["admin:orgs"])),
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repeated request give the first answer again")),
@@ -142,7 +161,14 @@ async fn create(
     request: CreateOrganizationRequest,
 ) -> Result<(SystemTx, Response), ApiError> {
     let mut tx = app.db.system().await?;
+    // What its administrator is given is not to end meanwhile.
+    resources::lock_shared(&mut tx).await?;
     let id = OrganizationId::new(app.new_id());
+    let change = AllowedChange {
+        allowed_resources: request.allowed_resources,
+        allowed_scopes: request.allowed_scopes,
+    };
+    let allowed = change.apply(&mut tx, app, Allowed::default()).await?;
     let new = NewOrganization {
         slug: request.slug,
         name: request.name,
@@ -151,6 +177,7 @@ async fn create(
             choice: Choice { algorithm: request.signing_algorithm, before: None },
             issuer_kind: request.issuer_kind.unwrap_or_default(),
         },
+        allowed,
         is_system: false,
     };
     super::insert(&mut tx, id, &new, app.now()).await.map_err(|error| match constraint_name(&error) {
@@ -170,11 +197,16 @@ async fn create(
             "slug": new.slug,
             "signingAlgorithm": request.signing_algorithm,
             "issuerKind": new.signing.issuer_kind,
+            "allowedResources": new.allowed.allowed_resources,
+            "allowedScopes": new.allowed.allowed_scopes,
         }));
         audit::record(&mut tx, app, event).await?;
     }
     let admin = match request.admin {
-        Some(admin) => Some(register_administrator(&mut tx, app, caller, client, id, admin).await?),
+        Some(admin) => {
+            let scopes = scopes_of_administrator(app, &new.allowed)?;
+            Some(register_administrator(&mut tx, app, caller, client, id, admin, scopes).await?)
+        }
         None => None,
     };
     let organization = store::find(&mut tx, app, id).await?.ok_or(sqlx::Error::RowNotFound)?;
@@ -186,6 +218,25 @@ async fn create(
     Ok((tx, (StatusCode::CREATED, headers, body).into_response()))
 }
 
+/// What an organization's first administrator holds: the management API's scopes but the platform's own, and the scopes of protected
+/// APIs that `allowedScopes` names. Of all others that the organization may have it can give some to agents.
+fn scopes_of_administrator(app: &App, allowed: &Allowed) -> Result<ScopeSet, ApiError> {
+    let built_in = resources::built_in_of_organizations(app);
+    let scopes: ScopeSet = built_in.iter().cloned().chain(allowed.named_scopes()).collect();
+    if scopes.len() > MAX_SCOPES {
+        let mut errors = FieldErrors::new();
+        let most = MAX_SCOPES.saturating_sub(built_in.len());
+        errors.push(
+            "allowedScopes",
+            format!(
+                "can have at most {most} items besides admin; PUT the rest to /resources of the organization"
+            ),
+        );
+        return Err(errors.into_error());
+    }
+    Ok(scopes)
+}
+
 async fn register_administrator(
     tx: &mut PgConnection,
     app: &App,
@@ -193,10 +244,8 @@ async fn register_administrator(
     client: &ClientInfo,
     organization: OrganizationId,
     admin: FirstAdministrator,
+    scopes: ScopeSet,
 ) -> Result<RegisteredAdministrator, ApiError> {
-    // The platform's scopes are for the system organization alone.
-    let is_for_tenants = |scope: &Scope| !access::is_platform_scope(scope);
-    let scopes: ScopeSet = app.policy.table().scopes.into_iter().filter(is_for_tenants).collect();
     let new = NewAgent {
         organization_id: organization,
         email: admin.email,

@@ -9,8 +9,9 @@ use crate::access::{Act, Caller};
 use crate::app::App;
 use crate::infra::http::error::{ApiError, ErrorBody};
 use crate::infra::http::fields::{Fields, FromFields};
-use crate::infra::http::pagination::{Page, PageParameters, Paginated};
+use crate::infra::http::pagination::{Page, PageParameters, Paginated, SortKey, list};
 use crate::infra::http::query::StrictQuery;
+use crate::infra::lists;
 
 #[derive(Debug, utoipa::IntoParams)]
 #[into_params(parameter_in = Query, rename_all = "camelCase")]
@@ -35,7 +36,7 @@ impl FromFields for OrganizationFilter {
         Some(Self {
             status: fields.optional_parsed("status", "active, suspended or deleted"),
             q: fields.optional_string("q", 1..=100),
-            page: Page::read(fields),
+            page: Page::read(fields, list::ORGANIZATIONS),
         })
     }
 }
@@ -50,18 +51,25 @@ impl FromFields for OrganizationFilter {
         (status = 200, description = "One page", body = Paginated<Organization>),
         (status = 400, description = "A parameter is unknown or malformed", body = ErrorBody),
         (status = 401, description = "The access token is missing or not good", body = ErrorBody),
-        (status = 403, description = "A scope is lacking", body = ErrorBody)))]
+        (status = 403, description = "A scope is lacking", body = ErrorBody),
+        (status = 408, description = "The search takes too long: narrow it", body = ErrorBody),
+        (status = 429, description = "The organization has as many lists running as it may at once", body = ErrorBody),
+        (status = 503, description = "As many lists run as there is room for", body = ErrorBody)))]
 pub(super) async fn list_organizations(
     State(app): State<App>,
     caller: Caller,
     StrictQuery(filter): StrictQuery<OrganizationFilter>,
 ) -> Result<Json<Paginated<Organization>>, ApiError> {
-    let (organizations, total) = if caller.reads_platform() {
-        store::list(&mut *app.db.system().await?, &app, None, &filter).await?
+    let own = caller.organization_id;
+    let listed = if caller.reads_platform() {
+        let mut tx = app.list_any_tenant(own).await?;
+        store::list(&mut tx, &app, None, &filter).await
     } else {
         caller.permit_own_organization(Act::ReadOrganization)?;
-        let own = caller.organization_id;
-        store::list(&mut *app.db.tenant(own).await?, &app, Some(own), &filter).await?
+        let mut tx = app.list(own).await?;
+        store::list(&mut tx, &app, Some(own), &filter).await
     };
-    Ok(Json(filter.page.of(organizations, total)))
+    let (organizations, total) = listed.map_err(lists::error)?;
+    let key = |found: &Organization| SortKey { at: found.created_at, id: found.id.as_uuid() };
+    Ok(Json(filter.page.of(organizations, total, key)))
 }

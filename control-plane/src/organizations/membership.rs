@@ -20,9 +20,10 @@ use crate::infra::http::client_info::ClientInfo;
 use crate::infra::http::error::{ApiError, ErrorBody};
 use crate::infra::http::fields::{Fields, FromFields};
 use crate::infra::http::json::StrictJson;
-use crate::infra::http::pagination::{Page, PageParameters, Paginated};
+use crate::infra::http::pagination::{PageOf, PageParameters, Paginated, SortKey, list};
 use crate::infra::http::path::Id;
 use crate::infra::http::query::StrictQuery;
+use crate::infra::lists;
 
 /// A member of an organization.
 #[derive(Debug, serde::Serialize, ToSchema)]
@@ -67,16 +68,6 @@ impl FromFields for ChangeMemberRequest {
     }
 }
 
-/// Which page.
-#[derive(Debug)]
-pub(super) struct Members(Page);
-
-impl FromFields for Members {
-    fn from_fields(fields: &mut Fields) -> Option<Self> {
-        Some(Self(Page::read(fields)))
-    }
-}
-
 /// The members of an organization, oldest first
 #[utoipa::path(get, path = "/api/v1/organizations/{organizationId}/members", operation_id = "list_members", tag = "Organizations",
     security(("bearer" = ["admin:orgs"])),
@@ -86,16 +77,24 @@ impl FromFields for Members {
         (status = 400, description = "A parameter is unknown or malformed", body = ErrorBody),
         (status = 401, description = "The access token is missing or not good", body = ErrorBody),
         (status = 403, description = "A scope is lacking", body = ErrorBody),
-        (status = 404, description = "There is no such organization", body = ErrorBody)))]
+        (status = 404, description = "There is no such organization", body = ErrorBody),
+        (status = 408, description = "The search takes too long: narrow it", body = ErrorBody),
+        (status = 429, description = "The organization has as many lists running as it may at once", body = ErrorBody),
+        (status = 503, description = "As many lists run as there is room for", body = ErrorBody)))]
 pub(super) async fn list_members(
     State(app): State<App>,
     caller: Caller,
     Id(organization): Id<OrganizationId>,
-    StrictQuery(Members(page)): StrictQuery<Members>,
+    StrictQuery(PageOf(page)): StrictQuery<PageOf<{ list::MEMBERS }>>,
 ) -> Result<Json<Paginated<Member>>, ApiError> {
-    let mut tx = open(&app, &caller, Act::ReadOrganization, organization).await?;
-    let (members, total) = store::list_members(&mut tx, organization, page).await?;
-    Ok(Json(page.of(members, total)))
+    caller.permit_organization(Act::ReadOrganization, organization)?;
+    let mut tx = app.list_for(caller.organization_id, organization).await?;
+    if store::find(&mut tx, &app, organization).await?.is_none() {
+        return Err(not_found());
+    }
+    let (members, total) = store::list_members(&mut tx, organization, page).await.map_err(lists::error)?;
+    let key = |member: &Member| SortKey { at: member.created_at, id: member.agent_id.as_uuid() };
+    Ok(Json(page.of(members, total, key)))
 }
 
 /// Make an agent a member

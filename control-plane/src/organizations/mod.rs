@@ -1,10 +1,11 @@
 //! Organizations: the tenants. The system organization runs the instance; its members create the others.
 //!
-//! Other features ask here for the tier's limits and about members.
+//! Other features ask here about members.
 
 mod create;
 mod delete;
 mod get;
+mod limits;
 mod list;
 mod members;
 mod membership;
@@ -16,12 +17,13 @@ mod store;
 mod update;
 
 pub use members::{add_member, remove_member};
-pub use model::{IssuerKind, Organization, OrganizationStatus, Tier};
-pub use resources::{allows_resource, is_resource};
+pub use model::{IssuerKind, Organization, OrganizationStatus};
+pub use resources::is_resource;
 pub use routes::routes;
 
 use agentidp_shared::feed::Change;
 use agentidp_shared::ids::OrganizationId;
+use agentidp_shared::tier::Tier;
 use serde_json::Value;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
@@ -48,14 +50,6 @@ pub async fn system(tx: &mut PgConnection) -> Result<Option<OrganizationId>, sql
     store::system(tx).await
 }
 
-/// How many agents the organization may have; `None` if its tier sets no limit.
-pub async fn agent_limit(
-    tx: &mut PgConnection,
-    organization: OrganizationId,
-) -> Result<Option<i64>, sqlx::Error> {
-    Ok(tier(tx, organization).await?.agent_limit())
-}
-
 /// Creates an organization, and tells every edge of its tier.
 async fn insert(
     tx: &mut PgConnection,
@@ -65,14 +59,10 @@ async fn insert(
 ) -> Result<(), sqlx::Error> {
     store::insert(tx, id, new, now).await?;
     if new.tier != Tier::Free {
-        let change = Change::Tier { organization_id: id, tier: new.tier.into() };
+        let change = Change::Tier { organization_id: id, tier: new.tier };
         edge_feed::append(tx, &change).await?;
     }
     Ok(())
-}
-
-pub async fn tier(tx: &mut PgConnection, organization: OrganizationId) -> Result<Tier, sqlx::Error> {
-    store::tier(tx, organization).await
 }
 
 fn not_found() -> ApiError {

@@ -3,65 +3,20 @@
 use agentidp_shared::ids::OrganizationId;
 use agentidp_shared::issuer;
 use agentidp_shared::jwk::Algorithm;
-use time::{Duration, OffsetDateTime};
+use agentidp_shared::tier::Tier;
+use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use crate::infra::db::UnknownValue;
 
 /// What an organization pays for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Tier {
+#[derive(ToSchema)]
+#[schema(as = Tier, rename_all = "lowercase")]
+#[expect(dead_code, reason = "documents the values")]
+pub(super) enum TierName {
     Free,
     Pro,
     Enterprise,
-}
-
-impl Tier {
-    pub const ALL: [Self; 3] = [Self::Free, Self::Pro, Self::Enterprise];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Free => "free",
-            Self::Pro => "pro",
-            Self::Enterprise => "enterprise",
-        }
-    }
-
-    /// Agents that are not decommissioned.
-    pub fn agent_limit(self) -> Option<i64> {
-        match self {
-            Self::Free => Some(10),
-            Self::Pro => Some(100),
-            Self::Enterprise => None,
-        }
-    }
-
-    /// How far back the audit log may be asked.
-    pub fn audit_window(self) -> Option<Duration> {
-        match self {
-            Self::Free => Some(Duration::days(90)),
-            Self::Pro | Self::Enterprise => None,
-        }
-    }
-}
-
-impl From<Tier> for agentidp_shared::tier::Tier {
-    fn from(tier: Tier) -> Self {
-        match tier {
-            Tier::Free => Self::Free,
-            Tier::Pro => Self::Pro,
-            Tier::Enterprise => Self::Enterprise,
-        }
-    }
-}
-
-impl std::str::FromStr for Tier {
-    type Err = UnknownValue;
-
-    fn from_str(text: &str) -> Result<Self, UnknownValue> {
-        Self::ALL.into_iter().find(|tier| tier.as_str() == text).ok_or(UnknownValue)
-    }
 }
 
 /// `active ⇄ suspended`, and from either to `deleted`, which is final.
@@ -140,7 +95,10 @@ pub struct Organization {
     pub id: OrganizationId,
     pub slug: String,
     pub name: String,
+    /// Whether the platform set or confirmed the name. Otherwise the organization gave it to itself, and signed documents say so.
+    pub name_confirmed: bool,
     pub status: OrganizationStatus,
+    #[schema(value_type = TierName)]
     pub tier: Tier,
     /// What its tokens are to be signed with; `null` is what the instance uses.
     #[schema(value_type = Option<SigningAlgorithm>)]
@@ -184,10 +142,6 @@ mod tests {
 
     #[test]
     fn names_read_back_and_are_what_is_shown() {
-        for tier in Tier::ALL {
-            assert_eq!(tier.as_str().parse(), Ok(tier));
-            assert_eq!(serde_json::to_value(tier).unwrap(), tier.as_str());
-        }
         for status in OrganizationStatus::ALL {
             assert_eq!(status.as_str().parse(), Ok(status));
             assert_eq!(serde_json::to_value(status).unwrap(), status.as_str());

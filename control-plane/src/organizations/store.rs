@@ -2,17 +2,19 @@
 
 use agentidp_shared::ids::{AgentId, OrganizationId};
 use agentidp_shared::jwk::{Algorithm, InvalidKey};
+use agentidp_shared::tier::Tier;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::list::OrganizationFilter;
 use super::membership::Member;
-use super::model::{IssuerKind, Organization, OrganizationStatus, Tier};
+use super::model::{IssuerKind, Organization, OrganizationStatus};
+use super::resources::Allowed;
 use crate::access::{Permit, Role};
 use crate::app::App;
 use crate::infra::db::{TenantTx, contains_pattern, decode};
-use crate::infra::http::pagination::Page;
+use crate::infra::http::pagination::{MAX_COUNTED, Page};
 use crate::keys::Choice;
 
 pub(super) struct NewOrganization {
@@ -20,6 +22,7 @@ pub(super) struct NewOrganization {
     pub name: String,
     pub tier: Tier,
     pub signing: Signing,
+    pub allowed: Allowed,
     pub is_system: bool,
 }
 
@@ -50,11 +53,13 @@ impl NewOrganization {
             name: "System".into(),
             tier: Tier::Enterprise,
             signing: Signing::default(),
+            allowed: Allowed::any(),
             is_system: true,
         }
     }
 }
 
+/// Inserts an organization. The platform creates them all, so it has confirmed the name.
 pub(super) async fn insert(
     tx: &mut PgConnection,
     id: OrganizationId,
@@ -62,8 +67,9 @@ pub(super) async fn insert(
     now: OffsetDateTime,
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        "insert into organizations (id, slug, name, tier, is_system, created_at, updated_at, signing_algorithm, issuer_kind)
-         values ($1, $2, $3, $4, $5, $6, $6, $7, $8)",
+        "insert into organizations (id, slug, name, tier, is_system, created_at, updated_at, signing_algorithm, issuer_kind,
+           allowed_resources, allowed_scopes, name_confirmed_at)
+         values ($1, $2, $3, $4, $5, $6, $6, $7, $8, $9, $10, $6)",
         id.as_uuid(),
         new.slug,
         new.name,
@@ -71,7 +77,9 @@ pub(super) async fn insert(
         new.is_system,
         now,
         new.signing.choice.algorithm.map(Algorithm::as_str),
-        new.signing.issuer_kind.as_str()
+        new.signing.issuer_kind.as_str(),
+        &new.allowed.allowed_resources,
+        &new.allowed.allowed_scopes
     )
     .execute(tx)
     .await
@@ -83,17 +91,11 @@ pub(super) async fn system(tx: &mut PgConnection) -> Result<Option<OrganizationI
     Ok(id.map(OrganizationId::new))
 }
 
-pub(super) async fn tier(tx: &mut PgConnection, organization: OrganizationId) -> Result<Tier, sqlx::Error> {
-    let tier = sqlx::query_scalar!("select tier from organizations where id = $1", organization.as_uuid())
-        .fetch_one(tx)
-        .await?;
-    decode(&tier)
-}
-
 struct Row {
     id: Uuid,
     slug: String,
     name: String,
+    name_confirmed_at: Option<OffsetDateTime>,
     status: String,
     tier: String,
     signing_algorithm: Option<String>,
@@ -114,6 +116,7 @@ impl Row {
             id: self.id.into(),
             slug: self.slug,
             name: self.name,
+            name_confirmed: self.name_confirmed_at.is_some(),
             status: decode(&self.status)?,
             tier: decode(&self.tier)?,
             signing_algorithm: choice.algorithm,
@@ -137,7 +140,8 @@ pub(super) async fn find(
 ) -> Result<Option<Organization>, sqlx::Error> {
     let row = sqlx::query_as!(
         Row,
-        "select id, slug, name, status, tier, signing_algorithm, signing_algorithm_before, issuer_kind, created_at, updated_at
+        "select id, slug, name, name_confirmed_at, status, tier, signing_algorithm, signing_algorithm_before, issuer_kind,
+           created_at, updated_at
          from organizations where id = $1",
         organization.as_uuid()
     )
@@ -146,9 +150,28 @@ pub(super) async fn find(
     row.map(|row| row.into_organization(app)).transpose()
 }
 
+/// An organization's name, and when the platform last set or confirmed it; `None` if the organization chose it itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct OrganizationName {
+    pub text: String,
+    pub confirmed_at: Option<OffsetDateTime>,
+}
+
+impl OrganizationName {
+    /// The name after a request that asks for `text`, if it names one. The platform confirms what it writes, even if it was the name
+    /// already; an organization that writes another name vouches for it alone.
+    pub fn changed(&self, text: Option<String>, by_platform: bool, now: OffsetDateTime) -> Self {
+        match text {
+            Some(text) if by_platform => Self { text, confirmed_at: Some(now) },
+            Some(text) if text != self.text => Self { text, confirmed_at: None },
+            _ => self.clone(),
+        }
+    }
+}
+
 /// What a change of an organization must know of it.
 pub(super) struct Locked {
-    pub name: String,
+    pub name: OrganizationName,
     pub status: OrganizationStatus,
     pub tier: Tier,
     pub signing: Signing,
@@ -161,7 +184,7 @@ pub(super) async fn lock(
     organization: OrganizationId,
 ) -> Result<Option<Locked>, sqlx::Error> {
     let row = sqlx::query!(
-        "select name, status, tier, is_system, signing_algorithm, signing_algorithm_before, issuer_kind
+        "select name, name_confirmed_at, status, tier, is_system, signing_algorithm, signing_algorithm_before, issuer_kind
          from organizations where id = $1 for update",
         organization.as_uuid()
     )
@@ -174,7 +197,8 @@ pub(super) async fn lock(
             row.signing_algorithm_before.as_deref(),
             &row.issuer_kind,
         )?;
-        Ok(Locked { name: row.name, status, tier, signing, is_system: row.is_system })
+        let name = OrganizationName { text: row.name, confirmed_at: row.name_confirmed_at };
+        Ok(Locked { name, status, tier, signing, is_system: row.is_system })
     })
     .transpose()
 }
@@ -182,22 +206,23 @@ pub(super) async fn lock(
 pub(super) async fn update(
     tx: &mut PgConnection,
     organization: OrganizationId,
-    name: &str,
+    name: &OrganizationName,
     tier: Tier,
     signing: Signing,
     now: OffsetDateTime,
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "update organizations set name = $2, tier = $3, updated_at = $4, signing_algorithm = $5, signing_algorithm_before = $6,
-           issuer_kind = $7
+           issuer_kind = $7, name_confirmed_at = $8
          where id = $1",
         organization.as_uuid(),
-        name,
+        name.text,
         tier.as_str(),
         now,
         signing.choice.algorithm.map(Algorithm::as_str),
         signing.choice.before.map(Algorithm::as_str),
-        signing.issuer_kind.as_str()
+        signing.issuer_kind.as_str(),
+        name.confirmed_at
     )
     .execute(tx)
     .await
@@ -248,19 +273,30 @@ pub(super) async fn list_members(
     tx: &mut TenantTx,
     organization: OrganizationId,
     page: Page,
-) -> Result<(Vec<Member>, i64), sqlx::Error> {
-    let total = sqlx::query_scalar!(
-        r#"select count(*) as "count!" from organization_members where organization_id = $1"#,
-        organization.as_uuid()
-    )
-    .fetch_one(&mut **tx)
-    .await?;
+) -> Result<(Vec<Member>, Option<i64>), sqlx::Error> {
+    let total = if page.is_counted() {
+        Some(
+            sqlx::query_scalar!(
+                r#"select count(*) as "count!" from (
+                     select from organization_members where organization_id = $1 limit $2) members"#,
+                organization.as_uuid(),
+                MAX_COUNTED
+            )
+            .fetch_one(&mut **tx)
+            .await?,
+        )
+    } else {
+        None
+    };
+    let above = page.above();
     let rows = sqlx::query!(
-        "select agent_id, role, created_at from organization_members where organization_id = $1
+        "select agent_id, role, created_at from organization_members where organization_id = $1 and (created_at, agent_id) > ($4, $5)
          order by created_at, agent_id limit $2 offset $3",
         organization.as_uuid(),
-        page.limit(),
-        page.offset()
+        page.fetched(),
+        page.offset(),
+        above.at,
+        above.id
     )
     .fetch_all(&mut **tx)
     .await?;
@@ -303,37 +339,50 @@ pub(super) async fn set_role(
     .await
 }
 
-/// One page of those that match, newest first, and how many there are; `only` narrows it to one.
+/// One page of those that match, newest first, and how many there are, up to [`MAX_COUNTED`]; `only` narrows it to one.
 pub(super) async fn list(
     tx: &mut PgConnection,
     app: &App,
     only: Option<OrganizationId>,
     filter: &OrganizationFilter,
-) -> Result<(Vec<Organization>, i64), sqlx::Error> {
+) -> Result<(Vec<Organization>, Option<i64>), sqlx::Error> {
     let pattern = filter.q.as_deref().map(contains_pattern);
     let status = filter.status.map(OrganizationStatus::as_str);
-    let total = sqlx::query_scalar!(
-        r#"select count(*) as "count!" from organizations
-           where ($1::text is null or status = $1) and ($2::text is null or name ilike $2 or slug ilike $2)
-             and ($3::uuid is null or id = $3)"#,
-        status,
-        pattern,
-        only.map(OrganizationId::as_uuid)
-    )
-    .fetch_one(&mut *tx)
-    .await?;
+    let total = if filter.page.is_counted() {
+        Some(
+            sqlx::query_scalar!(
+                r#"select count(*) as "count!" from (
+                     select from organizations
+                     where ($1::text is null or status = $1) and ($2::text is null or name ilike $2 or slug ilike $2)
+                       and ($3::uuid is null or id = $3)
+                     limit $4) matching"#,
+                status,
+                pattern,
+                only.map(OrganizationId::as_uuid),
+                MAX_COUNTED
+            )
+            .fetch_one(&mut *tx)
+            .await?,
+        )
+    } else {
+        None
+    };
+    let below = filter.page.below();
     let rows = sqlx::query_as!(
         Row,
-        "select id, slug, name, status, tier, signing_algorithm, signing_algorithm_before, issuer_kind, created_at, updated_at
+        "select id, slug, name, name_confirmed_at, status, tier, signing_algorithm, signing_algorithm_before, issuer_kind,
+           created_at, updated_at
          from organizations
          where ($1::text is null or status = $1) and ($2::text is null or name ilike $2 or slug ilike $2)
-           and ($3::uuid is null or id = $3)
+           and ($3::uuid is null or id = $3) and (created_at, id) < ($6, $7)
          order by created_at desc, id desc limit $4 offset $5",
         status,
         pattern,
         only.map(OrganizationId::as_uuid),
-        filter.page.limit(),
-        filter.page.offset()
+        filter.page.fetched(),
+        filter.page.offset(),
+        below.at,
+        below.id
     )
     .fetch_all(tx)
     .await?;

@@ -4,12 +4,13 @@ use agentidp_shared::exceptions::Standing;
 use agentidp_shared::feed::Change;
 use agentidp_shared::ids::OrganizationId;
 use agentidp_shared::jwk::Algorithm;
+use agentidp_shared::tier::Tier;
 use axum::Json;
 use axum::extract::State;
 use serde_json::{Map, json};
 use utoipa::ToSchema;
 
-use super::model::{ALGORITHMS, IssuerKind, Organization, OrganizationStatus, SigningAlgorithm, Tier};
+use super::model::{ALGORITHMS, IssuerKind, Organization, OrganizationStatus, SigningAlgorithm, TierName};
 use super::store::Signing;
 use super::{not_found, record, store};
 use crate::access::{Act, Caller};
@@ -23,14 +24,18 @@ use crate::infra::http::fields::{Fields, FromFields};
 use crate::infra::http::json::StrictJson;
 use crate::infra::http::path::Id;
 use crate::keys::{self, ChangedBy, Choice, ChooseError};
+use crate::tenancy::{self, Share};
 
 /// What to change; what is absent stays as it is.
 #[derive(Debug, ToSchema)]
 #[schema(rename_all = "camelCase")]
 pub(super) struct UpdateOrganizationRequest {
+    /// The platform confirms the name that it writes. One that an organization gives itself is marked as self-asserted in signed
+    /// documents until the platform confirms it.
     #[schema(min_length = 1, max_length = 200)]
     name: Option<String>,
     /// For the platform to set.
+    #[schema(value_type = Option<TierName>)]
     tier: Option<Tier>,
     /// For the platform to set. `suspended` refuses every agent of it and every token they have so far; `active` lets them get new
     /// ones.
@@ -91,7 +96,8 @@ impl FromFields for UpdateOrganizationRequest {
         (status = 401, description = "The access token is missing or not good", body = ErrorBody),
         (status = 403, description = "A scope is lacking, or only the platform may change this", body = ErrorBody),
         (status = 404, description = "There is no such organization", body = ErrorBody),
-        (status = 409, description = "The organization was deleted, or is the system organization, or too many signing keys are published for one of another algorithm", body = ErrorBody)))]
+        (status = 409, description = "The organization was deleted, or is the system organization, or too many signing keys are published for one of another algorithm", body = ErrorBody),
+        (status = 429, description = "The signing algorithm was changed as often today as the tier allows", body = ErrorBody)))]
 pub(super) async fn update_organization(
     State(app): State<App>,
     caller: Caller,
@@ -109,12 +115,14 @@ pub(super) async fn update_organization(
     if current.status == OrganizationStatus::Deleted {
         return Err(deleted());
     }
-    let (name, tier) = (request.name.unwrap_or(current.name.clone()), request.tier.unwrap_or(current.tier));
+    let name = current.name.changed(request.name, permit.is_platform(), app.now());
+    let tier = request.tier.unwrap_or(current.tier);
     let signing = signing(&app, current.signing, request.signing_algorithm, request.issuer_kind);
     let (algorithm, old_algorithm) = (signing.choice.algorithm, current.signing.choice.algorithm);
     let (kind, old_kind) = (signing.issuer_kind, current.signing.issuer_kind);
     let changed: Vec<&str> = [
-        ("name", name != current.name),
+        ("name", name.text != current.name.text),
+        ("nameConfirmed", name.confirmed_at.is_some() != current.name.confirmed_at.is_some()),
         ("tier", tier != current.tier),
         ("signingAlgorithm", algorithm != old_algorithm),
         ("issuerKind", kind != old_kind),
@@ -122,6 +130,15 @@ pub(super) async fn update_organization(
     .into_iter()
     .filter_map(|(field, changed)| changed.then_some(field))
     .collect();
+    if algorithm != old_algorithm {
+        // Each can make a key that every edge must hold before it signs.
+        let share = Share::SigningAlgorithmChanges;
+        if permit.is_platform() {
+            tenancy::count_use(&mut tx, organization, share, app.now()).await?;
+        } else {
+            tenancy::spend(&mut tx, &app.tiers, organization, share, app.now()).await?;
+        }
+    }
     if !changed.is_empty() {
         store::update(&mut tx, organization, &name, tier, signing, app.now()).await?;
         let mut metadata = Map::from_iter([("fields".to_owned(), json!(changed))]);
@@ -139,7 +156,7 @@ pub(super) async fn update_organization(
         choose_algorithm(&mut tx, &app, &caller, &client, organization, algorithm).await?;
     }
     if tier != current.tier {
-        let change = Change::Tier { organization_id: organization, tier: tier.into() };
+        let change = Change::Tier { organization_id: organization, tier };
         edge_feed::append(&mut tx, &change).await?;
     }
     let status = request.status.unwrap_or(current.status);

@@ -1,8 +1,12 @@
 //! The keys of an issuer that is not ours, read from the set it publishes (RFC 7517 §5).
 
-use agentidp_shared::jwk::{Algorithm, InvalidKey, Jwk, KeySet, MAX_KEYS, VerificationKey};
+use agentidp_shared::jwk::{Algorithm, InvalidKey, Jwk, JwkSet, KeySet, MAX_KEYS, VerificationKey};
 use serde_json::{Map, Value};
 
+/// Longest set that is kept, in bytes: ten RSA keys of 4096 bits have less, and every edge holds it in memory.
+const MAX_SET_BYTES: usize = 8 * 1024;
+/// Longest modulus in base64url: 4096 bits without zeros before them.
+const MAX_MEMBER_LENGTH: usize = 683;
 /// Most keys looked at, with those we have no use for.
 const MAX_LISTED: usize = 100;
 
@@ -16,8 +20,30 @@ pub enum InvalidKeySet {
     DuplicateKeyId,
     #[error("more than {MAX_KEYS} keys for signatures that we check")]
     TooMany,
+    #[error("the keys for signatures that we check have more than {MAX_SET_BYTES} bytes")]
+    TooLarge,
     #[error("no key for signatures that we check")]
     None,
+}
+
+/// The set as far as it may be kept: of each key the members of its type, and so many keys as fit. Sets that were read by a version
+/// without these limits are cut by it.
+pub fn kept(set: JwkSet) -> JwkSet {
+    let mut bytes = 0_usize;
+    let keys = set.keys.into_iter().map(Jwk::of_its_type).filter(has_usual_members).take(MAX_KEYS);
+    let fits = |jwk: &Jwk| {
+        bytes = bytes.saturating_add(jwk.size());
+        bytes <= MAX_SET_BYTES
+    };
+    JwkSet { keys: keys.take_while(fits).collect() }
+}
+
+/// Whether no member is longer than one of a key that we take.
+fn has_usual_members(jwk: &Jwk) -> bool {
+    [&jwk.crv, &jwk.x, &jwk.y, &jwk.n, &jwk.e]
+        .into_iter()
+        .flatten()
+        .all(|text| text.len() <= MAX_MEMBER_LENGTH)
 }
 
 /// The keys that check signatures, each bound to the one algorithm that it says or that its type gives. Others, as of algorithms
@@ -46,12 +72,17 @@ pub(super) fn usable_keys(set: &Map<String, Value>) -> Result<KeySet, InvalidKey
         if key.get("key_ops").is_some_and(|operations| !may_verify(operations)) {
             continue;
         }
-        usable.extend(bound(jwk).filter(|jwk| VerificationKey::from_jwk(jwk).is_ok()));
+        let jwk = bound(jwk).map(Jwk::of_its_type).filter(has_usual_members);
+        usable.extend(jwk.filter(|jwk| VerificationKey::from_jwk(jwk).is_ok()));
+    }
+    if usable.iter().map(Jwk::size).fold(0, usize::saturating_add) > MAX_SET_BYTES {
+        return Err(InvalidKeySet::TooLarge);
     }
     match usable.len() {
         0 => Err(InvalidKeySet::None),
-        1..=MAX_KEYS => KeySet::from_jwks(&agentidp_shared::jwk::JwkSet { keys: usable })
-            .map_err(|_| InvalidKeySet::DuplicateKeyId),
+        1..=MAX_KEYS => {
+            KeySet::from_jwks(&JwkSet { keys: usable }).map_err(|_| InvalidKeySet::DuplicateKeyId)
+        }
         _ => Err(InvalidKeySet::TooMany),
     }
 }
@@ -135,5 +166,35 @@ mod tests {
         assert_eq!(read(json!({})), Err(InvalidKeySet::Shape));
         let many: Vec<_> = (0..33).map(|kid: u8| key(&kid.to_string(), json!({}))).collect();
         assert_eq!(read(json!(many)), Err(InvalidKeySet::TooMany));
+    }
+
+    #[test]
+    fn oversized_keys_attack_members_that_a_key_type_does_not_have_are_dropped() {
+        let junk = "x".repeat(4_096);
+        let padded = key("1", json!({"n": junk, "e": junk, "x5c": [junk], "note": junk}));
+        let set = json!({ "keys": [padded] });
+        let keys = usable_keys(set.as_object().unwrap()).unwrap().to_jwks();
+        assert!(serde_json::to_string(&keys).unwrap().len() < 300, "{keys:?}");
+        // A modulus that zeros were put before is no modulus that anyone writes.
+        let zeros = json!({"kty": "RSA", "n": "A".repeat(8_192), "e": "AQAB", "kid": "2"});
+        assert_eq!(read(json!([zeros])), Err(InvalidKeySet::None));
+        // What was stored before is cut the same way.
+        let stored = Jwk { n: Some(junk), ..keys.keys[0].clone() };
+        assert_eq!(kept(JwkSet { keys: vec![stored] }), keys);
+    }
+
+    #[test]
+    fn oversized_keys_attack_a_set_is_kept_only_as_far_as_it_is_short() {
+        let long = "k".repeat(43);
+        let many = |count: usize| {
+            (0..count).map(|n| key(&format!("{n:03}{}", &long[3..]), json!({}))).collect::<Vec<_>>()
+        };
+        let set = json!({ "keys": many(32) });
+        // Thirty-two keys on a curve that are named by their thumbprints are fine.
+        assert_eq!(usable_keys(set.as_object().unwrap()).unwrap().len(), 32);
+        let jwk = Jwk { n: Some("n".repeat(683)), ..Jwk::rsa(&[1], &[1, 0, 1]) };
+        let cut = kept(JwkSet { keys: vec![jwk; 32] });
+        assert!((8..14).contains(&cut.keys.len()), "{}", cut.keys.len());
+        assert!(serde_json::to_string(&cut).unwrap().len() <= MAX_SET_BYTES + 1_024);
     }
 }

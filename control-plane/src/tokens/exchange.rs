@@ -9,7 +9,7 @@ use super::form::Form;
 use super::introspect::authentic_claims;
 use super::oauth_error::OAuthError;
 use super::store::{self, Client};
-use super::{issue, model};
+use super::{allowed, issue, model};
 use crate::app::App;
 use crate::delegation::stands;
 use crate::infra::clock::unix_seconds;
@@ -46,7 +46,7 @@ pub(super) async fn exchange(
     }
     let scopes = form.get("scope").map(ScopeSet::parse).transpose();
     let scopes = scopes.map_err(|error| OAuthError::InvalidScope(error.to_string().into()))?;
-    let audience = audience(app, &parent, form).await?;
+    let audience = audience(app, form)?;
     // Nothing is issued beyond the end of anything that was presented.
     let lifetime = u64::from(app.config.token_ttl_seconds);
     let end = actor.as_ref().map_or(u64::MAX, |actor| actor.exp);
@@ -73,6 +73,7 @@ pub(super) async fn exchange(
         | NotDerived::Organization
         | NotDerived::Grant(_) => OAuthError::InvalidRequest(format!("subject_token: {refusal}").into()),
     })?;
+    allowed::check_derived(app, &claims).await?;
     claims.status = Some(status_lists::reserve(app));
     let token = issue::sign(app, signing(app, client, &parent).await?, &claims)?;
     issue::record(app, client, &claims, client_info).await?;
@@ -143,12 +144,7 @@ pub(super) fn named_api(form: &Form) -> Result<Option<&str>, OAuthError> {
     }
 }
 
-/// The API that is named, if it is allowed. None: that of the subject token.
-async fn audience(app: &App, parent: &Claims, form: &Form) -> Result<Option<String>, OAuthError> {
-    let Some(named) = named_api(form)? else { return Ok(None) };
-    let audience = model::audience(Some(named), &app.config.issuer)?;
-    if audience != app.config.issuer {
-        issue::check_allowed(app, parent.organization_id, &audience).await?;
-    }
-    Ok(Some(audience))
+/// The API that is named. None: that of the subject token.
+fn audience(app: &App, form: &Form) -> Result<Option<String>, OAuthError> {
+    named_api(form)?.map(|named| model::audience(Some(named), &app.config.issuer)).transpose()
 }

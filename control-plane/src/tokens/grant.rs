@@ -3,15 +3,15 @@
 use agentidp_shared::ids::AgentId;
 use time::OffsetDateTime;
 
-use super::issue::{TokenResponse, answer, fresh_claims, not_allowed, sign};
+use super::allowed::Asked;
+use super::issue::{TokenResponse, answer, fresh_claims, sign};
 use super::issued::{self, Issued};
 use super::oauth_error::OAuthError;
-use super::{model, store};
+use super::store;
 use crate::app::App;
 use crate::infra::db::TenantTx;
 use crate::infra::http::client_info::ClientInfo;
 use crate::infra::http::error::ApiError;
-use crate::organizations;
 
 /// What a token is to be good for, as it was asked, before any of it was checked.
 #[derive(Debug, Default)]
@@ -57,16 +57,11 @@ pub async fn grant(
     if let Some(reason) = agent.refusal() {
         return Err(GrantError::Refused(reason));
     }
-    let scopes =
-        model::granted_scopes(target.scope.as_deref(), &agent.scopes).map_err(GrantError::NotGiven)?;
-    let audience =
-        model::audience(target.resource.as_deref(), &app.config.issuer).map_err(GrantError::NotGiven)?;
-    if audience != app.config.issuer
-        && !organizations::allows_resource(tx, agent.organization_id, &audience).await?
-    {
-        return Err(GrantError::NotGiven(not_allowed()));
-    }
-    let claims = fresh_claims(app, &agent, &agent, scopes, audience, now);
+    let asked = Asked::read(app, target.scope.as_deref(), target.resource.as_deref(), &agent.scopes)
+        .map_err(GrantError::NotGiven)?;
+    let lacking = asked.lacking(tx, app, agent.organization_id).await?;
+    let asked = asked.without(&lacking).map_err(GrantError::NotGiven)?;
+    let claims = fresh_claims(app, &agent, &agent, asked, now);
     let access_token = sign(app, agent.signing, &claims).map_err(GrantError::Internal)?;
     issued::add(tx, app, &[Issued::of(&claims, &agent, client_info)]).await?;
     Ok(answer(access_token, &claims, None))

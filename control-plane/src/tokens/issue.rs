@@ -1,7 +1,7 @@
 //! `POST /oauth2/token`: an access token (RFC 9068) by client credentials (RFC 6749 §4.4) or for another token (RFC 8693).
 
 use agentidp_shared::claims::Claims;
-use agentidp_shared::ids::{AgentId, OrganizationId, TokenId};
+use agentidp_shared::ids::{AgentId, TokenId};
 use agentidp_shared::scopes::ScopeSet;
 use axum::Json;
 use axum::body::Bytes;
@@ -11,18 +11,19 @@ use axum::response::IntoResponse;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
+use super::allowed::Asked;
 use super::form::Form;
 use super::issued::Issued;
 use super::oauth_error::{OAuthError, OAuthErrorBody};
 use super::store::Client;
-use super::{client_auth, exchange, from_outside, model, store};
-use crate::access::{Act, is_platform_scope};
+use super::{client_auth, exchange, from_outside, store};
+use crate::access::Act;
 use crate::app::App;
 use crate::infra::clock::unix_seconds;
 use crate::infra::http::client_info::ClientInfo;
 use crate::infra::http::error::ApiError;
 use crate::keys::Choice;
-use crate::{oidc, organizations, status_lists};
+use crate::{oidc, status_lists};
 
 /// A token request.
 #[derive(Debug, ToSchema)]
@@ -159,13 +160,16 @@ async fn by_credentials(
     now: OffsetDateTime,
 ) -> Result<TokenResponse, OAuthError> {
     let target = target(app, client, form.get("agent_id")).await?;
-    let scopes = model::granted_scopes(form.get("scope"), &held_by_both(client, &target))?;
-    let audience = model::audience(form.get("resource"), &app.config.issuer)?;
-    if audience != app.config.issuer {
-        check_allowed(app, target.organization_id, &audience).await?;
+    let mut asked =
+        Asked::read(app, form.get("scope"), form.get("resource"), &held_by_both(client, &target))?;
+    if !asked.is_plain(app) {
+        let mut tx = app.db.tenant(target.organization_id).await?;
+        let lacking = asked.lacking(&mut tx, app, target.organization_id).await?;
+        tx.commit().await?;
+        asked = asked.without(&lacking)?;
     }
 
-    let claims = fresh_claims(app, client, &target, scopes, audience, now);
+    let claims = fresh_claims(app, client, &target, asked, now);
     let access_token = sign(app, target.signing, &claims)?;
     let id_token = oidc::id_token(app, target.signing, &claims, &access_token, form.get("nonce")).await?;
     record(app, client, &claims, client_info).await?;
@@ -177,8 +181,7 @@ pub(super) fn fresh_claims(
     app: &App,
     client: &Client,
     target: &Client,
-    scopes: ScopeSet,
-    audience: String,
+    asked: Asked,
     now: OffsetDateTime,
 ) -> Claims {
     let not_before = target.not_before.max(client.not_before);
@@ -186,10 +189,10 @@ pub(super) fn fresh_claims(
     Claims {
         iss: target.issuer_kind.identifier(&app.config.issuer, target.organization_id),
         sub: target.agent_id,
-        aud: vec![audience],
+        aud: vec![asked.audience],
         client_id: client.agent_id,
         organization_id: target.organization_id,
-        scopes,
+        scopes: asked.scopes,
         jti: TokenId::new(app.new_id()),
         iat,
         nbf: unix_seconds(now),
@@ -245,23 +248,7 @@ fn held_by_both(client: &Client, target: &Client) -> ScopeSet {
         return target.scopes.clone();
     }
     let both = client.scopes.intersection(&target.scopes);
-    both.iter().filter(|scope| !is_platform_scope(scope)).cloned().collect()
-}
-
-/// Whether the organization lets its agents have tokens for this API.
-pub(super) async fn check_allowed(
-    app: &App,
-    organization: OrganizationId,
-    audience: &str,
-) -> Result<(), OAuthError> {
-    let mut tx = app.db.tenant(organization).await?;
-    let allowed = organizations::allows_resource(&mut tx, organization, audience).await?;
-    tx.commit().await?;
-    if allowed { Ok(()) } else { Err(not_allowed()) }
-}
-
-pub(super) fn not_allowed() -> OAuthError {
-    OAuthError::InvalidTarget("the organization does not allow tokens for this resource".into())
+    both.iter().filter(|scope| !scope.is_for_platform()).cloned().collect()
 }
 
 pub fn sign(app: &App, choice: Choice, claims: &Claims) -> Result<String, ApiError> {

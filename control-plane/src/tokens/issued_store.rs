@@ -45,9 +45,10 @@ pub(super) async fn insert(
              actor_id, on_behalf_of_id, token_id, via, trace_id)
            select event_id, $14, organization_id, agent_id, $15, 'success', ip_address, user_agent, metadata,
              client_id, nullif(agent_id, client_id), jti, 'api', trace_id from token
-           returning event_id, occurred_at),
+           returning event_id, occurred_at, organization_id),
          unsealed as (
-           insert into audit_unsealed (event_id, occurred_at) select event_id, occurred_at from event returning 1),
+           insert into audit_unsealed (event_id, occurred_at, organization_id)
+           select event_id, occurred_at, organization_id from event returning 1),
          place as (
            insert into status_list_entries
              (list_id, idx, jti, organization_id, agent_id, client_id, issued_at, expires_at, derived_from, scopes)

@@ -3,6 +3,7 @@
 //! A token's audit event is durable before the token leaves. Revocation reaches the edge through the feed, from the same
 //! transaction.
 
+mod allowed;
 mod authorize;
 mod client_auth;
 mod exchange;

@@ -13,7 +13,6 @@ use utoipa::ToSchema;
 use super::model::{NewPolicy, Provider, Rule, TrustPolicy};
 use super::{bootstrap, store};
 use crate::access::{Act, Caller};
-use crate::agents;
 use crate::app::App;
 use crate::audit::{self, Action, NewEvent};
 use crate::infra::db::TenantTx;
@@ -21,9 +20,9 @@ use crate::infra::http::client_info::ClientInfo;
 use crate::infra::http::error::{ApiError, ErrorBody, FieldErrors};
 use crate::infra::http::idempotency::{self, Idempotency};
 use crate::infra::http::json::StrictJson;
+use crate::tenancy::{self, Share};
+use crate::{agents, outside_issuers};
 
-/// Most policies of one organization.
-const MAX_POLICIES: i64 = 1_000;
 /// Whose issuer can only be trusted by the rules for it.
 const GITHUB_HOST: &str = "token.actions.githubusercontent.com";
 
@@ -77,10 +76,11 @@ pub(super) struct CreateTrustPolicyRequest {
         (status = 201, description = "The policy", body = TrustPolicy),
         (status = 400, description = "Fields are missing or malformed; all of them are named", body = ErrorBody),
         (status = 401, description = "The access token is missing or not good", body = ErrorBody),
-        (status = 403, description = "A scope is lacking, the agent may do what the caller may not, or the tier's number of agents is reached", body = ErrorBody),
+        (status = 403, description = "A scope is lacking, the agent may do what the caller may not, or the tier's number of agents or of trust policies is reached", body = ErrorBody),
         (status = 404, description = "There is no such agent", body = ErrorBody),
-        (status = 409, description = "There are too many policies, or the idempotency key was used for something else", body = ErrorBody),
-        (status = 410, description = "The agent was decommissioned", body = ErrorBody)))]
+        (status = 409, description = "The idempotency key was used for something else", body = ErrorBody),
+        (status = 410, description = "The agent was decommissioned", body = ErrorBody),
+        (status = 429, description = "The organization made as many requests to other servers as its tier allows", body = ErrorBody)))]
 pub(super) async fn create_trust_policy(
     State(app): State<App>,
     caller: Caller,
@@ -92,7 +92,11 @@ pub(super) async fn create_trust_policy(
     let mut tx = app.db.tenant(caller.organization_id).await?;
     permit(&mut tx, &caller, &new).await?;
     tx.commit().await?;
-    let work = create(&app, &caller, &client, &new, &issuer);
+    let work = async {
+        // Before the transaction, which is not to wait for others: the first token finds the keys here.
+        outside_issuers::prepare(&app, caller.organization_id, &issuer).await?;
+        create(&app, &caller, &client, &new, &issuer).await
+    };
     idempotency::run(&app, &caller, "create_trust_policy", idempotency, work).await
 }
 
@@ -134,10 +138,7 @@ async fn create(
     issuer: &str,
 ) -> Result<(TenantTx, Response), ApiError> {
     let mut tx = app.db.tenant(caller.organization_id).await?;
-    if store::count_and_lock(&mut tx).await? >= MAX_POLICIES {
-        let message = format!("an organization can have {MAX_POLICIES} trust policies");
-        return Err(ApiError::conflict("TOO_MANY_TRUST_POLICIES", message));
-    }
+    tenancy::admit(&mut tx, &app.tiers, caller.organization_id, Share::TrustPolicies, app.now()).await?;
     let id = TrustPolicyId::new(app.new_id());
     let agent = match new.agent {
         Some(agent) => {

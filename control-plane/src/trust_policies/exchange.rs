@@ -42,7 +42,8 @@ impl FromFields for ExchangeOidcTokenRequest {
 
 /// Exchange a workload's token
 ///
-/// For a token of an agent that the workload's policy names, or for one that can register agents. Each token is accepted once.
+/// For a token of an agent that the workload's policy names, or for one that can register agents. Each token is accepted once. One that
+/// is refused is not used up: under a key that its issuer has just begun to use it is accepted some seconds later.
 #[utoipa::path(post, path = "/api/v1/oidc/token", operation_id = "exchange_oidc_token", tag = "Workload identity",
     security(()),
     request_body = ExchangeOidcTokenRequest,
@@ -74,6 +75,8 @@ pub(super) async fn exchange_oidc_token(
 fn not_accepted() -> ApiError {
     ApiError::new(StatusCode::UNAUTHORIZED, "OIDC_TOKEN_NOT_ACCEPTED", "the token is not accepted")
         .header(header::WWW_AUTHENTICATE, r#"Bearer realm="agentidp""#.to_owned())
+        // Of any refused token alike. A key that its issuer has just begun to use is known by then.
+        .header(header::RETRY_AFTER, "5".to_owned())
 }
 
 fn slow_down(seconds: u64) -> ApiError {

@@ -5,6 +5,7 @@
 
 use agentidp_shared::ids::{AgentId, OrganizationId};
 use agentidp_shared::issuer::ORGANIZATIONS_PATH;
+use agentidp_shared::jwk::{JwkSet, VerificationKey};
 use agentidp_shared::outside_token::{self, Accepted, Kind, Refusal};
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
@@ -20,6 +21,7 @@ use crate::infra::db::TenantTx;
 use crate::infra::http::client_info::ClientInfo;
 use crate::infra::http::error::{ApiError, shown};
 use crate::tokens::{self, GrantError, OAuthError, Target, TokenResponse};
+use crate::{credentials, outside_issuers};
 
 /// Claims that the log shows of a token whose signature was good.
 const LOGGED: [&str; 12] = [
@@ -92,7 +94,9 @@ enum Refused {
     Audience,
     #[error("no policy of the organization is about this issuer")]
     Issuer,
-    #[error("no key of the issuer has the token's `kid`, or its keys cannot be had")]
+    #[error(
+        "no key that is known of the issuer has the token's `kid` and algorithm; its keys are fetched now"
+    )]
     Key,
     #[error(transparent)]
     Mismatch(#[from] Mismatch),
@@ -152,21 +156,40 @@ async fn attempt(app: &App, client: &ClientInfo, presented: &Presented) -> Resul
     let Some(organization) = organization_of(app, unverified.audience()) else {
         return Ok(Attempt::Refused(Refused::Audience, None));
     };
-    let mut tx = app.db.tenant(organization).await?;
-    if !store::organization_exists(&mut tx, organization).await? {
-        return Ok(Attempt::Refused(Refused::Audience, None));
-    }
     let issuer = unverified.issuer().to_owned();
+    let mut tx = app.db.tenant(organization).await?;
+    let exists = store::organization_exists(&mut tx, organization).await?;
     let candidates = store::candidates(&mut tx, presented.provider, &issuer, presented.agent).await?;
-    // Before others are asked for anything: a transaction that waits for them keeps a connection from everyone.
     tx.commit().await?;
-    if candidates.is_empty() {
-        return Ok(Attempt::Refused(Refused::Issuer, None));
-    }
-    let Some(key) = app.outside_issuers.key(&issuer, unverified.kid(), now).await else {
-        return Ok(Attempt::Refused(Refused::Key, None));
+    // All of it is done whether the organization exists and trusts the issuer or not, and nobody is asked for anything: how long the
+    // answer takes tells of neither.
+    let stand_in = credentials::stand_in_for(unverified.algorithm());
+    let mut tx = app.db.system().await?;
+    let known =
+        outside_issuers::known_keys(&mut tx, &issuer, &JwkSet { keys: vec![stand_in.clone()] }, now).await?;
+    tx.commit().await?;
+    let refused = if !exists {
+        Some(Refused::Audience)
+    } else if candidates.is_empty() {
+        Some(Refused::Issuer)
+    } else {
+        None
     };
-    let authentic = match unverified.check_signature(&key) {
+    let key = known.keys.find(unverified.kid()).filter(|key| key.algorithm() == unverified.algorithm());
+    if refused.is_none() && (key.is_none() || !known.is_fresh) {
+        outside_issuers::refresh_soon(app, &issuer);
+    }
+    let key = match (refused, key) {
+        (None, Some(key)) => key,
+        (refused, _) => {
+            // What the key in its place says of the signature is not believed: its private half is in a standard.
+            if let Ok(stand_in) = VerificationKey::from_accepted_jwk(&stand_in) {
+                std::hint::black_box(stand_in.verify(unverified.signing_input(), unverified.signature()));
+            }
+            return Ok(Attempt::Refused(refused.unwrap_or(Refused::Key), None));
+        }
+    };
+    let authentic = match unverified.check_signature(key) {
         Ok(authentic) => authentic,
         Err(refusal) => return Ok(Attempt::Refused(refusal.into(), None)),
     };

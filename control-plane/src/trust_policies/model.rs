@@ -124,7 +124,7 @@ pub(super) struct Policy {
 #[serde(rename_all = "camelCase")]
 pub(super) struct TrustPolicy {
     #[schema(value_type = uuid::Uuid)]
-    policy_id: TrustPolicyId,
+    pub policy_id: TrustPolicyId,
     provider: Provider,
     /// `iss` of the tokens.
     issuer: String,
@@ -156,7 +156,7 @@ pub(super) struct TrustPolicy {
     #[schema(value_type = Option<uuid::Uuid>)]
     agent_id: Option<AgentId>,
     #[serde(with = "time::serde::rfc3339")]
-    created_at: OffsetDateTime,
+    pub created_at: OffsetDateTime,
     #[serde(with = "time::serde::rfc3339::option")]
     last_used_at: Option<OffsetDateTime>,
 }

@@ -9,11 +9,10 @@ use uuid::Uuid;
 use super::model::{NewPolicy, Pinned, Policy, Provider, Rule};
 use crate::infra::clock::from_unix_seconds;
 use crate::infra::db::{TenantTx, decode};
+use crate::infra::http::pagination::Page;
 
 /// A used token is remembered for so much longer than it is good, for servers whose clocks differ.
 const REMEMBERED_LONGER: Duration = Duration::minutes(10);
-/// Names the advisory lock under which an organization's policies are counted, beside the organization.
-const POLICIES_LOCK: i32 = 0x7472_7573;
 
 struct Row {
     id: Uuid,
@@ -45,15 +44,6 @@ impl TryFrom<Row> for Policy {
             last_used_at: row.last_used_at,
         })
     }
-}
-
-/// Policies of the transaction's organization. Until it ends no other is added.
-pub(super) async fn count_and_lock(tx: &mut TenantTx) -> Result<i64, sqlx::Error> {
-    let organization = tx.organization_id();
-    sqlx::query!("select pg_advisory_xact_lock($1, hashtext($2))", POLICIES_LOCK, organization.to_string())
-        .fetch_one(&mut **tx)
-        .await?;
-    count(tx).await
 }
 
 pub(super) async fn count(tx: &mut TenantTx) -> Result<i64, sqlx::Error> {
@@ -91,15 +81,19 @@ pub(super) async fn insert(
     .map(|_| ())
 }
 
-pub(super) async fn list(tx: &mut TenantTx, limit: i64, offset: i64) -> Result<Vec<Policy>, sqlx::Error> {
+pub(super) async fn list(tx: &mut TenantTx, page: Page) -> Result<Vec<Policy>, sqlx::Error> {
+    let below = page.below();
     let rows = sqlx::query_as!(
         Row,
         r#"select id, organization_id, provider, issuer, rule as "rule: Json<Rule>", pinned as "pinned: Json<Pinned>",
              agent_id, is_bootstrap, created_at, last_used_at
-           from trust_policies where organization_id = $1 order by created_at desc, id desc limit $2 offset $3"#,
+           from trust_policies where organization_id = $1 and (created_at, id) < ($4, $5)
+           order by created_at desc, id desc limit $2 offset $3"#,
         tx.organization_id().as_uuid(),
-        limit,
-        offset
+        page.fetched(),
+        page.offset(),
+        below.at,
+        below.id
     )
     .fetch_all(&mut **tx)
     .await?;

@@ -6,8 +6,8 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 
 use super::document::{self, JSON};
+use super::issuer;
 use crate::app::App;
-use crate::edge_feed::issuer_config;
 use crate::infra::http::error::ApiError;
 
 /// OpenID Connect discovery
@@ -19,7 +19,7 @@ pub(super) async fn get_openid_configuration(
     State(app): State<App>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    document::answer(&headers, JSON, &authorization_server_metadata(&issuer_config(&app)))
+    document::answer(&headers, JSON, &authorization_server_metadata(&issuer(&app).await?))
 }
 
 /// Authorization server metadata (RFC 8414)
@@ -32,7 +32,7 @@ pub(super) async fn get_authorization_server_metadata(
     State(app): State<App>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    document::answer(&headers, JSON, &authorization_server_metadata(&issuer_config(&app)))
+    document::answer(&headers, JSON, &authorization_server_metadata(&issuer(&app).await?))
 }
 
 /// Metadata of the management API as a protected resource (RFC 9728)
@@ -45,5 +45,5 @@ pub(super) async fn get_protected_resource_metadata(
     State(app): State<App>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    document::answer(&headers, JSON, &protected_resource_metadata(&issuer_config(&app)))
+    document::answer(&headers, JSON, &protected_resource_metadata(&issuer(&app).await?))
 }

@@ -8,10 +8,21 @@ mod metadata;
 mod organization_issuer;
 mod store;
 
+use agentidp_shared::discovery::IssuerConfig;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
+use crate::edge_feed;
+use crate::infra::http::error::ApiError;
+
+/// What the documents say of the issuer now.
+async fn issuer(app: &App) -> Result<IssuerConfig, ApiError> {
+    let mut tx = app.db.system().await?;
+    let issuer = edge_feed::issuer_config(&mut tx, app).await?;
+    tx.commit().await?;
+    Ok(issuer)
+}
 
 pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()

@@ -8,9 +8,9 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 
 use super::document::{self, JSON};
+use super::issuer;
 use super::store;
 use crate::app::App;
-use crate::edge_feed::issuer_config;
 use crate::infra::http::error::{ApiError, ErrorBody};
 use crate::infra::http::path::Id;
 
@@ -34,7 +34,7 @@ pub(super) async fn get_organization_openid_configuration(
     if !has_issuer {
         return Err(ApiError::not_found("ISSUER_NOT_FOUND", "there is no issuer with this identifier"));
     }
-    document::answer(&headers, JSON, &organization_server_metadata(&issuer_config(&app), organization))
+    document::answer(&headers, JSON, &organization_server_metadata(&issuer(&app).await?, organization))
 }
 
 /// OpenID Connect discovery of an organization's issuer, with its path behind (RFC 8414 §5)

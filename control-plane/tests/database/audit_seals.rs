@@ -112,7 +112,8 @@ async fn more_events_than_one_seal_takes_are_sealed_in_several() {
 
 #[tokio::test]
 async fn an_event_is_sealed_once_committed_also_if_it_is_older_than_what_is_sealed_already() {
-    let instance = Instance::start().await;
+    // The organization has two transactions at once.
+    let instance = Instance::start_with(|settings| settings.with("DATABASE_MAX_CONNECTIONS", "5")).await;
     let tenant = instance.tenant().await;
     let organization = tenant.uuid().into();
     let mut early = instance.app.db.tenant(organization).await.unwrap();

@@ -252,3 +252,44 @@ async fn an_a2a_url_that_is_not_https_is_refused_by_name() {
         assert!(refused.body.contains("a2aUrl"));
     }
 }
+
+#[tokio::test]
+async fn false_name_attack_a_name_that_an_organization_gives_itself_is_marked_until_the_platform_confirms_it()
+{
+    let instance = Instance::start().await;
+    keys::advance_documents(&instance.app).await.unwrap();
+    let platform = instance.platform().await;
+    let tenant = platform.create_organization("enterprise").await;
+    let agent = tenant.create_agent(&["agents:read"]).await;
+    tenant.api.patch(&agent.path(), &json!({"isPublic": true})).await.expect(200);
+    let path = format!("/api/v1/organizations/{}", tenant.organization_id);
+    let slug = tenant.api.get(&path).await.expect(200).text("slug");
+    let signed_author = async || {
+        let badge = part(&instance.api().get(&KINDS[3](&agent.id)).await.expect(200), 1);
+        let record: Value =
+            serde_json::from_str(badge["credentialSubject"]["badge"].as_str().unwrap()).unwrap();
+        assert_eq!(record["annotations"]["organization_id"], tenant.organization_id.as_str());
+        assert_eq!(record["annotations"]["organization_slug"], slug.as_str());
+        let card = instance.api().get(&KINDS[0](&agent.id)).await.expect(200).json();
+        assert_eq!(card["provider"]["organization"], record["authors"][0]);
+        record["authors"][0].as_str().unwrap().to_owned()
+    };
+    let confirmed = async |by: &Tenant, body: Value| {
+        by.api.patch(&path, &body).await.expect(200).json()["nameConfirmed"].as_bool().unwrap()
+    };
+    assert_eq!(signed_author().await, format!("{slug} ({slug})"), "the platform named it");
+
+    assert!(!confirmed(&tenant, json!({"name": "Big Bank"})).await);
+    assert_eq!(signed_author().await, format!("Big Bank (self-asserted by {slug})"));
+    // Neither by itself, nor by anything else that the platform changes, is it confirmed.
+    assert!(!confirmed(&tenant, json!({"name": "Big Bank"})).await);
+    assert!(!confirmed(&platform, json!({"tier": "pro"})).await);
+
+    instance.advance(Duration::SECOND);
+    assert!(confirmed(&platform, json!({"name": "Big Bank"})).await);
+    assert_eq!(signed_author().await, format!("Big Bank ({slug})"));
+    assert!(confirmed(&tenant, json!({"name": "Big Bank"})).await, "the same name is no new one");
+    assert!(!confirmed(&tenant, json!({"name": "Bigger Bank"})).await);
+    let log = platform.api.get("/api/v1/audit?action=org.updated").await.expect(200).json();
+    assert_eq!(log["data"][0]["metadata"]["fields"], json!(["nameConfirmed"]));
+}

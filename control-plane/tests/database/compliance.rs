@@ -121,13 +121,29 @@ async fn tampering_attack_an_altered_event_fails_audit_integrity() {
 async fn a_secret_or_key_that_is_too_old_fails_rotation() {
     let instance = with_secrets().await;
     assert_eq!(checked(&instance, "CC9.2").await, "passing");
-    instance.execute("update credentials set created_at = created_at - interval '366 days'").await;
+    let of_the_platform = "update credentials set created_at = created_at - interval '366 days'
+        where organization_id = (select id from organizations where is_system)";
+    instance.execute(of_the_platform).await;
     assert_eq!(checked(&instance, "CC9.2").await, "failing");
     instance.execute("update credentials set rotated_at = '2030-01-15T12:00:00Z'").await;
     assert_eq!(checked(&instance, "CC9.2").await, "passing");
     // As if it had not been replaced when it was due.
     instance.execute("update signing_keys set activated_at = activated_at - interval '92 days'").await;
     assert_eq!(checked(&instance, "CC9.2").await, "failing");
+}
+
+#[tokio::test]
+async fn blame_attack_a_tenants_old_secrets_do_not_fail_the_control_that_everybody_sees() {
+    let instance = with_secrets().await;
+    instance
+        .execute(
+            "update credentials set created_at = created_at - interval '366 days'
+             where organization_id <> (select id from organizations where is_system)",
+        )
+        .await;
+    let old = "select count(*) from credentials where created_at < '2029-06-01'";
+    assert!(instance.number(old).await > 0);
+    assert_eq!(checked(&instance, "CC9.2").await, "passing");
 }
 
 #[tokio::test]

@@ -180,6 +180,8 @@ async fn an_exchanged_token_is_narrower_ends_with_the_first_and_is_recorded() {
     let root = a.token(&tenant.api).await;
     let to_b = delegate(&tenant.api, &root, &b, &["agents:read", "audit:read"]).await;
     instance.advance(Duration::seconds(5));
+    let platform = instance.platform().await;
+    platform.create_resource("https://api.example.com", &[], &json!("all")).await;
     let more = [
         ("scope", "agents:read"),
         ("resource", "https://api.example.com"),

@@ -146,7 +146,7 @@ async fn forged_usage_attack_only_the_edge_itself_can_report_for_it() {
     let scene = Scene::set().await;
     let batch = scene.batch(vec![scene.tally(Decision::Allowed, 1)]);
     let sealed = |edge: &str, key: &str| usage::seal(&batch, edge, key.as_bytes()).unwrap();
-    let (osaka, tokyo) = (Edge::secret_of("osaka"), Edge::secret_of("tokyo"));
+    let (osaka, tokyo) = (Edge::usage_key_of("osaka"), Edge::usage_key_of("tokyo"));
     let (good, bad) = (sealed("osaka", &osaka), sealed("osaka", "another key"));
     let spliced = format!("{}.{}", good.rsplit_once('.').unwrap().0, bad.rsplit('.').next().unwrap());
     for forged in

@@ -28,9 +28,13 @@ const RIGHTS_OF_APP: &[(&str, &str)] = &[
     ("jobs", "select, insert(created_at, dedup_key, due_at, id, kind, organization_id, payload)"),
     ("organization_members", "select, insert, update, delete"),
     ("organizations", "select"),
+    ("protected_resource_organizations", "select"),
+    ("protected_resource_scopes", "select"),
+    ("protected_resources", "select"),
     ("retired_did_keys", "select, insert, update, delete"),
     ("revoked_tokens", "select, insert"),
     ("status_list_entries", "select, insert"),
+    ("tenant_shares", "select, insert, update"),
     ("trust_policies", "select, insert, update, delete"),
     ("usage_counters", "select, insert, update"),
     // Digests of tokens, of the instance: it may add one, and sees none.

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use agentidp::app::{App, StartError, job_kinds};
 use agentidp::infra::clock::{Clock as _, ManualClock};
 use agentidp::infra::config::Config;
+use agentidp::infra::db::Db;
 use agentidp::infra::jobs;
 use agentidp::infra::rng::SystemRng;
 use agentidp::keys::Signer;
@@ -98,6 +99,16 @@ impl Instance {
         let database = Database::create().await;
         let settings = change(Settings::on(&database.login_url(), &database.owner_url()));
         let clock = Arc::new(ManualClock::new(datetime!(2030-01-15 12:00:00.25 UTC)));
+        let app = settings.start(&clock).await.unwrap();
+        Self { app, clock, settings, database }
+    }
+
+    /// A process of today over a dump of another version, at `now`: what that version left is migrated first.
+    pub async fn restore(dump: &str, now: OffsetDateTime, change: impl FnOnce(Settings) -> Settings) -> Self {
+        let database = Database::restore(dump).await;
+        let settings = change(Settings::on(&database.login_url(), &database.owner_url()));
+        Db::migrate(&settings.config().database).await.unwrap();
+        let clock = Arc::new(ManualClock::new(now));
         let app = settings.start(&clock).await.unwrap();
         Self { app, clock, settings, database }
     }

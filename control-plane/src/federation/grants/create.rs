@@ -17,9 +17,7 @@ use crate::infra::http::client_info::ClientInfo;
 use crate::infra::http::error::{ApiError, ErrorBody, FieldErrors, constraint_name};
 use crate::infra::http::idempotency::{self, Idempotency};
 use crate::infra::http::json::StrictJson;
-
-/// Most grants of one organization.
-const MAX_GRANTS: i64 = 1_000;
+use crate::tenancy::{self, Share};
 
 /// Let agents of another organization act for one's own
 ///
@@ -32,8 +30,8 @@ const MAX_GRANTS: i64 = 1_000;
         (status = 201, description = "The grant", body = Grant),
         (status = 400, description = "Fields are missing or malformed; all of them are named", body = ErrorBody),
         (status = 401, description = "The access token is missing or not good", body = ErrorBody),
-        (status = 403, description = "A scope is lacking, or is granted that the caller does not hold", body = ErrorBody),
-        (status = 409, description = "There is a grant for this organization, there are too many, or the idempotency key was used for something else", body = ErrorBody)))]
+        (status = 403, description = "A scope is lacking, or is granted that the caller does not hold, or the tier's number of grants is reached", body = ErrorBody),
+        (status = 409, description = "There is a grant for this organization, or the idempotency key was used for something else", body = ErrorBody)))]
 pub(super) async fn create_grant(
     State(app): State<App>,
     caller: Caller,
@@ -70,10 +68,7 @@ async fn create(
     let organization = caller.organization_id;
     let answered = store::answered(app, organization, &[new.grantee_id]).await?;
     let mut tx = app.db.tenant(organization).await?;
-    if store::count(&mut tx).await? >= MAX_GRANTS {
-        let message = format!("an organization can have {MAX_GRANTS} grants");
-        return Err(ApiError::conflict("TOO_MANY_GRANTS", message));
-    }
+    tenancy::admit(&mut tx, &app.tiers, organization, Share::Grants, app.now()).await?;
     let grant_id = GrantId::new(app.new_id());
     store::insert(&mut tx, grant_id, new, app.now()).await.map_err(|error| {
         match constraint_name(&error) {

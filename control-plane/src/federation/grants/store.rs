@@ -11,6 +11,7 @@ use super::model::{Grant, NewGrant};
 use crate::app::App;
 use crate::infra::clock::unix_seconds;
 use crate::infra::db::{SystemTx, TenantTx};
+use crate::infra::http::pagination::Page;
 
 struct Row {
     id: Uuid,
@@ -131,14 +132,18 @@ pub(super) async fn insert(
     .map(|_| ())
 }
 
-pub(super) async fn list(tx: &mut TenantTx, limit: i64, offset: i64) -> Result<Vec<Grant>, sqlx::Error> {
+pub(super) async fn list(tx: &mut TenantTx, page: Page) -> Result<Vec<Grant>, sqlx::Error> {
+    let below = page.below();
     let rows = sqlx::query_as!(
         Row,
         "select id, grantee_id, scopes, expires_at, created_at from federation_grants
-         where organization_id = $1 order by created_at desc, id desc limit $2 offset $3",
+         where organization_id = $1 and (created_at, id) < ($4, $5)
+           order by created_at desc, id desc limit $2 offset $3",
         tx.organization_id().as_uuid(),
-        limit,
-        offset
+        page.fetched(),
+        page.offset(),
+        below.at,
+        below.id
     )
     .fetch_all(&mut **tx)
     .await?;

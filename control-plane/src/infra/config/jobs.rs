@@ -13,6 +13,8 @@ pub const SCHEDULES: &[(&str, u64)] = &[
     ("audit.archive", 86_400),
     ("keys.rotate", 600),
     ("federation.keys", 60),
+    ("oidc.keys", 60),
+    ("shares.watch", 60),
     ("credentials.expiring", 86_400),
     ("compliance.check", 3_600),
 ];

@@ -1,14 +1,30 @@
 //! Reading settings one by one, noting every problem instead of stopping at the first.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use agentidp_shared::freshness::FreshnessLimits;
 use agentidp_shared::rate_limit::{InvalidLimit, RateLimit, RateLimits};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
 use super::{ConfigError, Database, EdgeKey, Environment, LogFormat, Secret};
 use crate::infra::http::network::Network;
+
+/// Whether nobody between here and the database can read along: the driver demands TLS, or the database is on this machine. `prefer`
+/// and `allow` speak in the clear with whoever says that there is no TLS. A URL that cannot be read is another problem.
+fn is_protected(url: &str) -> bool {
+    let Ok(options) = url.parse::<PgConnectOptions>() else { return true };
+    let demands_tls =
+        matches!(options.get_ssl_mode(), PgSslMode::Require | PgSslMode::VerifyCa | PgSslMode::VerifyFull);
+    let host = options.get_host().trim_start_matches('[').trim_end_matches(']');
+    let is_local = options.get_socket().is_some()
+        || host.starts_with('/')
+        || host == "localhost"
+        || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    demands_tls || is_local
+}
 
 pub(super) struct Reader {
     values: BTreeMap<String, String>,
@@ -23,6 +39,18 @@ impl Reader {
     /// `read`, unless something was wrong.
     pub(super) fn finish<T>(self, read: T) -> Result<T, ConfigError> {
         if self.problems.is_empty() { Ok(read) } else { Err(ConfigError(self.problems)) }
+    }
+
+    /// Where this runs; `production` unless it says otherwise.
+    pub(super) fn environment(&mut self) -> Environment {
+        match self.text("AGENTIDP_ENV").as_deref() {
+            None | Some("production") => Environment::Production,
+            Some("development") => Environment::Development,
+            Some(_) => {
+                self.problem("AGENTIDP_ENV", "must be development or production");
+                Environment::Production
+            }
+        }
     }
 
     /// Values are never part of a problem: any of them may be a secret put into the wrong variable.
@@ -59,17 +87,23 @@ impl Reader {
         }
     }
 
-    fn database_url(&mut self, name: &str) -> Option<String> {
+    fn database_url(&mut self, name: &str, environment: Environment) -> Option<String> {
         let url = self.text(name)?;
+        if environment == Environment::Production && !is_protected(&url) {
+            self.problem(
+                name,
+                "must demand TLS in production, for the database is on another machine: end it with ?sslmode=verify-full (with &sslrootcert=FILE for a CA of your own), or ?sslmode=require",
+            );
+        }
         if !(url.starts_with("postgres://") || url.starts_with("postgresql://")) {
             self.problem(name, "must be a URL like postgres://user:password@host:5432/database");
         }
         Some(url)
     }
 
-    pub(super) fn database(&mut self) -> Database {
-        let url = self.required_database_url("DATABASE_URL");
-        let owner_url = self.database_url("DATABASE_OWNER_URL").unwrap_or_else(|| url.clone());
+    pub(super) fn database(&mut self, environment: Environment) -> Database {
+        let url = self.required_database_url("DATABASE_URL", environment);
+        let owner_url = self.database_url("DATABASE_OWNER_URL", environment).unwrap_or_else(|| url.clone());
         let max_connections = self.number("DATABASE_MAX_CONNECTIONS", 20, 2, 1_000);
         Database {
             url: Secret::new(url),
@@ -79,8 +113,8 @@ impl Reader {
         }
     }
 
-    fn required_database_url(&mut self, name: &str) -> String {
-        self.database_url(name).unwrap_or_else(|| {
+    fn required_database_url(&mut self, name: &str, environment: Environment) -> String {
+        self.database_url(name, environment).unwrap_or_else(|| {
             self.problem(
                 name,
                 "required: the PostgreSQL database, postgres://user:password@host:5432/database",

@@ -5,7 +5,7 @@ pub const VARIABLES: &[(&str, &str, &str)] = &[
     (
         "DATABASE_URL",
         "required",
-        "PostgreSQL URL of the application's login role (no superuser, no BYPASSRLS, owner of nothing)",
+        "PostgreSQL URL of the application's login role (no superuser, no BYPASSRLS, owner of nothing); in production with `?sslmode=verify-full` or `require` unless it is on this machine",
     ),
     ("DATABASE_OWNER_URL", "DATABASE_URL", "PostgreSQL URL of the schema's owner, used by `migrate`"),
     ("DATABASE_MAX_CONNECTIONS", "20", "connections in the pool, 2 to 1000"),
@@ -79,6 +79,7 @@ pub const VARIABLES: &[(&str, &str, &str)] = &[
         "built in",
         "folder with authz.rego and data/scopes.json, reloaded when they change",
     ),
+    ("AGENTIDP_TIERS_FILE", "built in", "file with the limits of every tier, in the form of tiers.toml"),
     ("AGENTIDP_TRUSTED_PROXIES", "", "address blocks whose X-Forwarded-For is believed, separated by commas"),
     (
         "AGENTIDP_TLS_REDIRECT",
@@ -133,7 +134,7 @@ pub const VARIABLES: &[(&str, &str, &str)] = &[
     ),
     (
         "AGENTIDP_SCHEDULES",
-        "housekeeping=10m, audit.verify=1h, audit.archive=1d, keys.rotate=10m, federation.keys=1m, credentials.expiring=1d, compliance.check=1h",
+        "housekeeping=10m, audit.verify=1h, audit.archive=1d, keys.rotate=10m, federation.keys=1m, oidc.keys=1m, shares.watch=1m, credentials.expiring=1d, compliance.check=1h",
         "how often recurring jobs run, by name: NAME=NUMBER with s, m, h or d, or NAME=off, separated by commas",
     ),
     (

@@ -82,6 +82,11 @@ impl Fields {
         self.members.contains_key(name)
     }
 
+    /// Whether the member is there and is text.
+    pub fn is_text(&self, name: &str) -> bool {
+        self.members.get(name).is_some_and(Value::is_string)
+    }
+
     /// Takes a member that is there and not `null`.
     fn take(&mut self, name: &str) -> Option<Value> {
         self.members.remove(name).filter(|value| !value.is_null())
@@ -285,6 +290,33 @@ impl Fields {
             self.error(name, "must be an object");
             return None;
         };
+        self.nested(name, members)
+    }
+
+    /// At most `max_items` nested objects, whose errors are named `outer[0].inner`.
+    pub fn optional_objects<T: FromFields>(&mut self, name: &str, max_items: usize) -> Option<Vec<T>> {
+        let Value::Array(items) = self.take(name)? else {
+            self.error(name, "must be an array of objects");
+            return None;
+        };
+        if items.len() > max_items {
+            self.error(name, format!("must have at most {max_items} items"));
+            return None;
+        }
+        let count = items.len();
+        let mut objects = Vec::with_capacity(count);
+        for (position, item) in items.into_iter().enumerate() {
+            let path = format!("{name}[{position}]");
+            if let Value::Object(members) = item {
+                objects.extend(self.nested(&path, members));
+            } else {
+                self.error(&path, "must be an object");
+            }
+        }
+        (objects.len() == count).then_some(objects)
+    }
+
+    fn nested<T: FromFields>(&mut self, name: &str, members: Map<String, Value>) -> Option<T> {
         let outer = std::mem::replace(&mut self.members, members);
         let inner_prefix = format!("{}{name}.", self.prefix);
         let prefix = std::mem::replace(&mut self.prefix, inner_prefix);

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::str::FromStr;
 
 use agentidp_shared::ids::{
-    AgentId, CredentialId, EventId, GrantId, OrganizationId, PartnerId, StatusListId, TokenId, TrustPolicyId,
+    AgentId, CredentialId, EventId, GrantId, OrganizationId, PartnerId, ResourceId, StatusListId, TokenId,
+    TrustPolicyId,
 };
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
@@ -48,6 +49,10 @@ impl PathId for GrantId {
 
 impl PathId for PartnerId {
     const PARAMETER: &'static str = "partnerId";
+}
+
+impl PathId for ResourceId {
+    const PARAMETER: &'static str = "resourceId";
 }
 
 impl PathId for TrustPolicyId {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use agentidp_shared::ids::OrganizationId;
 use agentidp_tests::TlsServer;
 use agentidp_tests::attack::{Outcome, Section};
 use axum::Router;
@@ -15,7 +16,8 @@ use axum::routing::get;
 use futures_util::{StreamExt as _, stream};
 
 use super::attack::Stub;
-use super::{MAX_BYTES, Outbound, OutboundError, Resolver, SystemResolver};
+use super::{MAX_BYTES, NoSlot, Outbound, OutboundError, Payer, Resolver, Slots, SystemResolver};
+use crate::infra::clock::from_unix_seconds;
 use crate::infra::config::OutboundConfig;
 
 const JSON: (HeaderName, &str) = (header::CONTENT_TYPE, "application/json");
@@ -180,9 +182,14 @@ async fn used_up_sockets_attack_only_so_many_fetches_run_at_once() {
     let server = TlsServer::start(Router::new().route("/never", get(std::future::pending::<()>))).await;
     let known = door(&server, Arc::new(SystemResolver));
     let url = format!("{}/never", server.url());
-    let asking: Vec<_> = (0..40).map(|_| known.get_json(&url)).collect();
+    let (slots, now) = (Slots::default(), from_unix_seconds(0));
+    let organization = OrganizationId::new(uuid::Uuid::from_u128(1));
+    let payer = Payer { organization, in_flight: 2, per_minute: 100 };
+    let asking: Vec<_> = (0..14).map(|_| slots.run(payer, "localhost", now, known.get_json(&url))).collect();
     let answers = futures_util::future::join_all(asking).await;
-    let busy = answers.iter().filter(|answer| matches!(answer, Err(OutboundError::Busy))).count();
+    let is_refused =
+        |answer: &&Result<_, _>| matches!(answer, Err(OutboundError::NoSlot(NoSlot::InFlight(2))));
+    let refused = answers.iter().filter(is_refused).count();
     let late = answers.iter().filter(|answer| matches!(answer, Err(OutboundError::Timeout))).count();
-    assert_eq!((busy, late), (8, 32));
+    assert_eq!((refused, late), (12, 2));
 }

@@ -7,7 +7,6 @@ use agentidp_shared::strict::parse_json_object;
 use http::header;
 use reqwest::redirect;
 use serde_json::{Map, Value};
-use tokio::sync::Semaphore;
 
 use super::resolve::{JudgingResolver, Resolver, SystemResolver, forbidden_in};
 use super::target::{Host, Target};
@@ -17,15 +16,12 @@ use crate::infra::config::OutboundConfig;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Longest fetch, from the name to the last byte.
 const TIMEOUT: Duration = Duration::from_secs(6);
-/// Fetches at once: what others make us fetch must not use up our sockets.
-const MAX_AT_ONCE: usize = 32;
 
-/// The door. Cheap to clone.
+/// The door. Cheap to clone. How many go through it at once is decided by [`Slots`](super::Slots).
 #[derive(Debug, Clone)]
 pub struct Outbound {
     http: reqwest::Client,
     resolver: JudgingResolver,
-    slots: Arc<Semaphore>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -55,7 +51,7 @@ impl Outbound {
         if let Some(pem) = &config.ca {
             http = http.tls_certs_merge(reqwest::Certificate::from_pem_bundle(pem)?);
         }
-        Ok(Self { http: http.build()?, resolver, slots: Arc::new(Semaphore::new(MAX_AT_ONCE)) })
+        Ok(Self { http: http.build()?, resolver })
     }
 
     /// Whether a URL may be kept to be asked later. No name is looked up: that is done when it is asked, each time.
@@ -77,7 +73,6 @@ impl Outbound {
     /// The JSON object at a URL: 200, `application/json` or a type that ends in `+json`, at most [`MAX_BYTES`], no member twice.
     pub async fn get_json(&self, url: &str) -> Result<Map<String, Value>, OutboundError> {
         let target = self.check(url)?;
-        let _slot = self.slots.try_acquire().map_err(|_| OutboundError::Busy)?;
         tokio::time::timeout(TIMEOUT, self.ask(&target)).await.map_err(|_| OutboundError::Timeout)?
     }
 

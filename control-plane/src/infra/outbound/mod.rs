@@ -9,10 +9,12 @@ mod attack;
 mod attack_answers;
 mod fetch;
 mod resolve;
+mod slots;
 mod target;
 
 pub use fetch::{NoClient, Outbound};
 pub use resolve::{Addresses, Resolver, SystemResolver};
+pub use slots::{NoSlot, Payer, Slots};
 pub use target::Target;
 
 /// Longest answer, in bytes: a set of 32 RSA keys with their certificates has room.
@@ -84,6 +86,6 @@ pub enum OutboundError {
     NotJson,
     #[error("answered with more than {MAX_BYTES} bytes")]
     TooLarge,
-    #[error("too many requests to others are under way")]
-    Busy,
+    #[error(transparent)]
+    NoSlot(#[from] NoSlot),
 }

@@ -88,6 +88,12 @@ impl Target {
         &self.url
     }
 
+    /// The name or address of the server, with the port if one is named.
+    pub fn server(&self) -> String {
+        let host = self.url.host_str().unwrap_or_default();
+        self.url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+    }
+
     pub(super) fn host(&self) -> &Host {
         &self.host
     }

@@ -36,6 +36,7 @@ impl Scene {
     async fn set() -> Self {
         let instance = Instance::start().await;
         let platform = instance.platform().await;
+        platform.create_resource(API, &[], &json!("all")).await;
         let home = platform.create_organization("enterprise").await;
         let other = platform.create_organization("enterprise").await;
         let subject = home.create_agent(&["agents:read", "audit:read", "tokens:read"]).await;

@@ -48,6 +48,7 @@ impl Scene {
     async fn set() -> Self {
         let instance = Instance::start().await;
         let tenant = instance.tenant().await;
+        instance.platform().await.create_resource(API, &[], &json!("all")).await;
         let agents = agents::<7>(&tenant).await;
         let root = agents[0].token(&tenant.api).await;
         let to_b = delegate(&tenant.api, &root, &agents[1], &["agents:read", "audit:read"]).await;
@@ -244,9 +245,6 @@ async fn exchange_attacks_none_is_accepted_and_each_twin_is() {
         &scene.by_b(&[("resource", API), ("audience", OTHER_API)]).await,
         &both,
     );
-    let resources = format!("/api/v1/organizations/{}/resources", scene.tenant.organization_id);
-    let body = json!({"allowedResources": [API]});
-    api.send("PUT", &resources, "application/json", body.to_string()).await.expect(200);
     table.add(
         "a resource the organization does not allow",
         "invalid_target",

@@ -53,6 +53,26 @@ impl Database {
         Self { name, template, shared: Mutex::new(None) }
     }
 
+    /// One without a schema: for migrations that are run one after the other.
+    pub async fn empty() -> Self {
+        let mut server = PgConnection::connect_with(&superuser()).await.unwrap();
+        // The roles are made with it.
+        let template = template(&mut server).await;
+        let name = format!("agentidp_db_{}", unique());
+        execute(&mut server, &format!("create database {name} owner {OWNER}")).await;
+        server.close().await.unwrap();
+        Self { name, template, shared: Mutex::new(None) }
+    }
+
+    /// One that holds what `pg_dump` wrote of another, as its owner made it. It is dropped afterwards.
+    pub async fn restore(dump: &str) -> Self {
+        let restored = Self::empty().await;
+        let mut database = PgConnection::connect(&url_as(OWNER, &password(), &restored.name)).await.unwrap();
+        execute(&mut database, dump).await;
+        database.close().await.unwrap();
+        restored
+    }
+
     pub fn login_url(&self) -> String {
         url_as(LOGIN, &password(), &self.name)
     }

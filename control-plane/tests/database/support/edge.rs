@@ -3,6 +3,7 @@
 use agentidp::app::App;
 use agentidp::edge_feed::public_keys;
 use agentidp::infra::clock::unix_millis;
+use agentidp_shared::edge_keys::EdgeKeys;
 use agentidp_shared::feed::{self, Batch};
 use agentidp_shared::hashing::SeededHasher;
 use agentidp_shared::jwk::KeySet;
@@ -10,6 +11,7 @@ use agentidp_shared::scopes::ScopeSet;
 use agentidp_shared::state::State;
 use agentidp_shared::usage;
 use agentidp_shared::verify::{self, Expectation, Verdict};
+use agentidp_shared::wire::{self, WireVersions};
 
 use super::{Answer, Api, ISSUER};
 
@@ -28,8 +30,28 @@ impl Edge {
         format!("{name}-key-of-more-than-thirty-two-characters")
     }
 
+    /// What it signs its usage reports with.
+    pub fn usage_key_of(name: &str) -> String {
+        EdgeKeys::derive(&Self::secret_of(name)).usage().to_owned()
+    }
+
     pub fn of(app: &App, name: &str) -> Self {
+        let keys = EdgeKeys::derive(&Self::secret_of(name));
+        let api = Api::of(app)
+            .with("x-edge-name", name)
+            .with(wire::HEADER, &WireVersions::CURRENT.to_string())
+            .with_token(keys.feed());
+        Self::with(app, name, api)
+    }
+
+    /// One of 0.1.0: it announces nothing, and its secret is its key for everything.
+    pub fn of_first_version(app: &App, name: &str) -> Self {
         let api = Api::of(app).with("x-edge-name", name).with_token(&Self::secret_of(name));
+        Self::with(app, name, api)
+    }
+
+    /// One that asks as `api` does.
+    pub fn with(app: &App, name: &str, api: Api) -> Self {
         let pinned = KeySet::from_jwks(&public_keys(&app.config.feed_key_pkcs8).unwrap()).unwrap();
         Self { api, name: name.to_owned(), app: app.clone(), pinned }
     }
@@ -58,7 +80,7 @@ impl Edge {
 
     /// Reports usage.
     pub async fn report(&self, batch: &usage::Batch) -> Answer {
-        let sealed = usage::seal(batch, &self.name, Self::secret_of(&self.name).as_bytes()).unwrap();
+        let sealed = usage::seal(batch, &self.name, Self::usage_key_of(&self.name).as_bytes()).unwrap();
         self.api.send("POST", "/edge/v1/usage", "application/jose", sealed).await
     }
 

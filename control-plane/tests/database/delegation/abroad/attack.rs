@@ -79,14 +79,22 @@ async fn grant_attacks_none_is_accepted_and_each_twin_is() {
         &exchange(&home.api, &stranger, &scene.token, &[]).await,
         &exchanged,
     );
-    for (of, api) in [(home, API), (other, "https://other.example.com")] {
-        let allowed = json!({"allowedResources": [api]}).to_string();
-        let path = format!("/api/v1/organizations/{}/resources", of.organization_id);
-        of.api.send("PUT", &path, "application/json", allowed).await.expect(200);
+    // Both may have one API, and each another one besides: neither can lend that to the other.
+    let apis = ["https://home.example.com", "https://other.example.com"];
+    let both = [home, other].map(|organization| organization.organization_id.clone());
+    for (api, organization) in apis.iter().zip(&both) {
+        scene.platform.create_resource(api, &[], &json!([organization])).await;
     }
-    let observed = exchange(&home.api, one, &scene.token, &[("resource", "https://other.example.com")]).await;
     let twin = exchange(&home.api, one, &scene.token, &[("resource", API)]).await;
-    add("for an API that the holder's organization alone allows", "invalid_target", &observed, &twin);
+    for (api, whose) in apis.iter().zip(["subject's", "holder's"]) {
+        let observed = exchange(&home.api, one, &scene.token, &[("resource", *api)]).await;
+        add(
+            &format!("for an API that the {whose} organization alone may have"),
+            "invalid_target",
+            &observed,
+            &twin,
+        );
+    }
 
     // What a holder abroad may not do.
     let abroad = home.api.with_token(&scene.token);

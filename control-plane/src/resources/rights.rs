@@ -1,0 +1,173 @@
+//! What an organization may have of protected APIs.
+
+use std::collections::BTreeSet;
+
+use agentidp_shared::ids::OrganizationId;
+use agentidp_shared::scopes::{Scope, ScopeSet};
+use sqlx::PgConnection;
+
+use super::rights_store;
+use crate::access::{Caller, Door, Role};
+use crate::app::App;
+use crate::infra::db::TenantTx;
+use crate::infra::http::error::{ApiError, FieldErrors};
+
+/// What an organization may not have of what was asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Lacking {
+    pub scopes: ScopeSet,
+    pub audience: bool,
+}
+
+/// What the organization may not have of these scopes and this audience. The management API is every organization's, so a question
+/// about it alone is answered without asking the database.
+pub async fn lacking(
+    tx: &mut PgConnection,
+    app: &App,
+    organization: OrganizationId,
+    scopes: &ScopeSet,
+    audience: &str,
+) -> Result<Lacking, sqlx::Error> {
+    let of_apis = of_apis(scopes);
+    let audience = Some(audience).filter(|audience| *audience != app.config.issuer);
+    if of_apis.is_empty() && audience.is_none() {
+        return Ok(Lacking::default());
+    }
+    rights_store::lacking(tx, organization, &of_apis, audience, &of_policy(app)).await
+}
+
+/// Those that are not of the management API.
+pub fn of_apis(scopes: &ScopeSet) -> ScopeSet {
+    scopes.iter().filter(|scope| !scope.is_built_in()).cloned().collect()
+}
+
+/// Scopes that the policy folder's file names besides the built-in ones: of APIs that are not registered. An organization may have
+/// them by its own list only.
+pub(super) fn of_policy(app: &App) -> Vec<String> {
+    let scopes = app.policy.table().scopes;
+    scopes.iter().filter(|scope| !scope.is_built_in()).map(ToString::to_string).collect()
+}
+
+/// The management API's scopes that an organization's agents can have, which are all but the platform's own.
+pub fn built_in_of_organizations(app: &App) -> ScopeSet {
+    let scopes = app.policy.table().scopes;
+    scopes.into_iter().filter(|scope| scope.is_built_in() && !scope.is_for_platform()).collect()
+}
+
+/// Every scope that this instance knows: for the discovery documents and the edges. The names of protected APIs' scopes are no
+/// secret; each API's own metadata (RFC 9728) shows them to anyone.
+pub async fn scopes_supported(tx: &mut PgConnection, app: &App) -> Result<Vec<Scope>, sqlx::Error> {
+    let mut scopes = app.policy.table().scopes;
+    let listed: BTreeSet<_> = scopes.iter().cloned().collect();
+    let of_resources = rights_store::scopes_any_tenant(tx).await?;
+    scopes.extend(of_resources.into_iter().filter(|scope| !listed.contains(scope)));
+    Ok(scopes)
+}
+
+/// Which of these identifiers and API scopes exist.
+#[derive(Debug, Default)]
+pub struct Known {
+    pub identifiers: Vec<String>,
+    pub scopes: Vec<String>,
+}
+
+/// Which of these identifiers and scopes are those of a protected API.
+pub async fn known(
+    tx: &mut PgConnection,
+    app: &App,
+    identifiers: &[String],
+    scopes: &[String],
+) -> Result<Known, sqlx::Error> {
+    let mut known = rights_store::known_any_tenant(tx, identifiers, scopes).await?;
+    known.scopes.extend(of_policy(app));
+    Ok(known)
+}
+
+/// Holds off changes of protected APIs and of what organizations may have, until the transaction ends.
+pub async fn lock(tx: &mut PgConnection) -> Result<(), sqlx::Error> {
+    rights_store::lock(tx).await
+}
+
+/// Holds off only what takes rights away, for whoever gives some.
+pub async fn lock_shared(tx: &mut PgConnection) -> Result<(), sqlx::Error> {
+    rights_store::lock_shared(tx).await
+}
+
+/// The scopes, if there are such for the caller's organization, and the caller can give them: or registering an agent would be a way
+/// to rights one lacks.
+pub async fn grantable(app: &App, caller: &Caller, scopes: ScopeSet) -> Result<ScopeSet, ApiError> {
+    if !scopes.is_empty() {
+        let mut tx = app.db.tenant(caller.organization_id).await?;
+        require_grantable(&mut tx, app, caller, &scopes).await?;
+        tx.commit().await?;
+    }
+    Ok(scopes)
+}
+
+/// The same in a transaction of the caller's organization, from which the rights are not taken until it ends.
+pub async fn require_grantable(
+    tx: &mut TenantTx,
+    app: &App,
+    caller: &Caller,
+    scopes: &ScopeSet,
+) -> Result<(), ApiError> {
+    let of_apis = of_apis(scopes);
+    let mut unknown =
+        scopes.difference(&of_apis).difference(&app.policy.table().scopes.into_iter().collect());
+    if !of_apis.is_empty() {
+        lock_shared(tx).await?;
+        let lacking = lacking(tx, app, caller.organization_id, &of_apis, &app.config.issuer).await?;
+        unknown = unknown.iter().chain(lacking.scopes.iter()).cloned().collect();
+    }
+    refuse(&unknown)?;
+    if !caller.right().is_system && scopes.iter().any(Scope::is_for_platform) {
+        let message = "only agents of the system organization hold the platform's scopes";
+        return Err(ApiError::forbidden("PLATFORM_ONLY", message));
+    }
+    let lacking = not_givable(caller, scopes);
+    if lacking.is_empty() {
+        return Ok(());
+    }
+    let message = format!("the access token does not hold what it would grant: {lacking}");
+    Err(ApiError::forbidden("SCOPE_NOT_HELD", message))
+}
+
+/// What of these scopes, all of which the caller's organization may have, the caller cannot give to an agent.
+///
+/// It gives what its token holds. The scopes of protected APIs that the platform lets an organization have are the organization's, and its
+/// owners and administrators give those to its agents without holding them.
+pub fn not_givable(caller: &Caller, scopes: &ScopeSet) -> ScopeSet {
+    let lent = if gives_for_organization(caller) { of_apis(scopes) } else { ScopeSet::empty() };
+    scopes.difference(&caller.lendable()).difference(&lent)
+}
+
+/// Refuses API scopes that the transaction's organization may not have, and keeps them from being taken from it until the
+/// transaction ends: an agent that is given them meanwhile is not overlooked.
+pub async fn require_rights(tx: &mut TenantTx, app: &App, scopes: &ScopeSet) -> Result<(), ApiError> {
+    let of_apis = of_apis(scopes);
+    if of_apis.is_empty() {
+        return Ok(());
+    }
+    lock_shared(tx).await?;
+    let organization = tx.organization_id();
+    let lacking = lacking(tx, app, organization, &of_apis, &app.config.issuer).await?;
+    refuse(&lacking.scopes)
+}
+
+/// One answer for scopes that do not exist and those that are not for this organization: it does not learn of others' APIs.
+fn refuse(unknown: &ScopeSet) -> Result<(), ApiError> {
+    let mut errors = FieldErrors::new();
+    for scope in unknown.iter() {
+        let reason = format!(
+            "there is no scope {scope} that this organization may have; the platform allows the scopes of APIs"
+        );
+        errors.push("scopes", reason);
+    }
+    errors.into_result()
+}
+
+/// Whether the caller gives, in its own person, what its organization may have. A token that was borrowed, delegated or narrowed
+/// below `admin:orgs` does not.
+fn gives_for_organization(caller: &Caller) -> bool {
+    caller.right().door == Door::Own && caller.rank() >= Role::Admin
+}
