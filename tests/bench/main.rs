@@ -47,6 +47,7 @@ enum Name {
     Everyone,
     Scale,
     Cold,
+    Neighbour,
 }
 
 #[derive(Debug, Parser)]
@@ -139,5 +140,6 @@ async fn measure(name: Name, bench: &mut Bench) {
         Name::Everyone => rows::control_plane::everyone(bench).await,
         Name::Scale => rows::scale::scale(bench).await,
         Name::Cold => rows::cold::cold(bench).await,
+        Name::Neighbour => rows::neighbour::neighbour(bench).await,
     }
 }

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use agentidp_tests::api::encode;
+use agentidp_tests::edge::Setting;
 use agentidp_tests::origin::{Closed, Heard, Origin};
 use agentidp_tests::process::free_port;
-use agentidp_tests::{Agent, Answer, Api, Stack, eventually, raw};
+use agentidp_tests::{Agent, Answer, Api, ControlPlane, Edge, Stack, eventually, raw};
 use serde_json::{Value, json};
 
 use crate::differences;
@@ -168,6 +170,67 @@ async fn a_policy_of_the_apis_own_has_the_last_word() {
         assert_eq!(api.get(path).await.expect(403).code(), "DENIED_BY_POLICY");
     }
     assert_eq!(gateway.origin.heard().len(), 1);
+}
+
+#[tokio::test]
+async fn an_api_says_whose_agents_it_serves() {
+    let (port, origin) = (free_port(), Origin::start().await);
+    let url = format!("http://127.0.0.1:{port}");
+    let control_plane = ControlPlane::start_behind(url.clone());
+    let platform = control_plane.platform().await;
+    let (one, two) = (platform.create_organization().await, platform.create_organization().await);
+    let audience = format!("{url}/orders");
+    let of_one = json!([one.organization_id]);
+    let policy = format!(
+        "package own\nimport rego.v1\nallow if input.agent.organizationId == \"{}\"",
+        one.organization_id
+    );
+    let rule = |path: &str| json!({"methods": ["GET"], "path": path, "scopes": ["orders:read"]});
+    let mut of_rule = rule("/orders/rule");
+    of_rule["organizations"] = of_one.clone();
+    let upstreams = json!([
+        {"name": "orders", "match": {"pathPrefix": "/orders"}, "origin": origin.url(), "audience": audience,
+            "rules": [rule("/orders/all"), of_rule]},
+        {"name": "upstream", "match": {"pathPrefix": "/upstream"}, "origin": origin.url(), "audience": format!("{url}/upstream"),
+            "organizations": of_one, "rules": [rule("/upstream/{*rest}")]},
+        {"name": "policy", "match": {"pathPrefix": "/policy"}, "origin": origin.url(), "audience": format!("{url}/policy"),
+            "policy": {"modules": {"own.rego": policy}, "entrypoint": "data.own.allow"}, "rules": [rule("/policy/{*rest}")]},
+    ]);
+    let edge =
+        Edge::start_with(Setting { upstreams, ..Setting::new(port, &control_plane, &control_plane.url()) })
+            .await;
+    for name in ["orders", "upstream", "policy"] {
+        let scopes: &[&str] = if name == "orders" { &["orders:read"] } else { &[] };
+        platform.create_resource(&format!("{url}/{name}"), scopes, &json!("all")).await;
+    }
+    let api = Api::new(&edge.url());
+    let (mut first, mut second) = (vec![], vec![]);
+    for (tenant, seen) in [(&one, &mut first), (&two, &mut second)] {
+        let agent = tenant.create_agent(&["orders:read"]).await;
+        for (name, path) in [
+            ("orders", "/orders/all"),
+            ("orders", "/orders/rule"),
+            ("upstream", "/upstream/x"),
+            ("policy", "/policy/x"),
+        ] {
+            let parameters = [("grant_type", "client_credentials"), ("resource", &*format!("{url}/{name}"))];
+            let asking = api.with_basic(&agent.id, &agent.secret);
+            let token = asking.form("/oauth2/token", &parameters).await.expect(200).text("access_token");
+            let answer = api.with_token(&token).get(path).await;
+            seen.push((answer.status, if answer.status == 200 { String::new() } else { answer.code() }));
+            let verify = format!(
+                "/verify?audience={}&organization={}",
+                encode(&format!("{url}/{name}")),
+                one.organization_id
+            );
+            let verified = api.with_token(&token).get(&verify).await;
+            let expected = if tenant.organization_id == one.organization_id { 200 } else { 403 };
+            assert_eq!(verified.status, expected, "{}", verified.body);
+        }
+    }
+    assert_eq!(first, [(); 4].map(|()| (200, String::new())));
+    let codes = ["", "ORGANIZATION_NOT_SERVED", "ORGANIZATION_NOT_SERVED", "DENIED_BY_POLICY"];
+    assert_eq!(second, codes.map(|code| (if code.is_empty() { 200 } else { 403 }, code.to_owned())));
 }
 
 #[tokio::test]

@@ -51,7 +51,7 @@ async fn verify(scene: &Scene, calls: usize) {
 
 /// Waits until nothing is in the edge's memory alone.
 async fn is_handed_over(scene: &Scene) {
-    let metrics = scene.api.with_token(&scene.stack.control_plane.edge_key());
+    let metrics = scene.api.with_token(&scene.stack.control_plane.metrics_key());
     eventually("what was counted is handed over", LIMIT, async || {
         let text = metrics.get("/edge/v1/metrics").await.expect(200).body;
         let waiting = text.lines().find_map(|line| line.strip_prefix("agentidp_edge_usage_waiting "));

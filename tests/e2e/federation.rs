@@ -58,6 +58,12 @@ impl Deployment {
             "allowedOrganizations": [partner.tenant.organization_id],
         });
         self.tenant.api.post("/api/v1/federation/partners", &body).await.expect(201);
+        partner.let_ask_for(self).await;
+    }
+
+    /// As its platform: lets its organizations have tokens for `other`.
+    async fn let_ask_for(&self, other: &Self) {
+        self.platform.create_resource(&other.audience(), &[], &json!("all")).await;
     }
 
     /// A fresh token of its agent, for `other`.
@@ -126,6 +132,7 @@ async fn two_deployments_federate_while_the_keys_of_both_change_and_no_call_fail
     one.accept(&other).await;
     other.accept(&one).await;
     // Neither vouches for the other's organizations, or is taken for it.
+    one.let_ask_for(&one).await;
     let own =
         one.tenant.api.post(VERIFY, &json!({ "token": one.token_for(&one).await })).await.expect(200).json();
     assert_eq!(own["reason"], "no partner has this issuer");

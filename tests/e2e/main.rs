@@ -8,9 +8,11 @@
     reason = "tests fail by panicking"
 )]
 
+mod attack;
 mod chaos;
 mod federation;
 mod forward_auth;
+mod guides;
 mod identity;
 mod main_job;
 mod rotations;

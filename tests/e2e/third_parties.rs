@@ -64,7 +64,9 @@ async fn openid_client_discovers_and_gets_introspects_exchanges_and_revokes_a_to
 #[tokio::test]
 async fn openid_client_discovers_an_organizations_own_issuer_and_does_the_same_there() {
     let stack = Stack::start().await;
-    let organization = stack.platform().await.create_organization().await;
+    let platform = stack.platform().await;
+    platform.create_resource("https://api.example.com", &[], &json!("all")).await;
+    let organization = platform.create_organization().await;
     let path = format!("/api/v1/organizations/{}", organization.organization_id);
     for algorithm in ["EdDSA", "RS256"] {
         let choice = json!({ "issuerKind": "organization", "signingAlgorithm": algorithm });
@@ -105,11 +107,14 @@ async fn the_mcp_sdk_finds_its_way_to_a_server_behind_the_gateway_and_not_to_tho
     .await;
     let [open, forbidden, closed] =
         ["mcp", "forbidden", "closed"].map(|name| format!("{}/{name}", stack.url()));
-    let organization = stack.platform().await.create_organization().await;
+    let platform = stack.platform().await;
+    let organization = platform.create_organization().await;
     let path = format!("/api/v1/organizations/{}", organization.organization_id);
     organization.api.patch(&path, &json!({ "issuerKind": "organization" })).await.expect(200);
-    let allowed = json!({ "allowedResources": [open, closed] });
-    organization.api.json("PUT", &format!("{path}/resources"), &allowed).await.expect(200);
+    let served = json!([organization.organization_id]);
+    for (identifier, served) in [(&open, &served), (&closed, &served), (&forbidden, &json!([]))] {
+        platform.create_resource(identifier, &[], served).await;
+    }
     let variables = [("MCP_URL", open), ("FORBIDDEN_MCP_URL", forbidden), ("CLOSED_MCP_URL", closed)];
     // It registers its own key.
     let scopes = ["agents:read", "agents:write"];

@@ -25,7 +25,8 @@ impl Bench {
     }
 
     pub fn api(&self, operation: &Operation) -> &Api {
-        if operation.path.starts_with("/api/v1/organizations") {
+        if ["/api/v1/organizations", "/api/v1/resources"].iter().any(|path| operation.path.starts_with(path))
+        {
             &self.scene.platform.api
         } else {
             &self.scene.tenant.api

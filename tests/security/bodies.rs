@@ -45,7 +45,15 @@ impl Scene {
                 "delegateeId": "0198c5a4-0000-7000-8000-00000000dead", "scopes": ["agents:read"], "ttlSeconds": 600, "resource": "https://api.example.com",
             }),
             "verify_delegation" => json!({"delegationToken": "not.a.token"}),
-            "set_allowed_resources" => json!({"allowedResources": ["https://api.example.com"]}),
+            "set_allowed_resources" => json!({"allowedResources": ["*"], "allowedScopes": []}),
+            "create_resource" => {
+                let identifier = format!("https://{}.example", unique());
+                json!({
+                    "identifier": identifier, "name": "An API", "organizations": "all",
+                    "scopes": [{"name": format!("{}:read", unique()), "description": "Read"}],
+                })
+            }
+            "update_resource" => json!({"name": "Another name", "organizations": "all", "scopes": []}),
             "create_trust_policy" => json!({
                 "provider": "github", "repository": "octo-org/octo-repo", "repositoryId": "74", "repositoryOwnerId": "65",
                 "branch": "main", "environment": "production", "events": ["push"],
@@ -83,6 +91,7 @@ impl Scene {
             .replace("{organizationId}", &self.tenant.organization_id)
             .replace("{grantId}", "0198c5a4-0000-7000-8000-00000000dead")
             .replace("{partnerId}", "0198c5a4-0000-7000-8000-00000000dead")
+            .replace("{resourceId}", "0198c5a4-0000-7000-8000-00000000dead")
             .replace("{policyId}", "0198c5a4-0000-7000-8000-00000000dead")
             .replace("{chainId}", "0198c5a4-0000-7000-8000-00000000dead")
             .replace("{eventId}", "0198c5a4-0000-7000-8000-00000000dead")

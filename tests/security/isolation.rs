@@ -46,6 +46,7 @@ async fn another_organizations_things_are_answered_like_nobodys() {
             &victims.policy,
             &victims.partner,
             &victims.grant,
+            &victims.resource,
             NOBODY,
         ];
         for outsider in [&scene.outsider.api, &scene.outsider_agent.log_in(&scene.outsider.api).await] {

@@ -29,6 +29,7 @@ pub fn case(operation: &str) -> Option<Case> {
         | "revoke_credential"
         | "revoke_all_credentials"
         | "get_organization"
+        | "get_organization_limits"
         | "update_organization"
         | "delete_organization"
         | "list_members"
@@ -44,6 +45,9 @@ pub fn case(operation: &str) -> Option<Case> {
         | "get_oasf_record"
         | "get_allowed_resources"
         | "set_allowed_resources"
+        | "get_resource"
+        | "update_resource"
+        | "delete_resource"
         | "get_agent_badge"
         | "delete_trust_policy"
         | "get_partner"
@@ -55,9 +59,10 @@ pub fn case(operation: &str) -> Option<Case> {
         | "get_organization_openid_configuration"
         | "get_organization_openid_configuration_alias"
         | "get_organization_authorization_server_metadata" => Case::ById,
-        "list_agents" | "list_organizations" | "list_audit_events" | "list_audit_logs" | "list_trust_policies" | "list_partners" | "list_grants" => Case::List,
+        "list_agents" | "list_organizations" | "list_audit_events" | "list_audit_logs" | "list_trust_policies" | "list_partners" | "list_grants" | "list_resources" => Case::List,
         "create_agent"
         | "create_organization"
+        | "create_resource"
         | "issue_token"
         | "issue_token_alias"
         | "revoke_token"

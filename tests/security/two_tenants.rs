@@ -19,6 +19,7 @@ pub struct Scene {
     pub victim_policy: String,
     pub victim_partner: String,
     pub victim_grant: String,
+    pub victim_resource: String,
     pub outsider: Tenant,
     pub outsider_agent: Agent,
     /// Text that is in the victim's data only.
@@ -52,6 +53,9 @@ impl Scene {
         let grant = json!({"granteeId": victim_agent.id, "scopes": ["agents:read"]});
         let victim_grant =
             victim.api.post("/api/v1/federation/grants", &grant).await.expect(201).text("grantId");
+        let served = json!([victim.organization_id]);
+        let victim_resource =
+            platform.create_resource(&format!("https://{mark}.example"), &[], &served).await;
         let marks = vec![
             mark,
             victim.slug.clone(),
@@ -67,6 +71,7 @@ impl Scene {
             victim_policy.clone(),
             victim_partner.clone(),
             victim_grant.clone(),
+            victim_resource.clone(),
         ];
         Self {
             control_plane,
@@ -77,6 +82,7 @@ impl Scene {
             victim_policy,
             victim_partner,
             victim_grant,
+            victim_resource,
             outsider,
             outsider_agent,
             marks,
@@ -128,6 +134,7 @@ impl Ids {
                 "policyId" => &self.policy,
                 "partnerId" => &self.partner,
                 "grantId" => &self.grant,
+                "resourceId" => &self.resource,
                 other => panic!("no id for `{other}` of {}", operation.id),
             };
             path = path.replace(&format!("{{{name}}}"), id);
@@ -144,6 +151,7 @@ pub struct Ids {
     pub policy: String,
     pub partner: String,
     pub grant: String,
+    pub resource: String,
 }
 
 impl Ids {
@@ -157,6 +165,7 @@ impl Ids {
             policy: id(),
             partner: id(),
             grant: id(),
+            resource: id(),
         }
     }
 
@@ -169,6 +178,7 @@ impl Ids {
             policy: scene.victim_policy.clone(),
             partner: scene.victim_partner.clone(),
             grant: scene.victim_grant.clone(),
+            resource: scene.victim_resource.clone(),
         }
     }
 }
@@ -192,7 +202,8 @@ pub fn body_of(operation: &str) -> Option<Value> {
         "add_member" => json!({"agentId": NOBODY, "role": "owner"}),
         "change_member" => json!({"role": "owner"}),
         "rotate_only_credential" | "rotate_credential" => json!({"overlapSeconds": 60, "revokeTokens": true}),
-        "set_allowed_resources" => json!({"allowedResources": ["https://taken-over.example"]}),
+        "set_allowed_resources" => json!({"allowedScopes": []}),
+        "update_resource" => json!({"name": "taken over", "organizations": "all"}),
         "rotate_agent_did_key" => json!({"overlapSeconds": 0}),
         "set_agent_scopes" => json!({"scopes": []}),
         _ => return None,

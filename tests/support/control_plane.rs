@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::time::Duration;
 
+use agentidp_shared::edge_keys::EdgeKeys;
 use serde_json::Value;
 
 use crate::database::Database;
@@ -145,6 +146,11 @@ impl ControlPlane {
 
     pub fn edge_key(&self) -> String {
         std::fs::read_to_string(self.edge_key_file()).unwrap().trim().to_owned()
+    }
+
+    /// What its own edge asks of whoever reads the edge's metrics.
+    pub fn metrics_key(&self) -> String {
+        EdgeKeys::derive(&self.edge_key()).metrics().to_owned()
     }
 
     /// The bootstrap admin's `{organizationId, agentId, clientId, clientSecret}`.

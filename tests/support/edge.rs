@@ -32,6 +32,8 @@ pub struct Setting<'a> {
     pub upstreams: Value,
     /// Whether faults can be set in its platform.
     pub is_faulty: bool,
+    /// The checkout of another version whose built worker is run; on Cloudflare only.
+    pub checkout: Option<PathBuf>,
 }
 
 impl<'a> Setting<'a> {
@@ -46,6 +48,7 @@ impl<'a> Setting<'a> {
             origin,
             upstreams: Value::Null,
             is_faulty: false,
+            checkout: None,
         }
     }
 
@@ -81,6 +84,11 @@ impl Edge {
         Self::launch(&Setting { is_faulty: true, ..Setting::new(port, control_plane, origin) })
     }
 
+    /// Of its first process.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Sets faults in the platform; which there are is for the host to say.
     pub async fn set_faults(&self, faults: &Value) {
         let at = match self.process.ready["faultsUrl"].as_str() {
@@ -111,8 +119,11 @@ impl Edge {
         let control_plane = setting.control_plane;
         let mut command = Command::new(environment::node());
         command
-            .current_dir(environment::root())
-            .arg(environment::edge_dev())
+            .current_dir(setting.checkout.clone().unwrap_or_else(environment::root))
+            .arg(match &setting.checkout {
+                Some(checkout) => checkout.join("edge/cloudflare/dev.mjs"),
+                None => environment::edge_dev(),
+            })
             .args(["--port", &setting.port.to_string()])
             .args(["--origin", setting.origin])
             .args(["--issuer", control_plane.issuer()])

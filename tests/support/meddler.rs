@@ -195,10 +195,21 @@ impl Forger {
 
     /// The batch in `sealed` with `change` done to it, signed again.
     pub fn forge(&self, sealed: &str, change: impl FnOnce(&mut Batch)) -> String {
-        let payload = decode_base64url(sealed.trim().split('.').nth(1).unwrap()).unwrap();
-        let mut batch: Batch = serde_json::from_slice(&payload).unwrap();
+        let mut batch = read_batch(sealed);
         change(&mut batch);
-        let input = feed::signing_input(&batch, &self.kid).unwrap();
+        let input = feed::signing_input_of(feed::version_of(sealed), &batch, &self.kid).unwrap();
         feed::seal(&input, self.key.sign(input.as_bytes()).as_ref())
     }
+}
+
+/// Reads a batch of any version, whoever signed it.
+pub fn read_batch(sealed: &str) -> Batch {
+    let payload = decode_base64url(sealed.trim().split('.').nth(1).unwrap()).unwrap();
+    let mut payload: Value = serde_json::from_slice(&payload).unwrap();
+    if feed::version_of(sealed) > 1 {
+        for change in payload["changes"].as_array_mut().unwrap() {
+            *change = change["change"].take();
+        }
+    }
+    serde_json::from_value(payload).unwrap()
 }

@@ -86,6 +86,23 @@ impl Tenant {
         Tenant { organization_id: text(&created["organizationId"]), slug, admin, api }
     }
 
+    /// As the platform: registers a protected API that serves `organizations`; returns its id.
+    pub async fn create_resource(&self, identifier: &str, scopes: &[&str], organizations: &Value) -> String {
+        let scopes: Vec<_> =
+            scopes.iter().map(|name| json!({"name": name, "description": "for the tests"})).collect();
+        let body = json!({
+            "identifier": identifier, "name": "An API", "scopes": scopes, "organizations": organizations,
+        });
+        self.api.post("/api/v1/resources", &body).await.expect(201).text("resourceId")
+    }
+
+    /// As the platform: says which protected APIs the organization may have, whatever its agents hold.
+    pub async fn let_have(&self, organization: &Tenant, lists: &Value) {
+        let path =
+            format!("/api/v1/organizations/{}/resources?revokeHeld=true", organization.organization_id);
+        self.api.json("PUT", &path, lists).await.expect(200);
+    }
+
     /// Registers an agent with these scopes and gives it a credential.
     pub async fn create_agent(&self, scopes: &[&str]) -> Agent {
         let mut body = new_agent();

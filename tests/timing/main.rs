@@ -33,7 +33,7 @@ const WARM_UP: usize = 50;
 const FORGET_EVERY: usize = 100;
 
 /// Two kinds of requests whose difference nobody may see.
-const PAIRS: [(&str, Kind, Kind); 9] = [
+const PAIRS: [(&str, Kind, Kind); 11] = [
     ("secret: first digit wrong, last digit wrong", Kind::FirstDigitWrong, Kind::LastDigitWrong),
     ("secret: wrong, unknown agent", Kind::WrongSecret, Kind::UnknownAgent),
     ("secret: wrong, revoked", Kind::WrongSecret, Kind::RevokedSecret),
@@ -43,6 +43,8 @@ const PAIRS: [(&str, Kind, Kind); 9] = [
     ("assertion: wrong signature, unknown key", Kind::ForgedEs256, Kind::UnknownKey),
     ("assertion: wrong signature, revoked key", Kind::ForgedEs256, Kind::RevokedKey),
     ("assertion: unknown agent, agent with secrets only", Kind::StrangerEs256, Kind::SecretsOnly),
+    ("workload: trusted issuer with wrong signature, unknown issuer", Kind::OfTrusted, Kind::OfUnknownIssuer),
+    ("workload: trusted issuer with unknown key, unknown issuer", Kind::OfUnknownKey, Kind::OfUnknownIssuer),
 ];
 /// No signature is checked of the one: that has to be seen.
 const CONTROL: (&str, Kind, Kind) =
@@ -70,7 +72,7 @@ async fn main() -> ExitCode {
                 let started = Instant::now();
                 let status = request.send().await.unwrap().bytes_of_refusal().await;
                 let took = started.elapsed();
-                assert!(matches!(status, 401 | 429), "answered {status}");
+                assert!(matches!(status, 400 | 401 | 429), "answered {status}");
                 if round >= WARM_UP {
                     (if is_one { &mut *of_one } else { &mut *of_other }).push(took);
                 }

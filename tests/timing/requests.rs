@@ -4,7 +4,7 @@ use std::io::Read as _;
 
 use agentidp_shared::client_assertion::ASSERTION_TYPE;
 use agentidp_shared::jwk::Algorithm;
-use agentidp_tests::{Agent, Api, ClientKey, ControlPlane, now};
+use agentidp_tests::{Agent, Api, ClientKey, ControlPlane, OidcIssuer, now, unique};
 use reqwest::RequestBuilder;
 use serde_json::json;
 
@@ -26,12 +26,19 @@ pub enum Kind {
     RevokedKey,
     SecretsOnly,
     Malformed,
+    /// Tokens of workloads, of an issuer that the organization trusts, or of one that nobody does.
+    OfTrusted,
+    OfUnknownKey,
+    OfUnknownIssuer,
 }
 
 /// The agents and keys that the requests name, and those that they only claim to have.
 pub struct Scene {
     api: Api,
     issuer: String,
+    organization: String,
+    /// Whom the organization trusts for workloads.
+    workloads: OidcIssuer,
     agent: Agent,
     revoked: Agent,
     secrets_only: Agent,
@@ -67,7 +74,14 @@ impl Scene {
                 tenant.api.delete(&path).await.expect(204);
             }
         }
+        let workloads = OidcIssuer::start(Algorithm::ES256).await;
+        let policy = json!({
+            "provider": "oidc", "issuer": workloads.url(), "subject": "workload", "agentId": agent.id,
+        });
+        tenant.api.post("/api/v1/oidc/trust-policies", &policy).await.expect(201);
         Self {
+            organization: tenant.organization_id.clone(),
+            workloads,
             api: tenant.api.anonymous(),
             issuer: control_plane.issuer().to_owned(),
             wrong_secret: format!("sk_live_{}", "5a".repeat(32)),
@@ -113,12 +127,34 @@ impl Scene {
             Kind::SecretsOnly => self.forged(0, &self.secrets_only.id, &self.keys[0].kid),
             // As long, and of a type that is not looked at further.
             Kind::Malformed => self.assertion(0, &self.agent.id, &self.keys[0].kid, "no+jwt"),
+            Kind::OfTrusted => self.workload(&self.workloads.url(), &self.workloads.key.kid),
+            Kind::OfUnknownKey => self.workload(&self.workloads.url(), &self.thieves[0].kid),
+            // As long, byte for byte.
+            Kind::OfUnknownIssuer => {
+                self.workload(&self.workloads.url().replace("localhost", "issuer-xx"), &self.thieves[0].kid)
+            }
         };
         self.api
             .request("POST", "/oauth2/token")
             .header("content-type", "application/x-www-form-urlencoded")
             .header("x-forwarded-for", format!("10.{high}.{middle}.{low}"))
             .body(body)
+    }
+
+    /// A token of a workload that its issuer did not sign.
+    fn workload(&self, issuer: &str, kid: &str) -> String {
+        let now = now();
+        let claims = json!({
+            "iss": issuer, "aud": format!("{}/organizations/{}", self.issuer, self.organization), "sub": "workload",
+            "iat": now, "exp": now + 600, "jti": unique(),
+        });
+        let header = json!({ "alg": "ES256", "kid": kid, "typ": "JWT" });
+        agentidp_tests::api::form(&[
+            ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
+            ("subject_token_type", "urn:ietf:params:oauth:token-type:jwt"),
+            ("subject_token", &self.thieves[0].sign_texts(&header.to_string(), &claims.to_string())),
+            ("client_id", &self.agent.id),
+        ])
     }
 
     fn forged(&self, thief: usize, client: &str, kid: &str) -> String {

@@ -9,6 +9,7 @@ mod dev;
 mod edge;
 mod fault;
 mod fingerprint;
+mod fleet;
 mod generated;
 mod host;
 mod isolation;
@@ -52,6 +53,7 @@ enum Task {
     Limits(measure::Limits),
     AuditScale(measure::AuditScale),
     Fault(fault::Fault),
+    Fleet(fleet::Fleet),
     Timing(timing::Timing),
     Isolation(isolation::Isolation),
     Attack(attack::Attack),
@@ -74,6 +76,7 @@ fn main() -> ExitCode {
         Task::Limits(limits) => limits.run(),
         Task::AuditScale(scale) => scale.run(),
         Task::Fault(fault) => fault.run(),
+        Task::Fleet(fleet) => fleet.run(),
         Task::Timing(timing) => timing.run(),
         Task::Isolation(isolation) => isolation.run(),
         Task::Attack(attack) => attack.run(),

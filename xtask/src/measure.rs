@@ -47,6 +47,8 @@ enum Name {
     Scale,
     /// From nothing to the first answer.
     Cold,
+    /// One organization at all its limits, beside another that works.
+    Neighbour,
 }
 
 impl Name {

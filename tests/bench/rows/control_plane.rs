@@ -40,7 +40,7 @@ impl Scene {
 }
 
 /// The process that all of a cluster's others come from.
-async fn postgres_id(url: &str) -> u32 {
+pub async fn postgres_id(url: &str) -> u32 {
     let mut connection = PgConnection::connect(url).await.unwrap();
     let backend: i32 =
         sqlx::query_scalar("select pg_backend_pid()").fetch_one(&mut connection).await.unwrap();

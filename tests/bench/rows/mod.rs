@@ -4,7 +4,9 @@ pub mod audit;
 pub mod cold;
 pub mod control_plane;
 pub mod edge;
+pub mod fill;
 pub mod native;
+pub mod neighbour;
 pub mod revocation;
 pub mod scale;
 

@@ -3,7 +3,7 @@
 
 use agentidp_shared::strict::decode_base64url;
 use agentidp_tests::attack::{Outcome, Section};
-use agentidp_tests::{Answer, Tenant, now};
+use agentidp_tests::{Answer, now};
 use serde_json::{Value, json};
 
 use super::scene::{Scene, merge};
@@ -72,9 +72,9 @@ fn claims_of(token: &str) -> Value {
     serde_json::from_slice(&decode_base64url(token.split('.').nth(1).unwrap()).unwrap()).unwrap()
 }
 
-async fn allow(tenant: &Tenant, resources: &[&str]) {
-    let path = format!("/api/v1/organizations/{}/resources", tenant.organization_id);
-    tenant.api.json("PUT", &path, &json!({ "allowedResources": resources })).await.expect(200);
+/// As the platform: lets the organization have the API.
+async fn allow(scene: &Scene) {
+    scene.platform.create_resource(API, &[], &json!([scene.tenant.organization_id])).await;
 }
 
 #[tokio::test]
@@ -82,7 +82,7 @@ async fn no_token_from_outside_is_exchanged_at_the_token_endpoint_that_would_not
     let scene = Scene::set().await;
     scene.trust("tools", &json!({})).await;
     let mut table = Table { scene, section: Section::new("outside-exchange"), refusals: vec![] };
-    allow(&table.scene.tenant, &[API]).await;
+    allow(&table.scene).await;
     accepted(&table).await;
     tokens(&mut table).await;
     requests(&mut table).await;

@@ -56,6 +56,7 @@ pub fn question(operation: &Operation, things: &Things) -> Question {
             "policyId" => things.policy.clone(),
             "grantId" => things.grant.clone(),
             "partnerId" => things.partner.clone(),
+            "resourceId" => things.resource.clone(),
             "kid" => "no-key".to_owned(),
             "statusListId" => status_list(&things.token).unwrap_or_else(|| things.agent.clone()),
             other => panic!("no value for `{other}` of {}", operation.id),
@@ -71,6 +72,9 @@ pub fn question(operation: &Operation, things: &Things) -> Question {
         "verify_delegation" => json(json!({"delegationToken": things.delegation_token})),
         "update_organization" => json(json!({"name": "taken over"})),
         "create_organization" => json(json!({"name": "x", "slug": things.slug})),
+        "create_resource" => {
+            json(json!({"identifier": format!("https://{}.example", things.mark), "name": "x"}))
+        }
         "create_agent" => {
             let mut body = new_agent();
             body["email"] = json!(things.email);
@@ -111,7 +115,8 @@ pub fn question(operation: &Operation, things: &Things) -> Question {
         | "list_audit_logs"
         | "list_trust_policies"
         | "list_partners"
-        | "list_grants" => {
+        | "list_grants"
+        | "list_resources" => {
             path.push_str("?limit=100");
         }
         _ => {}

@@ -76,9 +76,11 @@ pub fn row(operation: &str) -> Option<Row> {
     let (kind, attacks): (Kind, &'static [Attack]) = match operation {
         "get_agent"
         | "get_organization"
+        | "get_organization_limits"
         | "get_allowed_resources"
         | "get_partner"
         | "get_grant"
+        | "get_resource"
         | "get_audit_event"
         | "resolve_agent_did"
         // Public, if the agent is or the organization has an issuer of its own; those in the matrix begin as neither.
@@ -116,11 +118,13 @@ pub fn row(operation: &str) -> Option<Row> {
         "list_agents" | "list_organizations" | "list_audit_events" | "list_audit_logs" => {
             (Kind::List, &[List, Filter, Cursor])
         }
-        "list_trust_policies" | "list_partners" | "list_grants" => (Kind::List, &[List, Cursor]),
+        "list_trust_policies" | "list_partners" | "list_grants" | "list_resources" => (Kind::List, &[List, Cursor]),
         "create_partner" | "create_grant" => (Kind::Create, &[Write, Error]),
         "verify_partner_token" => (Kind::Token, &[Read]),
         "create_agent" => (Kind::Create, &[Read, Write, Error]),
-        "create_organization" => (Kind::Platform, &[Write, Error]),
+        "create_organization" | "create_resource" | "update_resource" | "delete_resource" => {
+            (Kind::Platform, &[Write, Error])
+        }
         "issue_token" | "issue_token_alias" => (Kind::Issue, &[Read, Write, Error]),
         "verify_delegation" => (Kind::Token, &[Read, Error]),
         "introspect_token" | "introspect_token_alias" => (Kind::Token, &[Read, Write, Error]),

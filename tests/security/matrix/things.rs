@@ -23,6 +23,8 @@ pub struct Things {
     pub policy: String,
     pub partner: String,
     pub grant: String,
+    /// A protected API that serves this organization alone.
+    pub resource: String,
     /// For whom a grant is: the organization. Of nobody another each time, because there is one grant for each.
     pub grantee: String,
     /// Of the partner.
@@ -40,7 +42,7 @@ pub struct Things {
 
 impl Things {
     /// Fresh ones, so that whatever becomes of them spoils nothing.
-    pub async fn make(tenant: &Tenant) -> Self {
+    pub async fn make(platform: &Tenant, tenant: &Tenant) -> Self {
         let mark = format!("mark{}", unique());
         let mut body = new_agent();
         body["owner"] = json!(mark);
@@ -59,6 +61,8 @@ impl Things {
         let partner = tenant.api.post("/api/v1/federation/partners", &issuer.as_partner(&mark)).await;
         let grant = json!({"granteeId": id, "scopes": ["agents:read"]});
         let grant = tenant.api.post("/api/v1/federation/grants", &grant).await;
+        let served = json!([tenant.organization_id]);
+        let resource = platform.create_resource(&format!("https://{mark}.example"), &[], &served).await;
         let audience = format!("{}/organizations/{}", tenant.api.base(), tenant.organization_id);
         let partner_token = issuer.sign(&json!({
             "iss": issuer.url(), "aud": audience, "sub": "x", "organization_id": mark, "iat": now(), "exp": now() + 3_600,
@@ -66,6 +70,7 @@ impl Things {
         Self {
             partner: partner.expect(201).text("partnerId"),
             grant: grant.expect(201).text("grantId"),
+            resource,
             issuer,
             partner_token,
             policy,
@@ -99,6 +104,7 @@ impl Things {
             policy: id(),
             partner: id(),
             grant: id(),
+            resource: id(),
             issuer: Arc::new(OidcIssuer::start(Algorithm::ES256).await),
             partner_token: "nothing".into(),
             token: "nothing".into(),
@@ -110,7 +116,7 @@ impl Things {
     }
 
     /// All that an answer could show of them.
-    pub fn all(&self) -> [&String; 14] {
+    pub fn all(&self) -> [&String; 15] {
         [
             &self.token,
             &self.secret,
@@ -123,6 +129,7 @@ impl Things {
             &self.policy,
             &self.partner,
             &self.grant,
+            &self.resource,
             &self.mark,
             &self.delegation,
             &self.delegation_token,
@@ -145,7 +152,7 @@ impl Things {
     }
 }
 
-/// A digest of every row of an organization, and of what the feed says of it. Seals come by themselves and are left out.
+/// A digest of every row of an organization, and of what the feed says of it. Seals, and what waits for one, come and go by themselves and are left out.
 #[derive(Debug)]
 pub struct Rows {
     query: String,
@@ -155,7 +162,7 @@ impl Rows {
     pub async fn of_tenants(connection: &mut PgConnection) -> Self {
         let tables: Vec<String> = sqlx::query_scalar(
             "select relname::text from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p')
-               and not relispartition and relname <> 'audit_seals'
+               and not relispartition and relname not in ('audit_seals', 'audit_unsealed')
                and exists (select from pg_attribute where attrelid = pg_class.oid and attname = 'organization_id'
                  and not attisdropped)",
         )

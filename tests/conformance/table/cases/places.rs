@@ -61,7 +61,7 @@ fn feed(scene: &Scene) -> Vec<Case> {
         cases.push(case(format!("{method} {push}"), ask(method, push), refused.without_knowledge()));
     }
     let nothing = || api_error(404, "NOT_FOUND").without_knowledge();
-    let key = scene.control_plane.edge_key();
+    let key = scene.control_plane.metrics_key();
     for target in [
         "/edge/v1",
         "/edge/v1/",

@@ -7,6 +7,8 @@ use crate::table::case::{
 };
 use crate::table::scene::Scene;
 
+/// Belongs to nobody.
+const NOBODY: &str = "0198c5a4-0000-7000-8000-00000000dead";
 pub const LACKS_SCOPE: &str = "the token lacks a required scope";
 pub const WRONG_AUDIENCE: &str = "the token is meant for another audience";
 
@@ -33,6 +35,12 @@ pub fn too_little(scopes: &str) -> Expected {
     );
     oauth_error(403, "insufficient_scope", LACKS_SCOPE)
         .header("www-authenticate", challenge)
+        .lacks("x-agent-id")
+}
+
+fn not_served() -> Expected {
+    oauth_error(403, "access_denied", "this API does not serve the organization of the agent")
+        .header("www-authenticate", r#"Bearer realm="agentidp""#)
         .lacks("x-agent-id")
 }
 
@@ -91,7 +99,11 @@ fn presented(scene: &Scene) -> Vec<Case> {
         case(
             "the token in the query",
             get(format!("/verify?access_token={token}")),
-            oauth_error(400, "invalid_request", "the parameters of this endpoint are scope and audience"),
+            oauth_error(
+                400,
+                "invalid_request",
+                "the parameters of this endpoint are scope, audience and organization",
+            ),
         ),
         case(
             "the token in Proxy-Authorization",
@@ -126,7 +138,9 @@ fn demanded(scene: &Scene) -> Vec<Case> {
     let ask_for = |query: &str| get(format!("/verify?{query}")).bearer(&scene.token);
     let bad = |description: &str| oauth_error(400, "invalid_request", description).lacks("www-authenticate");
     let encoding = "a parameter is not percent-encoded UTF-8 without control characters";
-    let unknown = "the parameters of this endpoint are scope and audience";
+    let unknown = "the parameters of this endpoint are scope, audience and organization";
+    let no_id = "organization: must be organizations' ids, separated by +";
+    let own = &scene.tenant.organization_id;
     let (issuer, elsewhere) = (encode(scene.issuer()), encode("https://api.example/reports"));
     let many: Vec<String> = (0..33).map(|number| format!("p{number}=1")).collect();
     let for_elsewhere = scene.token_with(&[("aud", "https://api.example/reports".into())]);
@@ -153,6 +167,26 @@ fn demanded(scene: &Scene) -> Vec<Case> {
             get(format!("/verify?audience={elsewhere}&scope=agents:read")).bearer(&for_elsewhere),
             accepted(scene),
         ),
+        case("its organization", ask_for(&format!("organization={own}")), accepted(scene)),
+        case(
+            "its organization among others",
+            ask_for(&format!("organization={NOBODY}+{own}")),
+            accepted(scene),
+        ),
+        case("another organization", ask_for(&format!("organization={NOBODY}")), not_served()),
+        case(
+            "another organization, and a scope it lacks",
+            ask_for(&format!("scope=agents:write&organization={NOBODY}")),
+            too_little("agents:write"),
+        ),
+        case(
+            "another organization's token, of its own organization",
+            get(format!("/verify?organization={own}")).bearer(&scene.of_another_organization),
+            not_served(),
+        ),
+        case("an organization that was not filled in", ask_for("organization="), bad(no_id)),
+        case("any organization", ask_for("organization=*"), bad(no_id)),
+        case("an organization by its name", ask_for("organization=system"), bad(no_id)),
         case("a misspelt demand", ask_for("scopes=agents:read"), bad(unknown)),
         case("a demand in another case", ask_for("Scope=agents:read"), bad(unknown)),
         case(
