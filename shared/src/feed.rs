@@ -255,7 +255,7 @@ pub enum FeedError {
 /// The bytes to sign for a batch of version 1 (RFC 7515 §5.1): the encoded header and payload. Fails if the batch holds a
 /// change that only an envelope can carry; see [`signing_input_of`].
 pub fn signing_input(batch: &Batch, kid: &str) -> Result<String, serde_json::Error> {
-    encode(BATCH_TYPE, kid, &serde_json::to_vec(batch)?)
+    Ok(encode(BATCH_TYPE, kid, &serde_json::to_vec(batch)?))
 }
 
 /// The bytes to sign for a batch of this `version` of the feed; one that this build does not know is its newest. Changes that
@@ -264,12 +264,12 @@ pub fn signing_input_of(version: u8, batch: &Batch, kid: &str) -> Result<String,
     if version < 2 {
         return signing_input(batch, kid);
     }
-    encode(BATCH_TYPE_2, kid, &serde_json::to_vec(&envelope::Enveloped(batch))?)
+    Ok(encode(BATCH_TYPE_2, kid, &serde_json::to_vec(&envelope::Enveloped(batch))?))
 }
 
-fn encode(typ: &str, kid: &str, payload: &[u8]) -> Result<String, serde_json::Error> {
+fn encode(typ: &str, kid: &str, payload: &[u8]) -> String {
     let header = serde_json::json!({ "alg": Algorithm::EdDSA.as_str(), "kid": kid, "typ": typ });
-    Ok(format!("{}.{}", encode_base64url(header.to_string().as_bytes()), encode_base64url(payload)))
+    format!("{}.{}", encode_base64url(header.to_string().as_bytes()), encode_base64url(payload))
 }
 
 /// The compact JWS of a signing input and its signature.
@@ -313,7 +313,7 @@ impl Unverified<'_, Batch> {
         // A snapshot may be large, and memory short.
         drop(payload);
         if version < 2 {
-            serde_json::from_value(value).map_err(|_| FeedError::MalformedPayload)
+            Batch::deserialize(&value).map_err(|_| FeedError::MalformedPayload)
         } else {
             envelope::read_batch(value).map_err(|_| FeedError::MalformedPayload)
         }

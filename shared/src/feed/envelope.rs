@@ -169,20 +169,13 @@ impl Serialize for Enveloped<'_> {
     }
 }
 
-pub(super) fn read_batch(payload: Value) -> Result<Batch, serde_json::Error> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase", deny_unknown_fields)]
-    struct Payload {
-        instance: InstanceId,
-        from: u64,
-        to: u64,
-        issued_at: u64,
-        expires_at: u64,
-        #[serde(deserialize_with = "read_changes")]
-        changes: Vec<Change>,
-    }
-    let Payload { instance, from, to, issued_at, expires_at, changes } = serde_json::from_value(payload)?;
-    Ok(Batch { instance, from, to, issued_at, expires_at, changes })
+/// Reads the payload of a batch of version 2: one of version 1 but for its changes, which are taken out first.
+pub(super) fn read_batch(mut payload: Value) -> Result<Batch, serde_json::Error> {
+    let changes =
+        payload.get_mut("changes").map(|changes| std::mem::replace(changes, Value::Array(Vec::new())));
+    let mut batch = Batch::deserialize(&payload)?;
+    batch.changes = read_changes(changes.unwrap_or_default())?;
+    Ok(batch)
 }
 
 impl Change {
