@@ -189,7 +189,7 @@ async fn tampering_attack_a_changed_or_removed_event_breaks_the_chain_where_it_w
         format!("update audit_events set actor_id = gen_random_uuid() {victim}"),
         format!("update audit_events set on_behalf_of_id = gen_random_uuid() {victim}"),
         format!("update audit_events set token_id = gen_random_uuid() {victim}"),
-        format!("update audit_events set via = 'cli' {victim}"),
+        format!("update audit_events set via = case via when 'cli' then 'api' else 'cli' end {victim}"),
         format!("update audit_events set via = null {victim}"),
         format!("update audit_events set trace_id = repeat('a', 32) {victim}"),
         format!("update audit_events set occurred_at = occurred_at + interval '1 microsecond' {victim}"),
