@@ -2,10 +2,12 @@
 
 use std::sync::OnceLock;
 
+use agentidp_shared::policy::{Access, Endpoint, EndpointTable};
+use agentidp_shared::scopes::Scope;
 use axum::http::header;
 use axum::response::IntoResponse;
 use utoipa::openapi::path::Operation;
-use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{
     ComponentsBuilder, ContentBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, Ref, RefOr,
@@ -17,6 +19,7 @@ use utoipa_axum::routes;
 
 use crate::app::{self, App};
 use crate::infra::http::error::ErrorBody;
+use crate::policy;
 
 const DESCRIPTION: &str = "\
 AgentIdP gives AI agents an identity: register an agent, let it get short-lived signed tokens, verify them anywhere, and \
@@ -82,11 +85,30 @@ pub fn base() -> OpenApi {
 /// The whole document. The same sources give the same bytes.
 pub fn document() -> OpenApi {
     let mut document = app::openapi();
+    let table = policy::built_in_table();
     for item in document.paths.paths.values_mut() {
         let operations = [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
-        operations.into_iter().flatten().for_each(describe_other_errors);
+        for operation in operations.into_iter().flatten() {
+            describe_scopes(operation, &table);
+            describe_other_errors(operation);
+        }
     }
     document
+}
+
+/// What an access token must hold, as the policy asks: all of the scopes, or one of several.
+fn describe_scopes(operation: &mut Operation, table: &EndpointTable) {
+    let named = |endpoint: &&Endpoint| Some(&endpoint.operation) == operation.operation_id.as_ref();
+    let Some(endpoint) = table.endpoints.iter().find(named).filter(|found| found.access == Access::Bearer)
+    else {
+        return;
+    };
+    let bearer = |scopes: Vec<&str>| SecurityRequirement::new("bearer", scopes);
+    operation.security = Some(if endpoint.any_of.is_empty() {
+        vec![bearer(endpoint.scopes.iter().map(Scope::as_str).collect())]
+    } else {
+        endpoint.any_of.iter().map(|scope| bearer(vec![scope.as_str()])).collect()
+    });
 }
 
 /// What any operation may answer when something goes wrong, unless it says so itself.
@@ -124,26 +146,22 @@ async fn get_openapi() -> impl IntoResponse {
 mod tests {
     use std::collections::BTreeSet;
 
-    use agentidp_shared::policy::EndpointTable;
-    use serde_json::Value;
+    use serde_json::{Value, json};
 
     use super::*;
 
-    const POLICY_DATA: &str = include_str!("../../policies/data/scopes.json");
-
-    fn json() -> Value {
+    fn read() -> Value {
         serde_json::to_value(document()).unwrap()
     }
 
     #[test]
     fn the_document_and_the_policy_know_the_same_operations() {
-        let table: EndpointTable = serde_json::from_str(POLICY_DATA).unwrap();
-        let expected: BTreeSet<String> = table
+        let expected: BTreeSet<String> = policy::built_in_table()
             .endpoints
             .iter()
             .map(|row| format!("{} {} {}", row.operation, row.method, row.path))
             .collect();
-        let document = json();
+        let document = read();
         let documented: BTreeSet<String> = document["paths"]
             .as_object()
             .unwrap()
@@ -157,6 +175,19 @@ mod tests {
             })
             .collect();
         assert_eq!(documented, expected);
+    }
+
+    #[test]
+    fn the_document_asks_for_the_scopes_that_the_policy_asks_for() {
+        let document = read();
+        let security = |path: &str, method: &str| document["paths"][path][method]["security"].clone();
+        assert_eq!(security("/api/v1/agents", "post"), json!([{"bearer": ["agents:write"]}]));
+        assert_eq!(security("/api/v1/resources", "post"), json!([{"bearer": ["platform:write"]}]));
+        let any =
+            json!([{"bearer": ["admin:orgs"]}, {"bearer": ["orgs:read"]}, {"bearer": ["platform:read"]}]);
+        assert_eq!(security("/api/v1/organizations", "get"), any);
+        assert_eq!(security("/oauth2/token", "post"), json!([{"client_basic": []}, {}]));
+        assert_eq!(security("/health/live", "get"), Value::Null);
     }
 
     #[test]
@@ -185,7 +216,7 @@ mod tests {
                 _ => {}
             }
         }
-        let document = json();
+        let document = read();
         visit(&document, &document);
     }
 }

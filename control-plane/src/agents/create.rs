@@ -87,7 +87,6 @@ impl FromFields for CreateAgentRequest {
 ///
 /// The agent gets an id, a key pair and a DID; give it a credential next.
 #[utoipa::path(post, path = "/api/v1/agents", operation_id = "create_agent", tag = "Agents",
-    security(("bearer" = ["agents:write"])),
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repeated request give the first answer again")),
     request_body = CreateAgentRequest,
     responses(

@@ -21,7 +21,6 @@ use crate::{credentials, organizations};
 ///
 /// Final. Its credentials and tokens are refused from now on and its DID is gone (410); the record stays for auditors.
 #[utoipa::path(delete, path = "/api/v1/agents/{agentId}", operation_id = "decommission_agent", tag = "Agents",
-    security(("bearer" = ["agents:write"])),
     params(("agentId" = uuid::Uuid, Path, description = "The agent")),
     responses(
         (status = 204, description = "The agent is decommissioned"),

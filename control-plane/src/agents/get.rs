@@ -13,7 +13,6 @@ use crate::infra::http::path::Id;
 
 /// An agent
 #[utoipa::path(get, path = "/api/v1/agents/{agentId}", operation_id = "get_agent", tag = "Agents",
-    security(("bearer" = ["agents:read"])),
     params(("agentId" = uuid::Uuid, Path, description = "The agent")),
     responses(
         (status = 200, description = "The agent", body = Agent),

@@ -51,7 +51,6 @@ impl FromFields for AgentFilter {
 
 /// The organization's agents, newest first
 #[utoipa::path(get, path = "/api/v1/agents", operation_id = "list_agents", tag = "Agents",
-    security(("bearer" = ["agents:read"])),
     params(ListAgentsParameters, PageParameters),
     responses(
         (status = 200, description = "One page", body = Paginated<Agent>),

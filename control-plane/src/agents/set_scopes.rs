@@ -42,7 +42,6 @@ impl FromFields for SetAgentScopesRequest {
 /// Tokens issued so far that hold a scope that is taken away are refused from now on, at the edges within seconds. All others
 /// stay valid.
 #[utoipa::path(put, path = "/api/v1/agents/{agentId}/scopes", operation_id = "set_agent_scopes", tag = "Agents",
-    security(("bearer" = ["agents:write"])),
     params(("agentId" = uuid::Uuid, Path, description = "The agent")),
     request_body = SetAgentScopesRequest,
     responses(

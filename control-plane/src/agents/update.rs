@@ -99,7 +99,6 @@ impl UpdateAgentRequest {
 
 /// Change, suspend or reactivate an agent
 #[utoipa::path(patch, path = "/api/v1/agents/{agentId}", operation_id = "update_agent", tag = "Agents",
-    security(("bearer" = ["agents:write"])),
     params(("agentId" = uuid::Uuid, Path, description = "The agent")),
     request_body = UpdateAgentRequest,
     responses(

@@ -13,7 +13,6 @@ use crate::infra::http::path::Id;
 
 /// An audit event
 #[utoipa::path(get, path = "/api/v1/audit/{eventId}", operation_id = "get_audit_event", tag = "Audit",
-    security(("bearer" = ["audit:read"])),
     params(("eventId" = uuid::Uuid, Path, description = "The event")),
     responses(
         (status = 200, description = "The event", body = AuditEvent),

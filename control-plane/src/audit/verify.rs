@@ -128,7 +128,6 @@ pub(super) struct AuditVerification {
 /// out. Answered with 200 whether or not the log is whole. Within the time that the tier shows. Over millions of events it takes
 /// minutes: be patient, or ask for a shorter time. Thirty times a minute, and one at a time.
 #[utoipa::path(get, path = "/api/v1/audit/verify", operation_id = "verify_audit_log", tag = "Audit",
-    security(("bearer" = ["audit:read"])),
     params(VerifyAuditParameters),
     responses(
         (status = 200, description = "What was found", body = AuditVerification),

@@ -71,7 +71,6 @@ pub async fn generate(
 ///
 /// The client secret is in this answer and never shown again. With `publicJwk` there is none: the key is the credential.
 #[utoipa::path(post, path = "/api/v1/agents/{agentId}/credentials", operation_id = "generate_credential", tag = "Credentials",
-    security(("bearer" = ["agents:write"])),
     params(
         ("agentId" = uuid::Uuid, Path, description = "The agent"),
         ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeated request give the first answer again")),

@@ -16,7 +16,6 @@ use crate::infra::lists;
 
 /// An agent's credentials, newest first, without their secrets
 #[utoipa::path(get, path = "/api/v1/agents/{agentId}/credentials", operation_id = "list_credentials", tag = "Credentials",
-    security(("bearer" = ["agents:read"])),
     params(("agentId" = uuid::Uuid, Path, description = "The agent"), PageParameters),
     responses(
         (status = 200, description = "One page", body = Paginated<Credential>),

@@ -36,7 +36,6 @@ impl FromFields for RevokeCredentialParameters {
 /// Final. Tokens it was used for stay good until they expire, unless `revokeTokens` is `true`.
 #[utoipa::path(delete, path = "/api/v1/agents/{agentId}/credentials/{credentialId}", operation_id = "revoke_credential",
     tag = "Credentials",
-    security(("bearer" = ["agents:write"])),
     params(
         ("agentId" = uuid::Uuid, Path, description = "The agent"),
         ("credentialId" = uuid::Uuid, Path, description = "The credential"),
@@ -105,7 +104,6 @@ pub(super) struct RevokedCredentials {
 /// they expire, unless `revokeTokens` is `true`.
 #[utoipa::path(delete, path = "/api/v1/agents/{agentId}/credentials", operation_id = "revoke_all_credentials",
     tag = "Credentials",
-    security(("bearer" = ["agents:write"])),
     params(("agentId" = uuid::Uuid, Path, description = "The agent"), RevokeCredentialParameters),
     responses(
         (status = 200, description = "The agent has no usable credential any more", body = RevokedCredentials),

@@ -60,7 +60,6 @@ impl FromFields for RotateCredentialRequest {
 /// of a credential that is a key is in the request.
 #[utoipa::path(post, path = "/api/v1/agents/{agentId}/credentials/{credentialId}/rotate", operation_id = "rotate_credential",
     tag = "Credentials",
-    security(("bearer" = ["agents:write"])),
     params(
         ("agentId" = uuid::Uuid, Path, description = "The agent"),
         ("credentialId" = uuid::Uuid, Path, description = "The credential"),
@@ -104,7 +103,6 @@ pub(super) async fn rotate_credential(
 /// For an agent that has exactly one active credential.
 #[utoipa::path(post, path = "/api/v1/agents/{agentId}/credentials/rotate", operation_id = "rotate_only_credential",
     tag = "Credentials",
-    security(("bearer" = ["agents:write"])),
     params(
         ("agentId" = uuid::Uuid, Path, description = "The agent"),
         ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeated request give the first answer again")),

@@ -87,7 +87,6 @@ struct NewDelegation {
 ///
 /// Whoever acts with a delegated token may pass on a part of it in the same way.
 #[utoipa::path(post, path = "/oauth2/token/delegate", operation_id = "delegate", tag = "Delegation",
-    security(("bearer" = [])),
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repeated request give the first answer again")),
     request_body = DelegateRequest,
     responses(

@@ -20,7 +20,6 @@ use crate::{edge_feed, tokens};
 ///
 /// Final. Takes back everything that was derived from the delegation's token, however far it went.
 #[utoipa::path(delete, path = "/oauth2/token/delegate/{chainId}", operation_id = "revoke_delegation", tag = "Delegation",
-    security(("bearer" = [])),
     params(("chainId" = uuid::Uuid, Path, description = "The delegation")),
     responses(
         (status = 204, description = "The delegation is taken back"),

@@ -59,7 +59,6 @@ struct DelegationVerification {
 ///
 /// Of a token that is not good, whatever is wrong with it: `valid` is `false`.
 #[utoipa::path(post, path = "/oauth2/token/verify-delegation", operation_id = "verify_delegation", tag = "Delegation",
-    security(("bearer" = [])),
     request_body = VerifyDelegationRequest,
     responses(
         (status = 200, description = "Whether the token is good, and who acts for whom", body = DelegationVerification),

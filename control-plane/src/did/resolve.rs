@@ -20,7 +20,6 @@ const RESULT_TYPE: &str = "application/did-resolution";
 /// Of an agent of the caller's organization. The answer is a DID resolution result, also where it is an error; with
 /// `Accept: application/did+json` it is the document alone.
 #[utoipa::path(get, path = "/api/v1/agents/{agentId}/did/resolve", operation_id = "resolve_agent_did", tag = "DIDs",
-    security(("bearer" = ["agents:read"])),
     params(("agentId" = uuid::Uuid, Path, description = "The agent")),
     responses(
         (status = 200, description = "The document with its metadata", content_type = "application/did-resolution", body = Object),

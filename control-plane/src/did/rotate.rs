@@ -101,7 +101,6 @@ pub struct Rotated {
 /// The new key is in the document at once; edges learn of it within seconds. Nothing more is signed with the key until now, and
 /// its private half is destroyed.
 #[utoipa::path(post, path = "/api/v1/agents/{agentId}/did/rotate", operation_id = "rotate_agent_did_key", tag = "DIDs",
-    security(("bearer" = ["agents:write"])),
     params(
         ("agentId" = uuid::Uuid, Path, description = "The agent"),
         ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeated request give the first answer again")),

@@ -49,7 +49,6 @@ impl FromFields for UpdatePartnerRequest {
 
 /// Change a partner
 #[utoipa::path(patch, path = "/api/v1/federation/partners/{partnerId}", operation_id = "update_partner", tag = "Federation",
-    security(("bearer" = ["admin:orgs"])),
     params(("partnerId" = uuid::Uuid, Path, description = "The partner")),
     request_body = UpdatePartnerRequest,
     responses(

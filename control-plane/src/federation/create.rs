@@ -46,7 +46,6 @@ pub(super) struct CreatePartnerRequest {
 ///
 /// Its keys are fetched and checked at once, and again when a token names one that is not known.
 #[utoipa::path(post, path = "/api/v1/federation/partners", operation_id = "create_partner", tag = "Federation",
-    security(("bearer" = ["admin:orgs"])),
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repeated request give the first answer again")),
     request_body = CreatePartnerRequest,
     responses(

@@ -18,7 +18,6 @@ use crate::tenancy::{self, Share};
 ///
 /// Nothing of the partner is accepted from now on.
 #[utoipa::path(delete, path = "/api/v1/federation/partners/{partnerId}", operation_id = "delete_partner", tag = "Federation",
-    security(("bearer" = ["admin:orgs"])),
     params(("partnerId" = uuid::Uuid, Path, description = "The partner")),
     responses(
         (status = 204, description = "The partner is gone"),

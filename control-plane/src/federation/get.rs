@@ -13,7 +13,6 @@ use crate::infra::http::path::Id;
 
 /// A partner
 #[utoipa::path(get, path = "/api/v1/federation/partners/{partnerId}", operation_id = "get_partner", tag = "Federation",
-    security(("bearer" = ["admin:orgs"])),
     params(("partnerId" = uuid::Uuid, Path, description = "The partner")),
     responses(
         (status = 200, description = "The partner", body = Partner),

@@ -16,7 +16,6 @@ use crate::infra::lists;
 ///
 /// The newest first.
 #[utoipa::path(get, path = "/api/v1/federation/partners", operation_id = "list_partners", tag = "Federation",
-    security(("bearer" = ["admin:orgs"])),
     params(PageParameters),
     responses(
         (status = 200, description = "A page of the partners", body = Paginated<Partner>),

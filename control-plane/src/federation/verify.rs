@@ -63,7 +63,6 @@ struct VerifiedPartnerToken {
 ///
 /// Never an error for a token that is not good: the answer says so, and why.
 #[utoipa::path(post, path = "/api/v1/federation/verify", operation_id = "verify_partner_token", tag = "Federation",
-    security(("bearer" = ["agents:read"])),
     request_body = VerifyPartnerTokenRequest,
     responses(
         (status = 200, description = "Whether it is good, and what it says or why not", body = VerifiedPartnerToken),

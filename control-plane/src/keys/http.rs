@@ -57,7 +57,6 @@ struct RevokedSigningKey {
 ///
 /// Those that wait, that sign, and that are still published for the tokens they signed.
 #[utoipa::path(get, path = "/api/v1/keys", operation_id = "list_signing_keys", tag = "Keys",
-    security(("bearer" = ["admin:orgs"])),
     responses(
         (status = 200, description = "The keys", body = SigningKeys),
         (status = 401, description = "The access token is missing or not good", body = ErrorBody),
@@ -72,7 +71,6 @@ async fn list_signing_keys(State(app): State<App>, caller: Caller) -> Result<Jso
 ///
 /// It signs once every edge knows it, within seconds; the key before it stays published until its last token has expired.
 #[utoipa::path(post, path = "/api/v1/keys/rotate", operation_id = "rotate_signing_key", tag = "Keys",
-    security(("bearer" = ["admin:orgs"])),
     params(RotateParameters),
     responses(
         (status = 202, description = "The key that will sign", body = SigningKeyInfo),
@@ -106,7 +104,6 @@ async fn rotate_signing_key(
 /// For a key that leaked, or may have: it is removed at once, and every token it signed is refused from now on, the caller's own
 /// included if it is one of them. If it was the one that signs, another signs from now on.
 #[utoipa::path(post, path = "/api/v1/keys/{kid}/revoke", operation_id = "revoke_signing_key", tag = "Keys",
-    security(("bearer" = ["admin:orgs"])),
     params(("kid" = String, Path, description = "The key's id, as in the header of its tokens")),
     responses(
         (status = 200, description = "The key that signs now", body = RevokedSigningKey),

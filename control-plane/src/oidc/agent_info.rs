@@ -15,7 +15,6 @@ use crate::infra::http::error::{ApiError, ErrorBody};
 ///
 /// Says what the ID token says. `sub` is that of the access token.
 #[utoipa::path(get, path = "/agent-info", operation_id = "get_agent_info", tag = "OpenID Connect",
-    security(("bearer" = ["openid"])),
     responses(
         (status = 200, description = "The agent's claims", body = AgentClaims),
         (status = 401, description = "The access token is missing or not good", body = ErrorBody),
@@ -36,7 +35,6 @@ pub(super) async fn get_agent_info(
 ///
 /// The token is in the `Authorization` header here too; a body is not looked at.
 #[utoipa::path(post, path = "/agent-info", operation_id = "post_agent_info", tag = "OpenID Connect",
-    security(("bearer" = ["openid"])),
     responses(
         (status = 200, description = "The agent's claims", body = AgentClaims),
         (status = 401, description = "The access token is missing or not good", body = ErrorBody),

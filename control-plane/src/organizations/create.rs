@@ -133,7 +133,6 @@ impl FromFields for FirstAdministrator {
 /// With `admin`, its first administrator is registered in the same step. It gets the management API's scopes that are an organization's, and
 /// of protected APIs those that `allowedScopes` names; its secret is in this answer and never shown again.
 #[utoipa::path(post, path = "/api/v1/organizations", operation_id = "create_organization", tag = "Organizations",
-    security(("bearer" = ["admin:orgs"])),
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repeated request give the first answer again")),
     request_body = CreateOrganizationRequest,
     responses(

@@ -19,7 +19,6 @@ use crate::infra::http::path::Id;
 ///
 /// Final. Refused while it has active agents besides its owners, who go with it. Its slug stays taken and its log stays for auditors.
 #[utoipa::path(delete, path = "/api/v1/organizations/{organizationId}", operation_id = "delete_organization", tag = "Organizations",
-    security(("bearer" = ["admin:orgs"])),
     params(("organizationId" = uuid::Uuid, Path, description = "The organization")),
     responses(
         (status = 204, description = "The organization is deleted"),

@@ -15,7 +15,6 @@ use crate::infra::http::path::Id;
 ///
 /// The platform's members see every organization; everyone else its own.
 #[utoipa::path(get, path = "/api/v1/organizations/{organizationId}", operation_id = "get_organization", tag = "Organizations",
-    security(("bearer" = ["admin:orgs"])),
     params(("organizationId" = uuid::Uuid, Path, description = "The organization")),
     responses(
         (status = 200, description = "The organization", body = Organization),

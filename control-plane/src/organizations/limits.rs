@@ -51,7 +51,6 @@ pub(super) struct OrganizationLimits {
 /// Each share of what all organizations share, with its limit and what is used of it. The platform's members see every organization's;
 /// everyone else its own.
 #[utoipa::path(get, path = "/api/v1/organizations/{organizationId}/limits", operation_id = "get_organization_limits", tag = "Organizations",
-    security(("bearer" = ["admin:orgs"])),
     params(("organizationId" = uuid::Uuid, Path, description = "The organization")),
     responses(
         (status = 200, description = "Its limits", body = OrganizationLimits),

@@ -45,7 +45,6 @@ impl FromFields for OrganizationFilter {
 ///
 /// The platform's members see every organization; everyone else its own.
 #[utoipa::path(get, path = "/api/v1/organizations", operation_id = "list_organizations", tag = "Organizations",
-    security(("bearer" = ["admin:orgs"])),
     params(ListOrganizationsParameters, PageParameters),
     responses(
         (status = 200, description = "One page", body = Paginated<Organization>),

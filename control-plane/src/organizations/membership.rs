@@ -70,7 +70,6 @@ impl FromFields for ChangeMemberRequest {
 
 /// The members of an organization, oldest first
 #[utoipa::path(get, path = "/api/v1/organizations/{organizationId}/members", operation_id = "list_members", tag = "Organizations",
-    security(("bearer" = ["admin:orgs"])),
     params(("organizationId" = uuid::Uuid, Path, description = "The organization"), PageParameters),
     responses(
         (status = 200, description = "One page", body = Paginated<Member>),
@@ -99,7 +98,6 @@ pub(super) async fn list_members(
 
 /// Make an agent a member
 #[utoipa::path(post, path = "/api/v1/organizations/{organizationId}/members", operation_id = "add_member", tag = "Organizations",
-    security(("bearer" = ["admin:orgs"])),
     params(("organizationId" = uuid::Uuid, Path, description = "The organization")),
     request_body = AddMemberRequest,
     responses(
@@ -140,7 +138,6 @@ pub(super) async fn add_member(
 
 /// Change a member's role
 #[utoipa::path(patch, path = "/api/v1/organizations/{organizationId}/members/{agentId}", operation_id = "change_member", tag = "Organizations",
-    security(("bearer" = ["admin:orgs"])),
     params(
         ("organizationId" = uuid::Uuid, Path, description = "The organization"),
         ("agentId" = uuid::Uuid, Path, description = "The member")),
@@ -179,7 +176,6 @@ pub(super) async fn change_member(
 ///
 /// The agent stays an agent of the organization.
 #[utoipa::path(delete, path = "/api/v1/organizations/{organizationId}/members/{agentId}", operation_id = "remove_member", tag = "Organizations",
-    security(("bearer" = ["admin:orgs"])),
     params(
         ("organizationId" = uuid::Uuid, Path, description = "The organization"),
         ("agentId" = uuid::Uuid, Path, description = "The member")),

@@ -151,7 +151,6 @@ pub fn is_resource(text: &str) -> bool {
 ///
 /// By the platform's word. An API that serves all organizations, or lists this one, is not in it (`GET /api/v1/resources` shows those too).
 #[utoipa::path(get, path = "/api/v1/organizations/{organizationId}/resources", operation_id = "get_allowed_resources", tag = "Organizations",
-    security(("bearer" = ["admin:orgs"])),
     params(("organizationId" = uuid::Uuid, Path, description = "The organization")),
     responses(
         (status = 200, description = "The lists", body = Allowed),
@@ -175,7 +174,6 @@ pub(super) async fn get_allowed_resources(
 /// Replaces the lists that are given. Scopes that this takes from agents who hold them are taken only with `revokeHeld=true`; the tokens that
 /// could be used for what is taken end. For members of the system organization.
 #[utoipa::path(put, path = "/api/v1/organizations/{organizationId}/resources", operation_id = "set_allowed_resources", tag = "Organizations",
-    security(("bearer" = ["admin:orgs"])),
     params(("organizationId" = uuid::Uuid, Path, description = "The organization"), RevokeHeldParameter),
     request_body = AllowedChange,
     responses(

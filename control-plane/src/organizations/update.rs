@@ -87,7 +87,6 @@ impl FromFields for UpdateOrganizationRequest {
 ///
 /// An organization's own administrators may change its name, signing algorithm and issuer; the rest is for the platform's members.
 #[utoipa::path(patch, path = "/api/v1/organizations/{organizationId}", operation_id = "update_organization", tag = "Organizations",
-    security(("bearer" = ["admin:orgs"])),
     params(("organizationId" = uuid::Uuid, Path, description = "The organization")),
     request_body = UpdateOrganizationRequest,
     responses(

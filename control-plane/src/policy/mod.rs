@@ -5,4 +5,4 @@
 
 mod store;
 
-pub use store::{LoadError, PolicyStore, reload_and_publish, spawn};
+pub use store::{LoadError, PolicyStore, built_in_table, reload_and_publish, spawn};

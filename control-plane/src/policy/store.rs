@@ -18,6 +18,12 @@ const WATCH_INTERVAL: Duration = Duration::from_secs(2);
 /// Most decisions remembered for one version of the policy; scope sets are chosen by callers.
 const MAX_REMEMBERED: usize = 10_000;
 
+/// The table of endpoints that was built in.
+pub fn built_in_table() -> EndpointTable {
+    // It is part of the program, and tests read it.
+    serde_json::from_str(EMBEDDED_DATA).unwrap_or_default()
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     #[error("AGENTIDP_POLICY_DIR: {path} cannot be read")]

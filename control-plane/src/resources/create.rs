@@ -59,7 +59,6 @@ impl FromFields for CreateResourceRequest {
 /// From then on agents can be given its scopes, and get tokens for it, if their organization may have it. For members of the system
 /// organization.
 #[utoipa::path(post, path = "/api/v1/resources", operation_id = "create_resource", tag = "Protected APIs",
-    security(("bearer" = ["admin:orgs"])),
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repeated request give the first answer again")),
     request_body = CreateResourceRequest,
     responses(

@@ -22,7 +22,6 @@ use crate::infra::http::query::StrictQuery;
 /// Its scopes end with it, and organizations' lists name it no longer. If agents hold its scopes, only with `revokeHeld=true`. For members of
 /// the system organization.
 #[utoipa::path(delete, path = "/api/v1/resources/{resourceId}", operation_id = "delete_resource", tag = "Protected APIs",
-    security(("bearer" = ["admin:orgs"])),
     params(("resourceId" = uuid::Uuid, Path, description = "The protected API"), RevokeHeldParameter),
     responses(
         (status = 204, description = "The protected API is gone"),

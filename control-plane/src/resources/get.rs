@@ -15,7 +15,6 @@ use crate::infra::http::path::Id;
 ///
 /// One that the caller's organization may not have is answered as one that does not exist.
 #[utoipa::path(get, path = "/api/v1/resources/{resourceId}", operation_id = "get_resource", tag = "Protected APIs",
-    security(("bearer" = ["agents:read"])),
     params(("resourceId" = uuid::Uuid, Path, description = "The protected API")),
     responses(
         (status = 200, description = "The protected API", body = Resource),

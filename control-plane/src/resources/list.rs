@@ -19,7 +19,6 @@ use crate::infra::lists;
 /// The newest first. Members of the system organization are shown all of them; others those that their organization may have, with the
 /// scopes that it may have.
 #[utoipa::path(get, path = "/api/v1/resources", operation_id = "list_resources", tag = "Protected APIs",
-    security(("bearer" = ["agents:read"])),
     params(PageParameters),
     responses(
         (status = 200, description = "One page", body = Paginated<Resource>),

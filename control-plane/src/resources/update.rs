@@ -62,7 +62,6 @@ impl UpdateResourceRequest {
 /// A scope that agents hold ends, and an organization whose agents hold one loses the API, only with `revokeHeld=true`: the scopes are
 /// then taken from those agents, and the tokens that could be used for the API end. For members of the system organization.
 #[utoipa::path(patch, path = "/api/v1/resources/{resourceId}", operation_id = "update_resource", tag = "Protected APIs",
-    security(("bearer" = ["admin:orgs"])),
     params(("resourceId" = uuid::Uuid, Path, description = "The protected API"), RevokeHeldParameter),
     request_body = UpdateResourceRequest,
     responses(

@@ -69,7 +69,6 @@ pub(super) struct CreateTrustPolicyRequest {
 ///
 /// Its tokens can then be exchanged for ours. They must name the `audience` of the answer, and no other.
 #[utoipa::path(post, path = "/api/v1/oidc/trust-policies", operation_id = "create_trust_policy", tag = "Workload identity",
-    security(("bearer" = ["admin:orgs"])),
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repeated request give the first answer again")),
     request_body = CreateTrustPolicyRequest,
     responses(

@@ -19,7 +19,6 @@ use crate::infra::http::path::Id;
 /// Its tokens are refused from now on. Ours that register agents are refused too; those of an agent stay good until they expire or
 /// are revoked.
 #[utoipa::path(delete, path = "/api/v1/oidc/trust-policies/{policyId}", operation_id = "delete_trust_policy", tag = "Workload identity",
-    security(("bearer" = ["admin:orgs"])),
     params(("policyId" = uuid::Uuid, Path, description = "The policy")),
     responses(
         (status = 204, description = "The policy is gone"),

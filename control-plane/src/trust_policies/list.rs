@@ -16,7 +16,6 @@ use crate::infra::lists;
 ///
 /// The newest first.
 #[utoipa::path(get, path = "/api/v1/oidc/trust-policies", operation_id = "list_trust_policies", tag = "Workload identity",
-    security(("bearer" = ["admin:orgs"])),
     params(PageParameters),
     responses(
         (status = 200, description = "A page of the policies", body = Paginated<TrustPolicy>),

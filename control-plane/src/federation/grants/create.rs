@@ -23,7 +23,6 @@ use crate::tenancy::{self, Share};
 ///
 /// Nothing is passed on before the other organization has a grant for this one. Whether there is such an organization is not told.
 #[utoipa::path(post, path = "/api/v1/federation/grants", operation_id = "create_grant", tag = "Federation",
-    security(("bearer" = ["admin:orgs"])),
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repeated request give the first answer again")),
     request_body = NewGrant,
     responses(

@@ -21,7 +21,6 @@ use crate::infra::http::path::Id;
 ///
 /// And all that was passed on between agents of the two organizations, either way.
 #[utoipa::path(delete, path = "/api/v1/federation/grants/{grantId}", operation_id = "delete_grant", tag = "Federation",
-    security(("bearer" = ["admin:orgs"])),
     params(("grantId" = uuid::Uuid, Path, description = "The grant")),
     responses(
         (status = 204, description = "The grant is gone"),

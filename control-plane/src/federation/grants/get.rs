@@ -13,7 +13,6 @@ use crate::infra::http::path::Id;
 
 /// A grant
 #[utoipa::path(get, path = "/api/v1/federation/grants/{grantId}", operation_id = "get_grant", tag = "Federation",
-    security(("bearer" = ["admin:orgs"])),
     params(("grantId" = uuid::Uuid, Path, description = "The grant")),
     responses(
         (status = 200, description = "The grant", body = Grant),
