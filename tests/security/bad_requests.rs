@@ -16,7 +16,7 @@ async fn ten_megabytes_are_refused() {
             (FORM, format!("token={filler}"))
         };
         let path = bench.scene.path(&operation.path);
-        let api = bench.api(operation);
+        let api = bench.scene.api(operation);
         let request = api.request(&operation.method, &path).header("content-type", content_type).body(body);
         // A server may also hang up while more is coming.
         if let Some(answer) = api.try_send(request).await {

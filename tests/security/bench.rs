@@ -2,7 +2,7 @@
 
 use agentidp_tests::openapi::{Operation, operations};
 use agentidp_tests::shape::{Shape, assert_documented};
-use agentidp_tests::{Answer, Api, ControlPlane};
+use agentidp_tests::{Answer, ControlPlane};
 
 use crate::bodies::Scene;
 
@@ -24,15 +24,6 @@ impl Bench {
         Self { _control_plane: control_plane, scene, operations }
     }
 
-    pub fn api(&self, operation: &Operation) -> &Api {
-        if ["/api/v1/organizations", "/api/v1/resources"].iter().any(|path| operation.path.starts_with(path))
-        {
-            &self.scene.platform.api
-        } else {
-            &self.scene.tenant.api
-        }
-    }
-
     pub fn with_json(&self) -> impl Iterator<Item = &Operation> {
         self.operations.iter().filter(|operation| operation.is_json())
     }
@@ -48,7 +39,7 @@ impl Bench {
         body: impl Into<reqwest::Body>,
     ) -> Answer {
         let path = self.scene.path(&operation.path);
-        self.api(operation).body(&operation.method, &path, content_type, body).await
+        self.scene.api(operation).body(&operation.method, &path, content_type, body).await
     }
 }
 

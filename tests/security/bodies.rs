@@ -1,7 +1,8 @@
 //! A good request for every operation that takes one: what bad input is made from.
 
+use agentidp_tests::openapi::Operation;
 use agentidp_tests::tenants::new_agent;
-use agentidp_tests::{Agent, Tenant, unique};
+use agentidp_tests::{Agent, Api, Tenant, unique};
 use serde_json::{Value, json};
 
 /// Whose things the requests are about.
@@ -16,6 +17,16 @@ impl Scene {
         let tenant = platform.create_organization().await;
         let agent = tenant.create_agent(&["agents:read"]).await;
         Self { platform, tenant, agent }
+    }
+
+    /// Of somebody who may do it: what is of all organizations is the platform's.
+    pub fn api(&self, operation: &Operation) -> &Api {
+        let is_platforms = ["/api/v1/organizations", "/api/v1/resources"];
+        if is_platforms.iter().any(|path| operation.path.starts_with(path)) {
+            &self.platform.api
+        } else {
+            &self.tenant.api
+        }
     }
 
     /// A JSON body for an operation; an operation with a body but none here fails the test that asks.

@@ -3,7 +3,7 @@
 use agentidp_tests::api::{encode, form};
 use agentidp_tests::openapi::{Operation, operations};
 use agentidp_tests::shape::{Shape, fault_beyond};
-use agentidp_tests::{Answer, Api, ControlPlane, naughty};
+use agentidp_tests::{Answer, ControlPlane, naughty};
 use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 
@@ -17,10 +17,6 @@ async fn set() -> (ControlPlane, Scene, Vec<Operation>) {
     let scene = Scene::set(control_plane.platform().await).await;
     let operations = operations(&scene.platform.api).await;
     (control_plane, scene, operations)
-}
-
-fn api<'a>(scene: &'a Scene, operation: &Operation) -> &'a Api {
-    if operation.path.starts_with("/api/v1/organizations") { &scene.platform.api } else { &scene.tenant.api }
 }
 
 /// Runs all requests; faults are collected, so that one run shows them all.
@@ -67,7 +63,7 @@ async fn in_every_text_field_of_every_json_body() {
                 body[&field] = value;
             }
             let answer =
-                api(scene, operation).json(&operation.method, &scene.path(&operation.path), &body).await;
+                scene.api(operation).json(&operation.method, &scene.path(&operation.path), &body).await;
             // What is accepted is kept as it was said, or normalised on purpose; never cut or mangled.
             if answer.is(201)
                 && operation.id == "create_agent"
@@ -99,7 +95,7 @@ async fn as_member_names_of_every_json_body() {
             let mut body = Scene::json_body(&operation.id);
             body[text] = json!(1);
             let answer =
-                api(scene, operation).json(&operation.method, &scene.path(&operation.path), &body).await;
+                scene.api(operation).json(&operation.method, &scene.path(&operation.path), &body).await;
             assert_eq!(answer.status, 400, "{text:?}: {}", answer.body);
             (
                 format!("{} member {text:.80?}", operation.id),
@@ -132,7 +128,7 @@ async fn in_every_query_parameter() {
         let scene = &scene;
         async move {
             let path = format!("{}?{name}={}", scene.path(&operation.path), encode(text));
-            let answer = api(scene, operation).get(&path).await;
+            let answer = scene.api(operation).get(&path).await;
             // `/health/detailed` and `/health/ready` may say 503 of a dependency, which is not about the input.
             (
                 format!("{} {name} = {text:.80?}", operation.id),
@@ -162,7 +158,7 @@ async fn in_every_path_parameter() {
             let encoded =
                 if [".", ".."].contains(&text.as_str()) { "%2e%2e%2f".to_owned() } else { encode(text) };
             let path = scene.path(&operation.path.replace(&format!("{{{name}}}"), &encoded));
-            let api = api(scene, operation);
+            let api = scene.api(operation);
             let answer = if operation.is_json() {
                 api.json(&operation.method, &path, &Scene::json_body(&operation.id)).await
             } else {

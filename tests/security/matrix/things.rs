@@ -152,11 +152,21 @@ impl Things {
     }
 }
 
-/// A digest of every row of an organization, and of what the feed says of it. Seals, and what waits for one, come and go by themselves and are left out.
+/// A digest of every row of an organization, and of what the feed says of it. Events are sealed in the background, so of their seals and
+/// of what waits for one it is only said whether each event has one of the two, and nothing else has.
 #[derive(Debug)]
 pub struct Rows {
     query: String,
 }
+
+/// How many of an organization's events have no seal and do not wait for one, and what is sealed or waits that is no event of its own.
+const UNSOUND_SEALS: &str = "select 'unsound seals ' || count(*) as line from (
+    select organization_id, occurred_at, event_id from audit_events where organization_id = $1) events
+  full join (
+    select organization_id, occurred_at, event_id from audit_seals where organization_id = $1
+    union all select organization_id, occurred_at, event_id from audit_unsealed where organization_id = $1) sealing
+  using (organization_id, occurred_at, event_id)
+  where events.event_id is null or sealing.event_id is null";
 
 impl Rows {
     pub async fn of_tenants(connection: &mut PgConnection) -> Self {
@@ -178,6 +188,7 @@ impl Rows {
         let mut parts: Vec<String> =
             tables.iter().map(|table| digest(table, "organization_id = $1")).collect();
         parts.push(digest("organizations", "id = $1"));
+        parts.push(UNSOUND_SEALS.to_owned());
         // The feed names agents and organizations in its changes.
         parts.push(digest(
             "(select change::text from edge_feed union all select change::text from edge_feed_pending)",
