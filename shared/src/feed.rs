@@ -19,7 +19,7 @@ use crate::policy::EndpointTable;
 use crate::rate_limit::RateLimits;
 use crate::strict::{decode_base64url, encode_base64url, parse_json};
 use crate::tier::Tier;
-use crate::verify::{Refusal, Unverified, split};
+use crate::verify::{MAX_HEADER_LENGTH, Refusal, Unverified, split};
 use crate::wire::WireVersions;
 pub use envelope::{Envelope, Subject, subjects_of};
 
@@ -280,9 +280,11 @@ pub fn seal(signing_input: &str, signature: &[u8]) -> String {
 /// The version that a batch claims to be of. Only [`open`] shows whether it is one.
 pub fn version_of(unverified: &str) -> u8 {
     let header = unverified.trim_ascii().split('.').next().unwrap_or_default();
-    let header = decode_base64url(header).ok().and_then(|header| parse_json(&header).ok());
+    // The size first: it may be anyone's.
+    let header = Some(header).filter(|header| header.len() <= MAX_HEADER_LENGTH);
+    let header = header.and_then(|header| parse_json(&decode_base64url(header).ok()?).ok());
     let typ = header.as_ref().and_then(|header| header.get("typ")).and_then(serde_json::Value::as_str);
-    if typ == Some(BATCH_TYPE_2) { WireVersions::CURRENT.feed } else { WireVersions::FIRST.feed }
+    if typ == Some(BATCH_TYPE_2) { 2 } else { WireVersions::FIRST.feed }
 }
 
 /// Opens a batch under the pinned keys, with the signature checked in pure Rust. `unverified` must already be bounded in size by

@@ -108,7 +108,8 @@ async fn kinds_of_the_future(table: &mut Table, scene: &Scene) {
     let change = r#"{"type": "fromTheFuture"}"#;
     scene.append("hint/1", change, "all", true).await;
     scene.both(table, "after an unknown change that may be ignored", &token, ["200", "200"]).await;
-    scene.append("later/1", change, &format!("principal/{}", agent.id), false).await;
+    let subject = format!("principal/{}", agent.id);
+    scene.append(&format!("agent/{}", agent.id), change, &subject, false).await;
     scene.both(table, "the subject of an unknown change", &token, ["401", "503"]).await;
     let other = scene.agent().await.token(&scene.tenant.api).await;
     scene.both(table, "everyone else after an unknown change", &other, ["200", "200"]).await;

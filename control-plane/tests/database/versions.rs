@@ -149,7 +149,8 @@ async fn each_edge_is_told_what_it_understands_and_every_number_once() {
     let (mut of_new, mut of_old) = (new.begin().await, old.begin().await);
 
     append_unknown(&instance, "hint/1", "all", true).await;
-    append_unknown(&instance, "later/1", &format!("principal/{}", agents[0].id), false).await;
+    let (key, subject) = (format!("agent/{}", agents[0].id), format!("principal/{}", agents[0].id));
+    append_unknown(&instance, &key, &subject, false).await;
     new.follow(&mut of_new).await;
     old.follow(&mut of_old).await;
     assert_eq!(of_new.sequence(), of_old.sequence());
@@ -163,12 +164,38 @@ async fn each_edge_is_told_what_it_understands_and_every_number_once() {
         assert!(edge.accepts(&anew, &tokens[1]));
     }
 
-    // What concerns everyone cannot be told in version 1: such an edge must not go past it.
+    // The next change of the agent ends the doubt, for both.
+    tenant
+        .api
+        .json("PATCH", &format!("/api/v1/agents/{}", agents[0].id), &json!({"isPublic": true}))
+        .await
+        .expect(200);
+    instance.sequence().await;
+    for (edge, state) in [(&new, &mut of_new), (&old, &mut of_old)] {
+        edge.follow(state).await;
+        assert!(edge.accepts(state, &tokens[0]));
+    }
+
+    // What concerns everyone, or an agent under another key, cannot be told in version 1: such an edge must not go past it.
+    append_unknown(&instance, "later/1", &subject, false).await;
     append_unknown(&instance, "later/2", "all", false).await;
     let refused = old.ask(of_old.sequence()).await.expect(503);
     assert_eq!(refused.json()["code"], "EDGE_TOO_OLD");
     new.follow(&mut of_new).await;
     assert!(!new.accepts(&of_new, &tokens[1]));
+}
+
+#[tokio::test]
+async fn forgotten_doubt_attack_a_change_under_another_key_is_not_told_in_words_that_the_next_change_ends() {
+    let instance = Instance::start().await;
+    let tenant = instance.tenant().await;
+    let agent = tenant.create_agent(&["agents:read"]).await;
+    instance.sequence().await;
+    let old = Edge::of_first_version(&instance.app, "osaka");
+    let state = old.begin().await;
+    append_unknown(&instance, "later/1", &format!("principal/{}", agent.id), false).await;
+    assert_eq!(old.ask(state.sequence()).await.expect(503).json()["code"], "EDGE_TOO_OLD");
+    assert_eq!(old.api.get("/edge/v1/snapshot").await.expect(503).json()["code"], "EDGE_TOO_OLD");
 }
 
 #[tokio::test]

@@ -32,7 +32,8 @@ impl Change {
     }
 }
 
-/// What refuses everything that the subjects of a change could do.
+/// What refuses everything that the subject of a change could do. It must have the key of the change: under another, the next change that
+/// is about the subject would end it.
 fn strictest(envelope: &Envelope) -> Option<Change> {
     if envelope.ignorable {
         // Revokes a token that is never issued and has long expired: it changes nothing and takes the number.
@@ -40,12 +41,14 @@ fn strictest(envelope: &Envelope) -> Option<Change> {
     }
     let expires_at = envelope.expires_at.unwrap_or(NEVER);
     let exception = SubjectException { standing: Standing::Suspended, not_before: None, expires_at };
-    match envelope.subjects.as_slice() {
-        [Subject::Token(jti)] => Some(Change::TokenRevoked { jti: *jti, expires_at }),
-        [Subject::Principal(agent_id)] => Some(Change::Agent { agent_id: *agent_id, exception }),
+    let stand_in = match envelope.subjects.as_slice() {
+        // Whatever else is said of a token, it stays revoked.
+        [Subject::Token(jti)] => return Some(Change::TokenRevoked { jti: *jti, expires_at }),
+        [Subject::Principal(agent_id)] => Change::Agent { agent_id: *agent_id, exception },
         [Subject::Organization(organization_id)] => {
-            Some(Change::Organization { organization_id: *organization_id, exception })
+            Change::Organization { organization_id: *organization_id, exception }
         }
-        _ => None,
-    }
+        _ => return None,
+    };
+    Some(stand_in).filter(|stand_in| stand_in.key() == envelope.key)
 }

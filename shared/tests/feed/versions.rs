@@ -2,11 +2,12 @@
 
 use agentidp_shared::exceptions::{Revoked, ScopeLimit, Standing, SubjectException};
 use agentidp_shared::feed::{
-    Batch, Change, Envelope, FeedError, Subject, key_of_agent, open, seal, signing_input, signing_input_of,
-    version_of,
+    BATCH_TYPE_2, Batch, Change, Envelope, FeedError, Subject, key_of_agent, open, seal, signing_input,
+    signing_input_of, version_of,
 };
 use agentidp_shared::ids::{AgentId, OrganizationId};
 use agentidp_shared::state::State;
+use agentidp_shared::strict::encode_base64url;
 use agentidp_shared::verify::{Refusal, Verdict};
 use serde_json::{Value, json};
 
@@ -161,7 +162,12 @@ fn version_1_is_told_the_strictest_it_can_say_one_change_for_one() {
     };
     assert_eq!(as_agent(limited("agents:read", NOW - 10)).not_before, Some(NOW - 10));
     let subject = vec![Subject::Principal(agent(AGENT))];
-    assert_eq!(as_agent(change(unknown("x", subject))).standing, Standing::Suspended);
+    let of_agent = unknown(&key_of_agent(agent(AGENT)), subject.clone());
+    assert_eq!(as_agent(change(of_agent)).standing, Standing::Suspended);
+    // Under another key it would last only until the agent is next told of.
+    assert_eq!(change(unknown("x", subject)).in_first_version(), None);
+    let of_token = change(unknown("x", vec![Subject::Token(TOKEN_ID.parse().unwrap())])).in_first_version();
+    assert!(matches!(of_token, Some(Change::TokenRevoked { .. })), "{of_token:?}");
     // Nothing of version 1 refuses everyone: such an edge must not go past it.
     assert_eq!(change(unknown("x", vec![Subject::All])).in_first_version(), None);
     let ignorable = Envelope { ignorable: true, ..unknown("x", vec![Subject::All]) };
@@ -171,6 +177,16 @@ fn version_1_is_told_the_strictest_it_can_say_one_change_for_one() {
     let mut node = State::from_snapshot(Log::new().snapshot(NOW_MS), NOW_MS, hasher()).unwrap();
     node.apply(open(&sealed(&log.changes_after(3, NOW_MS)), &pinned()).unwrap(), NOW_MS).unwrap();
     assert_eq!((node.sequence(), refusal(&node, &token(&json!({})))), (4, None));
+}
+
+#[test]
+fn oversized_header_attack_a_header_is_not_read_beyond_its_limit() {
+    let of = |padding: usize| {
+        let header = json!({"alg": "EdDSA", "kid": KID, "typ": BATCH_TYPE_2, "x": "x".repeat(padding)});
+        format!("{}.e30.AA", encode_base64url(header.to_string().as_bytes()))
+    };
+    assert_eq!((version_of(&of(600)), version_of(&of(700))), (2, 1));
+    assert_eq!(open(&of(700), &pinned()), Err(FeedError::Malformed));
 }
 
 #[test]
