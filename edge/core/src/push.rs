@@ -15,7 +15,25 @@ use crate::node::Node;
 /// Largest batch taken from whoever sends one, in bytes. A larger snapshot is not pushed but pulled, with the edge's key.
 pub const MAX_BYTES: usize = 1024 * 1024;
 
+/// Whatever the answer is, it says what this edge understands, so that the control plane pushes that from now on.
 pub async fn push_batch<H: Host>(
+    node: &Node,
+    host: &H,
+    request: Request<H::Body>,
+) -> Result<Response<Vec<u8>>, Problem> {
+    let taken = take(node, host, request).await;
+    let Ok(versions) = HeaderValue::try_from(WireVersions::CURRENT.to_string()) else { return taken };
+    let name = HeaderName::from_static(wire::HEADER);
+    match taken {
+        Ok(mut response) => {
+            response.headers_mut().insert(name, versions);
+            Ok(response)
+        }
+        Err(problem) => Err(problem.header(name, versions)),
+    }
+}
+
+async fn take<H: Host>(
     node: &Node,
     host: &H,
     request: Request<H::Body>,
@@ -36,15 +54,7 @@ pub async fn push_batch<H: Host>(
     }
     let mut response = Response::new(Vec::new());
     *response.status_mut() = StatusCode::NO_CONTENT;
-    announce(&mut response);
     Ok(response)
-}
-
-/// Says what this edge understands, so that the control plane pushes that from now on.
-pub fn announce<B>(response: &mut Response<B>) {
-    if let Ok(versions) = HeaderValue::try_from(WireVersions::CURRENT.to_string()) {
-        response.headers_mut().insert(HeaderName::from_static(wire::HEADER), versions);
-    }
 }
 
 fn not_a_batch() -> Problem {

@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use agentidp_edge_core::host::{Store as _, Taken};
+use agentidp_edge_core::host::{HubUnavailable, Store as _, Taken};
 use agentidp_shared::edge_keys::EdgeKeys;
 use agentidp_shared::exceptions::{ScopeLimit, Standing, SubjectException};
 use agentidp_shared::feed::{Change, version_of};
@@ -102,8 +102,19 @@ fn every_request_to_the_control_plane_and_every_answer_to_a_push_announces_the_v
         assert_eq!(request.headers()[wire::HEADER], *versions);
     }
     let edge = Edge::new();
-    let answer = edge.push(&Feed::new().with(Feed::revocation(TOKEN_ID)).after(3, NOW_MS + 1));
-    assert_eq!((answer.status().as_u16(), header(&answer, wire::HEADER)), (204, &*versions));
+    let news = Feed::new().with(Feed::revocation(TOKEN_ID));
+    let (good, too_large) = (news.after(3, NOW_MS + 1), "x".repeat(1024 * 1024 + 1));
+    for (status, batch, taken) in [
+        (204, good.as_str(), Ok(Taken::Known)),
+        (400, "x.y.z", Ok(Taken::Known)),
+        (413, &too_large, Ok(Taken::Known)),
+        (409, &good, Ok(Taken::Conflict)),
+        (503, &good, Err(HubUnavailable)),
+    ] {
+        edge.host.taken.set(taken);
+        let answer = edge.push(batch);
+        assert_eq!((answer.status().as_u16(), header(&answer, wire::HEADER)), (status, &*versions));
+    }
 }
 
 /// A region whose control plane tells its feed in the version that it is asked for.
@@ -174,4 +185,112 @@ fn an_older_edges_store_is_left_alone_until_nobody_uses_it() {
     for key in ["head", "contact", "shard/3/1/0000000000000001"] {
         assert!(edge.host.instances.value(key).is_none(), "{key}");
     }
+}
+
+#[test]
+fn what_cannot_be_read_of_a_subject_holds_wherever_the_edge_speaks_of_it_and_of_no_other() {
+    let upstream = json!([{
+        "name": "api", "match": {"pathPrefix": "/things"}, "origin": "https://api-origin.example", "audience": THINGS,
+        "rules": [{"methods": ["GET"], "path": "/things/{*path}", "scopes": []}],
+    }]);
+    let organization = |id: &str| format!("/organizations/{id}/.well-known/openid-configuration");
+    let introspected = |edge: &Edge, asked: &str| {
+        edge.form("/oauth2/introspect", Some(&format!("Bearer {}", third())), &format!("token={asked}"))
+    };
+    type Ask = Box<dyn Fn(&Edge, bool) -> Answer>;
+    let of_tokens = |ask: fn(&Edge, &str) -> Answer| -> Ask {
+        Box::new(move |edge, is_doubted| ask(edge, &if is_doubted { token() } else { other() }))
+    };
+    let ways: Vec<(&str, String, Ask)> = vec![
+        ("/verify", principal(), of_tokens(|edge, token| edge.get_with(token, "/verify"))),
+        (
+            "the gateway",
+            principal(),
+            Box::new(|edge, is_doubted| {
+                let agent = if is_doubted { AGENT } else { OTHER_AGENT };
+                let claims = [("sub", json!(agent)), ("client_id", json!(agent)), ("aud", json!(THINGS))];
+                edge.get_with(&token_with(&claims), "/things/1")
+            }),
+        ),
+        (
+            "introspection",
+            principal(),
+            Box::new(move |edge, is_doubted| introspected(edge, &if is_doubted { token() } else { other() })),
+        ),
+        (
+            "who asks for an introspection",
+            principal(),
+            Box::new(|edge, is_doubted| {
+                let who = if is_doubted { token() } else { other() };
+                edge.form("/oauth2/introspect", Some(&format!("Bearer {who}")), &format!("token={}", third()))
+            }),
+        ),
+        (
+            "a delegation",
+            principal(),
+            Box::new(|edge, is_doubted| {
+                let mut request =
+                    with_token(request(Method::POST, "/oauth2/token/verify-delegation"), &third());
+                let delegated = if is_doubted { delegated_token() } else { other() };
+                *request.body_mut() = json!({ "delegationToken": delegated }).to_string().into_bytes();
+                edge.send(request)
+            }),
+        ),
+        (
+            "an agent's document",
+            principal(),
+            Box::new(|edge, is_doubted| {
+                edge.get(&format!("/agents/{}/did.json", if is_doubted { AGENT } else { THIRD_AGENT }))
+            }),
+        ),
+        (
+            "an organization's metadata",
+            format!("organization/{ORGANIZATION}"),
+            Box::new(move |edge, is_doubted| {
+                edge.get(&organization(if is_doubted { ORGANIZATION } else { OTHER_ORGANIZATION }))
+            }),
+        ),
+        ("everyone's", "all".to_owned(), of_tokens(|edge, _| edge.get_with(&token(), "/verify"))),
+    ];
+    for (what, subject, ask) in ways {
+        let told = |subject: &str| {
+            let edge = Edge::cold_in_front_of(&upstream);
+            edge.host.answer_with(|request| {
+                let issuer =
+                    format!("{ISSUER}{}", request.uri().path().split("/.well-known").next().unwrap());
+                let did = format!("did:web:id.example:agents:{THIRD_AGENT}");
+                Ok(answer(200, json!({ "issuer": issuer, "id": did }).to_string()))
+            });
+            let feed = Feed::new().in_version(2).with(Feed::unknown("later/1", &[subject], false));
+            *edge.host.hub.borrow_mut() = HubIs::Following(feed);
+            edge
+        };
+        let doubted = ask(&told(&subject), true);
+        assert_eq!((what, doubted.status().as_u16()), (what, 503));
+        assert!(doubted.headers().contains_key("retry-after"), "{what}");
+        let text = String::from_utf8(doubted.into_body()).unwrap();
+        assert!(
+            text.contains("CHANGE_NOT_UNDERSTOOD") || text.contains("temporarily_unavailable"),
+            "{what}: {text}"
+        );
+        if subject != "all" {
+            assert_eq!((what, ask(&told(&subject), false).status().as_u16()), (what, 200));
+        }
+    }
+}
+
+const THINGS: &str = "https://id.example/things";
+const THIRD_AGENT: &str = "0198c5a4-0000-7000-8000-00000000000c";
+
+fn token_for(agent: &str) -> String {
+    token_with(&[("sub", json!(agent)), ("client_id", json!(agent)), ("jti", json!(agent))])
+}
+
+fn other() -> String {
+    token_for(OTHER_AGENT)
+}
+
+/// Of an agent that is in no doubt.
+fn third() -> String {
+    token_for(THIRD_AGENT)
 }
