@@ -25,16 +25,15 @@ async fn secrets_and_tokens_are_in_no_log_and_no_second_answer() {
     own.form("/oauth2/introspect", &[("token", &token)]).await;
     own.form("/oauth2/revoke", &[("token", &token)]).await.expect(200);
 
-    let secrets = [
-        &agent.secret,
-        &rotated,
-        &platform.admin.secret,
-        &tenant.admin.secret,
-        &token,
-        &control_plane.edge_key(),
-    ];
+    let edge = control_plane.edge_keys();
+    let edge_api = Api::new(&control_plane.url()).with_token(edge.feed());
+    let malformed = edge_api.request("GET", "/edge/v1/changes?after=x");
+    edge_api.send(malformed.header("x-edge-name", control_plane.edge_name())).await.expect(400);
+    let of_edge = [&control_plane.edge_key(), edge.feed(), edge.usage(), edge.metrics()].map(str::to_owned);
+    let secrets = [&agent.secret, &rotated, &platform.admin.secret, &tenant.admin.secret, &token];
+    let secrets: Vec<&String> = secrets.into_iter().chain(&of_edge).collect();
     let log = control_plane.log();
-    for secret in secrets {
+    for secret in &secrets {
         assert!(!log.contains(secret.as_str()), "a secret is in the log");
         let signature = secret.rsplit('.').next().unwrap();
         assert!(!log.contains(signature), "a token's signature is in the log");
@@ -46,13 +45,13 @@ async fn secrets_and_tokens_are_in_no_log_and_no_second_answer() {
         "/api/v1/audit?limit=100".to_owned(),
     ] {
         let answer = tenant.api.get(&path).await.expect(200);
-        for secret in secrets {
+        for secret in &secrets {
             assert!(!answer.body.contains(secret.as_str()), "{path} shows a secret");
         }
         assert!(!answer.body.contains("clientSecret"), "{path}: {}", answer.body);
     }
     let metrics = Api::new("").at(&control_plane.metrics_url()).get("").await.expect(200).body;
-    for secret in secrets {
+    for secret in &secrets {
         assert!(!metrics.contains(secret.as_str()));
     }
     assert!(metrics.contains("agentidp_"), "{metrics}");
@@ -110,7 +109,9 @@ async fn the_edge_writes_no_tokens_to_its_log() {
     platform.api.with_token(&format!("{token}x")).get("/verify").await.expect(401);
     platform.api.with_token(&token).form("/oauth2/introspect", &[("token", &token)]).await.expect(200);
     let log = stack.edge.log();
-    for secret in [token.rsplit('.').next().unwrap(), &agent.secret, &stack.control_plane.edge_key()] {
+    let edge = stack.control_plane.edge_keys();
+    let of_edge = [&stack.control_plane.edge_key(), edge.feed(), edge.usage(), edge.metrics()];
+    for secret in [token.rsplit('.').next().unwrap(), &agent.secret].into_iter().chain(of_edge) {
         assert!(!log.contains(secret), "a secret is in the edge's log");
     }
 }

@@ -148,9 +148,14 @@ impl ControlPlane {
         std::fs::read_to_string(self.edge_key_file()).unwrap().trim().to_owned()
     }
 
+    /// What its own edge shows and asks: the keys derived from its secret.
+    pub fn edge_keys(&self) -> EdgeKeys {
+        EdgeKeys::derive(&self.edge_key())
+    }
+
     /// What its own edge asks of whoever reads the edge's metrics.
     pub fn metrics_key(&self) -> String {
-        EdgeKeys::derive(&self.edge_key()).metrics().to_owned()
+        self.edge_keys().metrics().to_owned()
     }
 
     /// The bootstrap admin's `{organizationId, agentId, clientId, clientSecret}`.

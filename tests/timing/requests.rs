@@ -32,6 +32,16 @@ pub enum Kind {
     OfUnknownIssuer,
 }
 
+impl Kind {
+    /// Whether such a request may be refused with this status. A login that fails is counted, and refused at once after many.
+    pub fn is_refused_with(self, status: u16) -> bool {
+        match self {
+            Self::OfTrusted | Self::OfUnknownKey | Self::OfUnknownIssuer => matches!(status, 400 | 429),
+            _ => matches!(status, 401 | 429),
+        }
+    }
+}
+
 /// The agents and keys that the requests name, and those that they only claim to have.
 pub struct Scene {
     api: Api,

@@ -303,6 +303,10 @@ impl<'a> Scene<'a> {
         victim: usize,
     ) -> Vec<Cell> {
         let things = Things::make(&self.platform, &self.sides[victim].tenant).await;
+        if row.attacks.contains(&Attack::Cursor) {
+            // Newer ones, so that a cursor leads to the others.
+            Things::make(&self.platform, &self.sides[victim].tenant).await;
+        }
         let nobodys = Things::nobodys().await;
         let own_api = self.sides[victim].tenant.api.clone();
         let mut cells = vec![];
@@ -349,9 +353,8 @@ impl<'a> Scene<'a> {
         let mut queries: Vec<String> = (1..=6).map(|page| format!("limit=1&page={page}")).collect();
         if operation.query_parameters.iter().any(|name| name == "cursor") {
             let page = own.get(&format!("{}?limit=1", operation.path)).await.expect(200).json();
-            if let Some(cursor) = page["nextCursor"].as_str() {
-                queries.push(format!("limit=100&cursor={}", agentidp_tests::api::encode(cursor)));
-            }
+            let cursor = page["nextCursor"].as_str().expect("there are two of each");
+            queries.push(format!("limit=100&cursor={}", agentidp_tests::api::encode(cursor)));
         }
         for query in queries {
             let answer = api.get(&format!("{}?{query}", operation.path)).await;
