@@ -1,5 +1,6 @@
 //! Secrets are shown once, to whom they belong, and are nowhere else.
 
+use agentidp_shared::wire::{self, WireVersions};
 use agentidp_tests::{Api, ControlPlane, Stack};
 use serde_json::json;
 
@@ -27,8 +28,11 @@ async fn secrets_and_tokens_are_in_no_log_and_no_second_answer() {
 
     let edge = control_plane.edge_keys();
     let edge_api = Api::new(&control_plane.url()).with_token(edge.feed());
-    let malformed = edge_api.request("GET", "/edge/v1/changes?after=x");
-    edge_api.send(malformed.header("x-edge-name", control_plane.edge_name())).await.expect(400);
+    let malformed = edge_api
+        .request("GET", "/edge/v1/changes?after=x")
+        .header("x-edge-name", control_plane.edge_name())
+        .header(wire::HEADER, WireVersions::CURRENT.to_string());
+    edge_api.send(malformed).await.expect(400);
     let of_edge = [&control_plane.edge_key(), edge.feed(), edge.usage(), edge.metrics()].map(str::to_owned);
     let secrets = [&agent.secret, &rotated, &platform.admin.secret, &tenant.admin.secret, &token];
     let secrets: Vec<&String> = secrets.into_iter().chain(&of_edge).collect();

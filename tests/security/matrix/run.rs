@@ -353,8 +353,13 @@ impl<'a> Scene<'a> {
         let mut queries: Vec<String> = (1..=6).map(|page| format!("limit=1&page={page}")).collect();
         if operation.query_parameters.iter().any(|name| name == "cursor") {
             let page = own.get(&format!("{}?limit=1", operation.path)).await.expect(200).json();
-            let cursor = page["nextCursor"].as_str().expect("there are two of each");
-            queries.push(format!("limit=100&cursor={}", agentidp_tests::api::encode(cursor)));
+            match page["nextCursor"].as_str() {
+                Some(cursor) => {
+                    queries.push(format!("limit=100&cursor={}", agentidp_tests::api::encode(cursor)))
+                }
+                // Of all else there are two.
+                None => assert_eq!(operation.id, "list_organizations", "no cursor: {page}"),
+            }
         }
         for query in queries {
             let answer = api.get(&format!("{}?{query}", operation.path)).await;
