@@ -60,6 +60,7 @@ pub(super) async fn set_agent_scopes(
 ) -> Result<Json<Agent>, ApiError> {
     let wanted = request.scopes;
     let mut tx = app.db.tenant(caller.organization_id).await?;
+    resources::hold(&mut tx, &wanted).await?;
     let permit = caller.permit(&mut tx, Act::ChangeScopes, agent).await?;
     let owners = Owners::lock(&mut tx, caller.organization_id, app.now()).await?;
     if lock_status(&mut tx, agent).await? == AgentStatus::Decommissioned {

@@ -20,7 +20,7 @@ mod update;
 
 pub use check_migration::{Finding, check_migration};
 pub use rights::{
-    Lacking, built_in_of_organizations, grantable, known, lacking, lock, lock_shared, not_givable, of_apis,
+    Lacking, built_in_of_organizations, grantable, hold, known, lacking, lock, lock_shared, not_givable, of_apis,
     require_grantable, require_rights, scopes_supported,
 };
 pub use routes::routes;

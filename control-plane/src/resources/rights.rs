@@ -93,6 +93,12 @@ pub async fn lock_shared(tx: &mut PgConnection) -> Result<(), sqlx::Error> {
     rights_store::lock_shared(tx).await
 }
 
+/// Keeps these scopes of APIs from being taken away until the transaction ends. To be called before the transaction locks an agent:
+/// a change that takes rights away holds the same lock alone and then updates agents.
+pub async fn hold(tx: &mut PgConnection, scopes: &ScopeSet) -> Result<(), sqlx::Error> {
+    if of_apis(scopes).is_empty() { Ok(()) } else { lock_shared(tx).await }
+}
+
 /// The scopes, if there are such for the caller's organization, and the caller can give them: or registering an agent would be a way
 /// to rights one lacks.
 pub async fn grantable(app: &App, caller: &Caller, scopes: ScopeSet) -> Result<ScopeSet, ApiError> {

@@ -3,6 +3,7 @@
 mod attack;
 mod changes;
 mod migration;
+mod races;
 
 use serde_json::{Value, json};
 
