@@ -201,13 +201,18 @@ async fn create(
     Ok((StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response())
 }
 
-/// Refuses what the subject's organization may not have, or the delegatee's: the first cannot lend an API to the second.
+/// Refuses what the subject's organization may not have, or the delegatee's: the first cannot lend an API to the second. Keeps the rest
+/// from being taken until the transaction ends.
 async fn require_rights(
     tx: &mut PgConnection,
     app: &App,
     claims: &Claims,
     delegatee: OrganizationId,
 ) -> Result<(), ApiError> {
+    if tokens::is_plain(app, claims) {
+        return Ok(());
+    }
+    resources::lock_shared(tx).await?;
     let other = Some(delegatee).filter(|delegatee| *delegatee != claims.organization_id);
     for organization in std::iter::once(claims.organization_id).chain(other) {
         for audience in &claims.aud {

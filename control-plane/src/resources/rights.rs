@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use agentidp_shared::claims::Claims;
+use agentidp_shared::delegation::Chain;
 use agentidp_shared::ids::OrganizationId;
 use agentidp_shared::scopes::{Scope, ScopeSet};
 use sqlx::PgConnection;
 
-use super::rights_store;
+use super::rights_store::{self, Questions};
 use crate::access::{Caller, Door, Role};
 use crate::app::App;
 use crate::infra::db::TenantTx;
@@ -19,6 +21,12 @@ pub struct Lacking {
     pub audience: bool,
 }
 
+impl Lacking {
+    pub fn is_nothing(&self) -> bool {
+        self.scopes.is_empty() && !self.audience
+    }
+}
+
 /// What the organization may not have of these scopes and this audience. The management API is every organization's, so a question
 /// about it alone is answered without asking the database.
 pub async fn lacking(
@@ -28,12 +36,69 @@ pub async fn lacking(
     scopes: &ScopeSet,
     audience: &str,
 ) -> Result<Lacking, sqlx::Error> {
-    let of_apis = of_apis(scopes);
-    let audience = Some(audience).filter(|audience| *audience != app.config.issuer);
-    if of_apis.is_empty() && audience.is_none() {
-        return Ok(Lacking::default());
+    let mut questions = Questions::default();
+    questions.ask(app, 0, organization, scopes, audience);
+    Ok(questions.answers(tx, app, 1).await?.pop().unwrap_or_default())
+}
+
+/// What each token must not hold because an organization that it goes through may not have it: its subject's, or that of another
+/// organization's agent that acts. An organization that may have an API cannot lend it to one that may not.
+pub async fn lacking_of_tokens(
+    tx: &mut PgConnection,
+    app: &App,
+    tokens: &[&Claims],
+) -> Result<Vec<Lacking>, sqlx::Error> {
+    let mut questions = Questions::default();
+    for (token, claims) in tokens.iter().enumerate() {
+        let chain = claims.delegation.iter();
+        let abroad = chain.flat_map(|chain: &Chain| chain.foreign_organizations(claims.iat));
+        let abroad = abroad.map(|(organization, _)| organization);
+        for organization in std::iter::once(claims.organization_id).chain(abroad) {
+            for audience in &claims.aud {
+                questions.ask(app, token, organization, &claims.scopes, audience);
+            }
+        }
     }
-    rights_store::lacking(tx, organization, &of_apis, audience, &of_policy(app)).await
+    questions.answers(tx, app, tokens.len()).await
+}
+
+impl Questions {
+    fn ask(
+        &mut self,
+        app: &App,
+        token: usize,
+        organization: OrganizationId,
+        scopes: &ScopeSet,
+        audience: &str,
+    ) {
+        for scope in of_apis(scopes).iter() {
+            self.push(token, organization, Some(scope.to_string()), None);
+        }
+        if audience != app.config.issuer {
+            self.push(token, organization, None, Some(audience.to_owned()));
+        }
+    }
+
+    /// For each of so many tokens; without a trip to the database if all of them are for the management API alone.
+    async fn answers(
+        self,
+        tx: &mut PgConnection,
+        app: &App,
+        tokens: usize,
+    ) -> Result<Vec<Lacking>, sqlx::Error> {
+        let mut lacking = vec![Lacking::default(); tokens];
+        if self.is_empty() {
+            return Ok(lacking);
+        }
+        for (token, scope) in rights_store::lacking(tx, self, &of_policy(app)).await? {
+            let Some(lacking) = lacking.get_mut(token) else { continue };
+            match scope {
+                Some(scope) => lacking.scopes = lacking.scopes.iter().cloned().chain([scope]).collect(),
+                None => lacking.audience = true,
+            }
+        }
+        Ok(lacking)
+    }
 }
 
 /// Those that are not of the management API.

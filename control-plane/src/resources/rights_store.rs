@@ -1,12 +1,15 @@
 //! SQL of what organizations may have of protected APIs.
 
 use agentidp_shared::ids::OrganizationId;
-use agentidp_shared::scopes::{Scope, ScopeSet};
+use agentidp_shared::scopes::Scope;
 use sqlx::PgConnection;
+use uuid::Uuid;
 
-use super::rights::{Known, Lacking};
+use super::rights::Known;
+use crate::infra::db::decode;
 
-/// Held, shared by whoever gives agents API scopes and alone by whoever changes which there are ("rsrc" in ASCII).
+/// Key of the rights' lock ("rsrc" in ASCII). Transactions that give or use rights to APIs share it; one that changes them holds it
+/// alone.
 const LOCK: i64 = 0x7273_7263;
 
 pub(super) async fn lock(tx: &mut PgConnection) -> Result<(), sqlx::Error> {
@@ -17,25 +20,59 @@ pub(super) async fn lock_shared(tx: &mut PgConnection) -> Result<(), sqlx::Error
     sqlx::query!("select pg_advisory_xact_lock_shared($1)", LOCK).fetch_one(tx).await.map(|_| ())
 }
 
+/// What organizations are asked to have: a scope of an API, or an audience. Each is asked for one of several tokens, by its position.
+#[derive(Debug, Default)]
+pub(super) struct Questions {
+    tokens: Vec<i32>,
+    organizations: Vec<Uuid>,
+    scopes: Vec<Option<String>>,
+    audiences: Vec<Option<String>>,
+}
+
+impl Questions {
+    pub fn is_empty(&self) -> bool {
+        self.tokens.is_empty()
+    }
+
+    /// Exactly one of `scope` and `audience` is there.
+    pub fn push(
+        &mut self,
+        token: usize,
+        organization: OrganizationId,
+        scope: Option<String>,
+        audience: Option<String>,
+    ) {
+        self.tokens.push(i32::try_from(token).unwrap_or(i32::MAX));
+        self.organizations.push(organization.as_uuid());
+        self.scopes.push(scope);
+        self.audiences.push(audience);
+    }
+}
+
+/// The positions of tokens of which something may not be had, each with the scope; without one it is the audience.
+#[expect(clippy::as_conversions, reason = "tells the macro the types; nothing is converted")]
 pub(super) async fn lacking(
     tx: &mut PgConnection,
-    organization: OrganizationId,
-    scopes: &ScopeSet,
-    audience: Option<&str>,
+    asked: Questions,
     of_policy: &[String],
-) -> Result<Lacking, sqlx::Error> {
-    let scopes: Vec<_> = scopes.iter().map(ToString::to_string).collect();
-    let row = sqlx::query!(
-        r#"select array(select scope from unnest($2::text[]) scope where not may_have_scope($1, scope, $4)) as "scopes!",
-             ($3::text is not null and not may_have_resource($1, $3)) as "audience!""#,
-        organization.as_uuid(),
-        &scopes,
-        audience,
+) -> Result<Vec<(usize, Option<Scope>)>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"select distinct token as "token!", scope from unnest($1::int[], $2::uuid[], $3::text[], $4::text[])
+             as asked (token, organization_id, scope, audience)
+           where not case when scope is null then may_have_resource(organization_id, audience)
+             else may_have_scope(organization_id, scope, $5) end"#,
+        &asked.tokens,
+        &asked.organizations,
+        &asked.scopes as &[Option<String>],
+        &asked.audiences as &[Option<String>],
         of_policy
     )
-    .fetch_one(tx)
+    .fetch_all(tx)
     .await?;
-    Ok(Lacking { scopes: read_scopes(&row.scopes)?.into_iter().collect(), audience: row.audience })
+    let read = |scope: Option<String>| scope.map(|scope| decode(&scope)).transpose();
+    rows.into_iter()
+        .map(|row| Ok((usize::try_from(row.token).unwrap_or(usize::MAX), read(row.scope)?)))
+        .collect()
 }
 
 /// The scopes of every protected API.

@@ -1,7 +1,6 @@
 //! What a new token may be for: what was asked, if the agent was granted it and its organization may have it.
 
 use agentidp_shared::claims::Claims;
-use agentidp_shared::delegation::Chain;
 use agentidp_shared::ids::OrganizationId;
 use agentidp_shared::scopes::ScopeSet;
 use sqlx::PgConnection;
@@ -58,28 +57,12 @@ impl Asked {
     }
 }
 
-/// Refuses a derived token that one of the organizations it goes through may not have: its subject's, and those of other
-/// organizations' agents that act. An organization that may have an API cannot lend it to one that may not.
-pub(super) async fn check_derived(app: &App, claims: &Claims) -> Result<(), OAuthError> {
-    let is_plain =
-        resources::of_apis(&claims.scopes).is_empty() && claims.aud == [app.config.issuer.as_str()];
-    if is_plain {
-        return Ok(());
-    }
-    let abroad = claims.delegation.iter().flat_map(|chain: &Chain| chain.foreign_organizations(claims.iat));
-    let organizations: Vec<_> =
-        std::iter::once(claims.organization_id).chain(abroad.map(|(organization, _)| organization)).collect();
-    let mut tx = app.db.system().await?;
-    for organization in organizations {
-        for audience in &claims.aud {
-            refuse(&resources::lacking(&mut tx, app, organization, &claims.scopes, audience).await?)?;
-        }
-    }
-    tx.commit().await?;
-    Ok(())
+/// Whether the token is for the management API alone, which every organization may have.
+pub fn is_plain(app: &App, claims: &Claims) -> bool {
+    resources::of_apis(&claims.scopes).is_empty() && claims.aud == [app.config.issuer.as_str()]
 }
 
-fn refuse(lacking: &Lacking) -> Result<(), OAuthError> {
+pub(super) fn refuse(lacking: &Lacking) -> Result<(), OAuthError> {
     if lacking.audience {
         return Err(not_allowed());
     }

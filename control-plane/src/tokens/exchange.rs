@@ -9,7 +9,7 @@ use super::form::Form;
 use super::introspect::authentic_claims;
 use super::oauth_error::OAuthError;
 use super::store::{self, Client};
-use super::{allowed, issue, model};
+use super::{issue, model};
 use crate::app::App;
 use crate::delegation::stands;
 use crate::infra::clock::unix_seconds;
@@ -73,7 +73,6 @@ pub(super) async fn exchange(
         | NotDerived::Organization
         | NotDerived::Grant(_) => OAuthError::InvalidRequest(format!("subject_token: {refusal}").into()),
     })?;
-    allowed::check_derived(app, &claims).await?;
     claims.status = Some(status_lists::reserve(app));
     let token = issue::sign(app, signing(app, client, &parent).await?, &claims)?;
     issue::record(app, client, &claims, client_info).await?;

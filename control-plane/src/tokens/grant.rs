@@ -12,6 +12,7 @@ use crate::app::App;
 use crate::infra::db::TenantTx;
 use crate::infra::http::client_info::ClientInfo;
 use crate::infra::http::error::ApiError;
+use crate::resources;
 
 /// What a token is to be good for, as it was asked, before any of it was checked.
 #[derive(Debug, Default)]
@@ -59,10 +60,13 @@ pub async fn grant(
     }
     let asked = Asked::read(app, target.scope.as_deref(), target.resource.as_deref(), &agent.scopes)
         .map_err(GrantError::NotGiven)?;
+    if !asked.is_plain(app) {
+        resources::lock_shared(tx).await?;
+    }
     let lacking = asked.lacking(tx, app, agent.organization_id).await?;
     let asked = asked.without(&lacking).map_err(GrantError::NotGiven)?;
     let claims = fresh_claims(app, &agent, &agent, asked, now);
     let access_token = sign(app, agent.signing, &claims).map_err(GrantError::Internal)?;
-    issued::add(tx, app, &[Issued::of(&claims, &agent, client_info)]).await?;
+    issued::add(tx, app, &[&Issued::of(&claims, &agent, client_info)]).await?;
     Ok(answer(access_token, &claims, None))
 }

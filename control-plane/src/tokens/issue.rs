@@ -16,7 +16,7 @@ use super::form::Form;
 use super::issued::Issued;
 use super::oauth_error::{OAuthError, OAuthErrorBody};
 use super::store::Client;
-use super::{client_auth, exchange, from_outside, store};
+use super::{allowed, client_auth, exchange, from_outside, store};
 use crate::access::Act;
 use crate::app::App;
 use crate::infra::clock::unix_seconds;
@@ -259,7 +259,8 @@ pub fn sign(app: &App, choice: Choice, claims: &Claims) -> Result<String, ApiErr
     signer.sign_jwt("at+jwt", claims).map_err(ApiError::internal)
 }
 
-/// The audit event and the count, durable before the token is answered.
+/// Writes the audit event and the count, durable before the token is answered. Refuses a token that one of its organizations may not
+/// have (any more): nothing is written of it.
 pub(super) async fn record(
     app: &App,
     client: &Client,
@@ -267,6 +268,7 @@ pub(super) async fn record(
     client_info: &ClientInfo,
 ) -> Result<(), OAuthError> {
     let issued = Issued::of(claims, client, client_info);
-    app.tokens.issued.ask(|| app.clone(), issued).await??;
-    Ok(())
+    let rounds =
+        if allowed::is_plain(app, claims) { &app.tokens.issued } else { &app.tokens.issued_for_apis };
+    allowed::refuse(&rounds.ask(|| app.clone(), issued).await??)
 }

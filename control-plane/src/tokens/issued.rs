@@ -8,11 +8,12 @@ use agentidp_shared::delegation::Chain;
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 
-use super::issued_store;
 use super::store::Client;
+use super::{allowed, issued_store};
 use crate::app::App;
 use crate::infra::gather::Round;
 use crate::infra::http::client_info::ClientInfo;
+use crate::resources::{self, Lacking};
 
 /// Slots one organization's usage counter is spread over.
 const USAGE_SLOTS: u8 = 16;
@@ -51,19 +52,21 @@ impl Issued {
 
 impl Round for Issued {
     type Context = App;
-    type Answer = Result<(), Arc<sqlx::Error>>;
+    /// What must not be had of the token; it is written only if that is nothing.
+    type Answer = Result<Lacking, Arc<sqlx::Error>>;
     const MOST: usize = 256;
 
     async fn run(app: &App, asked: Vec<Self>) -> Vec<Self::Answer> {
         let error = match write(app, &asked).await {
-            Ok(()) => return asked.iter().map(|_| Ok(())).collect(),
+            Ok(lacking) => return lacking.into_iter().map(Ok).collect(),
             Err(error) => error,
         };
         let mut outcomes = Vec::with_capacity(asked.len());
         if asked.len() > 1 && is_about_the_data(&error) {
             // Something is wrong with one of them: the others are not to suffer for it.
             for issued in asked.chunks(1) {
-                outcomes.push(write(app, issued).await.map_err(Arc::new));
+                let lacking = write(app, issued).await.map_err(Arc::new);
+                outcomes.push(lacking.map(|mut lacking| lacking.pop().unwrap_or_default()));
             }
         } else {
             let error = Arc::new(error);
@@ -79,17 +82,34 @@ fn is_about_the_data(error: &sqlx::Error) -> bool {
     code.is_some_and(|code| code.starts_with("22") || code.starts_with("23"))
 }
 
-/// All of them or none, by one statement that commits itself. Across organizations: each row is written under the organization that
-/// its token names.
-async fn write(app: &App, issued: &[Issued]) -> Result<(), sqlx::Error> {
+/// Writes all of them or none, by one statement that commits itself. Across organizations: each row is written under the organization
+/// that its token names. Returns what each must not have.
+async fn write(app: &App, issued: &[Issued]) -> Result<Vec<Lacking>, sqlx::Error> {
+    if !issued.iter().all(|issued| allowed::is_plain(app, &issued.claims)) {
+        return write_allowed(app, issued).await;
+    }
+    let issued: Vec<_> = issued.iter().collect();
     let mut line = app.tokens.issued_line.take(&app.db).await?;
-    add(&mut line, app, issued).await?;
+    add(&mut line, app, &issued).await?;
     line.keep();
-    Ok(())
+    Ok(vec![Lacking::default(); issued.len()])
 }
 
-/// The same in a transaction of the caller's, which may be of the organization of all these tokens.
-pub(super) async fn add(tx: &mut PgConnection, app: &App, issued: &[Issued]) -> Result<(), sqlx::Error> {
+/// Writes those that their organizations may have. A change of rights is either seen here, or finds the events that are written.
+async fn write_allowed(app: &App, issued: &[Issued]) -> Result<Vec<Lacking>, sqlx::Error> {
+    let mut tx = app.db.system().await?;
+    resources::lock_shared(&mut tx).await?;
+    let claims: Vec<_> = issued.iter().map(|issued| &issued.claims).collect();
+    let lacking = resources::lacking_of_tokens(&mut tx, app, &claims).await?;
+    let allowed = issued.iter().zip(&lacking).filter(|(_, lacking)| lacking.is_nothing());
+    let allowed: Vec<_> = allowed.map(|(issued, _)| issued).collect();
+    add(&mut tx, app, &allowed).await?;
+    tx.commit().await?;
+    Ok(lacking)
+}
+
+/// Writes them in a transaction of the caller's, which may be of the organization of all these tokens.
+pub(super) async fn add(tx: &mut PgConnection, app: &App, issued: &[&Issued]) -> Result<(), sqlx::Error> {
     let mut slot = [0];
     app.rng.fill(&mut slot);
     let [slot] = slot;

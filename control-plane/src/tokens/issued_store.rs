@@ -16,13 +16,13 @@ use crate::status_lists;
 #[expect(clippy::as_conversions, reason = "tells the macro the types; nothing is converted")]
 pub(super) async fn insert(
     tx: &mut PgConnection,
-    issued: &[Issued],
+    issued: &[&Issued],
     event_ids: &[Uuid],
     now: OffsetDateTime,
     slot: i16,
 ) -> Result<(), sqlx::Error> {
-    fn column<'a, T>(issued: &'a [Issued], of: impl Fn(&'a Issued) -> T) -> Vec<T> {
-        issued.iter().map(of).collect()
+    fn column<'a, T>(issued: &[&'a Issued], of: impl Fn(&'a Issued) -> T) -> Vec<T> {
+        issued.iter().copied().map(of).collect()
     }
     let (mut lists, mut indices) = (Vec::with_capacity(issued.len()), Vec::with_capacity(issued.len()));
     let (mut issued_at, mut derived_from) =

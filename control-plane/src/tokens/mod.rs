@@ -23,6 +23,7 @@ mod routes;
 mod store;
 mod throttle;
 
+pub use allowed::is_plain;
 pub use grant::{GrantError, Target, grant};
 pub use introspect::{signed_by_us, timely_claims};
 pub use issue::{TokenResponse, sign};
@@ -43,6 +44,8 @@ use crate::{credentials, delegation};
 pub struct Rounds {
     logins: Gather<login::Login>,
     issued: Gather<issued::Issued>,
+    /// Apart from the others, which do not wait until a change of rights has ended.
+    issued_for_apis: Gather<issued::Issued>,
     login_line: Line,
     issued_line: Line,
 }
