@@ -10,6 +10,11 @@ use crate::infra::db::TenantTx;
 /// What its tokens hold. That it is good for registering alone, is the agent's and not the scope's.
 const SCOPE: &str = "agents:write";
 
+/// What the maker of such a policy lends.
+pub(super) fn scopes() -> ScopeSet {
+    ScopeSet::parse(SCOPE).unwrap_or_default()
+}
+
 /// Registers the agent of a policy.
 pub(super) async fn register(
     tx: &mut TenantTx,
@@ -30,7 +35,7 @@ pub(super) async fn register(
         description: None,
         is_public: false,
         a2a_url: None,
-        scopes: ScopeSet::parse(SCOPE).unwrap_or_default(),
+        scopes: scopes(),
     };
     let agent = agents::register(tx, app, new).await?;
     agents::let_only_register(tx, agent.id).await?;

@@ -21,7 +21,7 @@ use crate::infra::http::error::{ApiError, ErrorBody, FieldErrors};
 use crate::infra::http::idempotency::{self, Idempotency};
 use crate::infra::http::json::StrictJson;
 use crate::tenancy::{self, Share};
-use crate::{agents, outside_issuers};
+use crate::{agents, outside_issuers, resources};
 
 /// Whose issuer can only be trusted by the rules for it.
 const GITHUB_HOST: &str = "token.actions.githubusercontent.com";
@@ -119,10 +119,16 @@ fn issuer_of(app: &App, new: &NewPolicy) -> Result<String, ApiError> {
 }
 
 /// Whether the caller may trust a workload with the agent's rights: it is the caller's to manage, and holds nothing that the
-/// caller could not give. Without an agent, whether the caller may let a workload register agents.
+/// caller could not give. Without an agent, whether the caller may let a workload register agents, and
+/// could register some itself.
 async fn permit(tx: &mut TenantTx, caller: &Caller, new: &NewPolicy) -> Result<(), ApiError> {
     let Some(agent) = new.agent else {
         caller.permit_own_organization(Act::TrustWorkload)?;
+        let lacking = resources::not_givable(caller, &bootstrap::scopes());
+        if !lacking.is_empty() {
+            let message = format!("the access token does not hold what the workload could use: {lacking}");
+            return Err(ApiError::forbidden("SCOPE_NOT_HELD", message));
+        }
         return Ok(());
     };
     let permit = caller.permit(tx, Act::TrustWorkload, agent).await?;

@@ -130,3 +130,20 @@ async fn used_tokens_are_forgotten_when_they_have_expired() {
     agentidp::housekeeping::run(&instance.app).await.unwrap();
     assert_eq!(instance.number("select count(*) from used_outside_tokens").await, 1);
 }
+
+#[tokio::test]
+async fn lending_attack_a_workload_registers_agents_only_if_who_trusts_it_may() {
+    let instance = Instance::start().await;
+    let tenant = instance.tenant().await;
+    let body = json!({"provider": "github", "repository": "octo-org/octo-repo"});
+    let agent = tenant.create_agent(&["admin:orgs"]).await;
+    tenant.set_role(&agent, "admin").await;
+    let narrowed = [("grant_type", "client_credentials"), ("scope", "admin:orgs")];
+    let narrowed =
+        tenant.api.with_basic(&tenant.admin.id, &tenant.admin.secret).form("/oauth2/token", &narrowed).await;
+    let narrowed = tenant.api.with_token(&narrowed.expect(200).text("access_token"));
+    for api in [agent.log_in(&tenant.api).await, narrowed] {
+        assert_eq!(api.post(PATH, &body).await.expect(403).code(), "SCOPE_NOT_HELD");
+    }
+    tenant.api.post(PATH, &body).await.expect(201);
+}
