@@ -43,8 +43,11 @@ pub(super) async fn revoke_delegation(
     let own = delegation.delegator_id == caller.actor() || delegation.subject_id == caller.actor();
     if !own {
         let message = "only the delegator, the subject, or who manages the subject takes back a delegation";
-        let not_delegator = |_| ApiError::forbidden("NOT_DELEGATOR", message);
-        caller.permit(&mut tx, Act::RevokeDelegation, delegation.subject_id).await.map_err(not_delegator)?;
+        let permit = caller.permit(&mut tx, Act::RevokeDelegation, delegation.subject_id).await;
+        permit.map_err(|error| match error.status() {
+            StatusCode::FORBIDDEN => ApiError::forbidden("NOT_DELEGATOR", message),
+            _ => error,
+        })?;
     }
     if delegation.is_revoked {
         return Err(ApiError::conflict("DELEGATION_REVOKED", "the delegation was taken back before"));

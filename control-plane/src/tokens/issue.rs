@@ -233,7 +233,8 @@ async fn target(app: &App, client: &Client, unverified_agent_id: Option<&str>) -
         return Ok(client.clone());
     }
     let mut tx = app.db.tenant(client.organization_id).await?;
-    client.right().permit(&mut tx, Act::BorrowToken, agent_id, None).await.map_err(|_| refused())?;
+    let permit = client.right().permit(&mut tx, Act::BorrowToken, agent_id, None).await;
+    permit.map_err(|error| error.refused_as(refused()))?;
     let target = store::client(&mut tx, agent_id).await?.ok_or_else(refused)?;
     match target.refusal() {
         Some(reason) => Err(OAuthError::UnauthorizedClient(format!("the {reason}").into())),

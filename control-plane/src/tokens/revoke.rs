@@ -97,8 +97,9 @@ async fn revoke(app: &App, requester: &Requester, claims: &Claims) -> Result<(),
     let own = claims.sub == requester.agent_id || claims.client_id == requester.agent_id;
     let mut tx = app.db.tenant(requester.organization_id).await?;
     if !own {
-        let refused = |_| OAuthError::UnauthorizedClient("the token was issued to another agent".into());
-        requester.right.permit(&mut tx, Act::RevokeToken, claims.sub, None).await.map_err(refused)?;
+        let refused = OAuthError::UnauthorizedClient("the token was issued to another agent".into());
+        let permit = requester.right.permit(&mut tx, Act::RevokeToken, claims.sub, None).await;
+        permit.map_err(|error| error.refused_as(refused))?;
     }
     let expires_at = from_unix_seconds(claims.exp);
     let newly =

@@ -90,6 +90,14 @@ impl ApiError {
         self.status
     }
 
+    /// `refusal` in the place of a 403 or a 404. Any other error stays what it is: a database that fails refuses nothing for good.
+    pub fn refused_as<E: From<Self>>(self, refusal: E) -> E {
+        match self.status {
+            StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => refusal,
+            _ => self.into(),
+        }
+    }
+
     /// The same error in the shape of RFC 6749 §5.2.
     pub fn into_oauth_response(self) -> Response {
         as_oauth(self.into_response())

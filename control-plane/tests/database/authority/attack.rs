@@ -278,3 +278,37 @@ async fn auditors_read_and_change_nothing() {
         "ROLE_INSUFFICIENT"
     );
 }
+
+/// From now on the database gives up on what asks for ranks in an organization's name, as when a lock is not had in time.
+const TIMEOUT: &str = "create function give_up() returns boolean language plpgsql as $$ begin
+      raise exception 'canceling statement due to lock timeout' using errcode = '55P03'; end $$;
+    create policy give_up on organization_members as restrictive for select to agentidp_app using (give_up())";
+
+#[tokio::test]
+async fn a_database_that_gives_up_is_no_refusal() {
+    let (instance, tenant) = scene().await;
+    let subject = tenant.create_agent(&["agents:read"]).await;
+    tenant.set_role(&subject, "member").await;
+    let delegator = tenant.create_agent(&["agents:read"]).await;
+    let leaked = subject.token(&tenant.api).await;
+    let passed_on = delegate(&tenant.api, &leaked, &delegator, &["agents:read"]).await;
+    let chain = claims(&passed_on)["jti"].as_str().unwrap().to_owned();
+    let delegation = format!("/oauth2/token/delegate/{chain}");
+    let stranger = delegator.log_in(&tenant.api).await;
+    let revoke = async |api: &crate::support::Api| api.form("/oauth2/revoke", &[("token", &leaked)]).await;
+    instance.execute(TIMEOUT).await;
+    let answers = [
+        revoke(&tenant.api).await,
+        tenant.api.delete(&delegation).await,
+        borrow(&tenant, &tenant.admin, &subject, None).await,
+    ];
+    for answer in answers {
+        assert!(answer.expect(503).retry_after() > 0);
+    }
+    instance.execute("drop policy give_up on organization_members").await;
+    // Refusals, and what is allowed.
+    revoke(&stranger).await.expect(400);
+    borrow(&tenant, &subject, &delegator, None).await.expect(400);
+    revoke(&tenant.api).await.expect(200);
+    tenant.api.delete(&delegation).await.expect(204);
+}
