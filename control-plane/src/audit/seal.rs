@@ -31,7 +31,7 @@ pub(super) async fn lead(tx: &mut SystemTx) -> Result<bool, sqlx::Error> {
     tx.try_lock(SEALER_LOCK).await
 }
 
-/// Seals up to [`BATCH`] committed events; returns how many. Does nothing while another process seals.
+/// Seals up to [`BATCH`] committed events; returns how many rows were waiting. Does nothing while another process seals.
 pub async fn seal_committed(app: &App) -> Result<usize, sqlx::Error> {
     let mut tx = app.db.system().await?;
     if !lead(&mut tx).await? {
@@ -40,11 +40,19 @@ pub async fn seal_committed(app: &App) -> Result<usize, sqlx::Error> {
     // The oldest first, and then each one's event, by indices: of a log that was not sealed for long nothing else is touched. A plan
     // that was made while there was little would read all of it, again in each round.
     sqlx::query!("select set_config('enable_seqscan', 'off', true)").fetch_one(&mut *tx).await?;
-    let events = seals::due(&mut tx, BATCH).await?;
-    if events.is_empty() {
+    let waiting = seals::waiting(&mut tx, BATCH).await?;
+    if waiting.ids.is_empty() {
         // Ended here, not whenever the connection is next used: until then it would be the leader.
         tx.commit().await?;
         return Ok(0);
+    }
+    let events = seals::due(&mut tx, &waiting).await?;
+    let false_rows = waiting.ids.len().saturating_sub(events.len());
+    if false_rows > 0 {
+        tracing::error!(
+            rows = false_rows,
+            "rows that waited for a seal without an event to seal were deleted"
+        );
     }
     let last = sqlx::query!("select sequence, hash from audit_seals order by sequence desc limit 1")
         .fetch_optional(&mut *tx)
@@ -91,14 +99,14 @@ pub async fn seal_committed(app: &App) -> Result<usize, sqlx::Error> {
     .await?;
     sqlx::query!(
         "delete from audit_unsealed where (occurred_at, event_id) in (select * from unnest($1::timestamptz[], $2::uuid[]))",
-        &times,
-        &ids
+        &waiting.times,
+        &waiting.ids
     )
     .execute(&mut *tx)
     .await?;
     tree::grow(&mut tx).await?;
     tx.commit().await?;
-    Ok(count)
+    Ok(waiting.ids.len())
 }
 
 fn corrupt(what: &'static str) -> sqlx::Error {

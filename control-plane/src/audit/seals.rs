@@ -81,18 +81,46 @@ impl Seal {
     }
 }
 
-/// Events that are due for sealing, the oldest first.
-pub(super) async fn due(tx: &mut SystemTx, limit: i64) -> Result<Vec<Recorded>, sqlx::Error> {
+/// What waits for its seal. The role of a tenant writes such rows too, and they may be false: an event is found only if it is that
+/// organization's, and has no seal yet.
+pub(super) struct Waiting {
+    pub ids: Vec<Uuid>,
+    pub times: Vec<OffsetDateTime>,
+    organizations: Vec<Option<Uuid>>,
+}
+
+/// The oldest that wait.
+pub(super) async fn waiting(tx: &mut SystemTx, limit: i64) -> Result<Waiting, sqlx::Error> {
+    let rows = sqlx::query!(
+        "select occurred_at, event_id, organization_id from audit_unsealed order by occurred_at, event_id limit $1",
+        limit
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(Waiting {
+        ids: rows.iter().map(|row| row.event_id).collect(),
+        times: rows.iter().map(|row| row.occurred_at).collect(),
+        organizations: rows.iter().map(|row| row.organization_id).collect(),
+    })
+}
+
+/// The events of these rows, the oldest first.
+#[expect(clippy::as_conversions, reason = "tells the macro the type; nothing is converted")]
+pub(super) async fn due(tx: &mut SystemTx, waiting: &Waiting) -> Result<Vec<Recorded>, sqlx::Error> {
     sqlx::query_as!(
         Recorded,
-        "select events.* from (select occurred_at, event_id, organization_id from audit_unsealed order by occurred_at, event_id limit $1) unsealed
+        "select events.* from unnest($1::timestamptz[], $2::uuid[], $3::uuid[]) unsealed (occurred_at, event_id, organization_id)
          cross join lateral (
            select event_id, occurred_at, organization_id, agent_id, action, outcome, ip_address, user_agent, metadata,
              actor_id, on_behalf_of_id, token_id, via, trace_id
            from audit_events where event_id = unsealed.event_id and occurred_at = unsealed.occurred_at
              and (unsealed.organization_id is null or organization_id = unsealed.organization_id) offset 0) events
+         where not exists (select from audit_seals seals where seals.organization_id = events.organization_id
+           and seals.occurred_at = events.occurred_at and seals.event_id = events.event_id offset 0)
          order by events.occurred_at, events.event_id",
-        limit
+        &waiting.times,
+        &waiting.ids,
+        &waiting.organizations as &[Option<Uuid>]
     )
     .fetch_all(&mut **tx)
     .await

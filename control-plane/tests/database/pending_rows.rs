@@ -68,6 +68,14 @@ async fn feed_injection_attack_rows_of_others_and_of_the_instance_are_refused_by
         (partner_row(other), BY_CHECK),
         (in_the_name_of(&format!("'{}'", other.organization_id)), BY_POLICY),
         (in_the_name_of("null"), BY_POLICY),
+        // Ids that others' rows are about to get.
+        (
+            agent_row(one).replace(
+                "(key, change) values (",
+                "(id, key, change) overriding system value values (1000, ",
+            ),
+            BY_POLICY,
+        ),
         // What is the instance's, under its own key or under one that looks harmless.
         (row("keys", &keys), BY_CHECK),
         (row(&own_agent, &keys), BY_CHECK),
@@ -122,4 +130,31 @@ async fn forged_seal_attack_an_event_of_another_organization_is_not_put_up_for_s
     let before = number(&mut superuser, seals).await;
     scene.instance.seal().await;
     assert_eq!(number(&mut superuser, seals).await, before);
+}
+
+#[tokio::test]
+async fn stalled_log_attack_rows_without_an_event_to_seal_are_cleared_and_hold_nothing_up() {
+    let scene = Scene::set().await;
+    scene.instance.seal().await;
+    let mut superuser = scene.instance.superuser().await;
+    let seals = "select count(*) from audit_seals";
+    let before = number(&mut superuser, seals).await;
+    let mut connection = scene.act_as("agentidp_app", &scene.one.organization_id).await;
+    // More than one round's, older than every event; and events of its own that have their seals.
+    for statement in [
+        "insert into audit_unsealed (event_id, occurred_at)
+         select gen_random_uuid(), 'epoch'::timestamptz + n * interval '1 second' from generate_series(1, 1500) n",
+        "insert into audit_unsealed (event_id, occurred_at) select event_id, occurred_at from audit_events",
+        "commit",
+    ] {
+        execute(&mut connection, statement).await;
+    }
+    scene.other.create_agent(&["agents:read"]).await;
+    let waiting = "select count(*) from audit_unsealed";
+    let events = number(&mut superuser, "select count(*) from audit_events").await;
+    scene.instance.seal().await;
+    assert_eq!(number(&mut superuser, waiting).await, 0);
+    let sealed = number(&mut superuser, seals).await;
+    assert!(sealed > before && sealed == events, "{before} before, {sealed} of {events}");
+    assert!(agentidp::audit::verify(&scene.instance.app, None).await.unwrap().broken.is_none());
 }

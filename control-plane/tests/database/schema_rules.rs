@@ -18,7 +18,8 @@ const RIGHTS_OF_APP: &[(&str, &str)] = &[
     ("credential_expiry_notices", "select"),
     ("credentials", "select, insert, update"),
     ("delegations", "select, insert, update"),
-    ("edge_feed_pending", "insert"),
+    // It chooses no ids.
+    ("edge_feed_pending", "insert(agent_id, change, expires_at, ignorable, key, organization_id, subjects)"),
     ("edge_usage", "select"),
     ("federation_grants", "select, insert"),
     ("federation_partners", "select, insert, update, delete"),

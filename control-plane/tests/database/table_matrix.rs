@@ -31,7 +31,9 @@ async fn reaches(
             let query = format!("select to_jsonb(t) from {table} t where {column} = $1 limit 1");
             let row = sqlx::query_scalar::<_, Value>(AssertSqlSafe(query)).bind(target.uuid());
             let row = row.fetch_one(superuser).await.unwrap().to_string().replace('\'', "''");
-            format!("insert into {table} select * from jsonb_populate_record(null::{table}, '{row}')")
+            format!(
+                "insert into {table} overriding system value select * from jsonb_populate_record(null::{table}, '{row}')"
+            )
         }
     };
     execute(connection, "savepoint attempt").await;
