@@ -1,5 +1,8 @@
 -- Versions on the wire: what an edge announced, and what is said of a change outside of it.
 
+-- As in 0023.
+set local lock_timeout = '5s';
+
 -- As in the header X-Edge-Versions; null for an edge of 0.1.0, which announces nothing.
 alter table edge_nodes add column wire_versions text check (length(wire_versions) <= 128);
 

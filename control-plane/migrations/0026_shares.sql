@@ -1,3 +1,6 @@
+-- The lock_timeout is as in 0023.
+set local lock_timeout = '5s';
+
 -- What an organization has used of the shares that are counted by time. One row of each share: a new window starts it again.
 create table tenant_shares (
   organization_id uuid not null references organizations (id),
@@ -26,3 +29,12 @@ create table outside_issuers (
 create index outside_issuers_refresh on outside_issuers (refresh_at);
 create index trust_policies_issuer on trust_policies (issuer);
 grant select, insert, update, delete on outside_issuers to agentidp_system;
+
+-- ── what lists find in the log ──────────────────────────────────────────────────────────────────
+-- Last, and without a change of a table that requests read: until the indexes are built nothing is recorded, and so no token issued. An
+-- index like these that a partition has already is used as it is (docs/operations.md, "Upgrading").
+-- What is rare in a log of mostly tokens is found without reading it all. The frequent actions are left out: an index on them would
+-- cost each token, and a page of them is found quickly anyway.
+create index audit_events_rare on audit_events (organization_id, action, occurred_at desc, event_id desc)
+  where action not in ('token.issued', 'token.introspected');
+create index audit_events_failures on audit_events (organization_id, occurred_at desc, event_id desc) where outcome = 'failure';

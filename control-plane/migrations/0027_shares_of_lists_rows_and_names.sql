@@ -1,5 +1,8 @@
 -- One tenant is never felt by another: rows that a tenant writes say whose they are, lists go on by key, and names say who vouches.
 
+-- As in 0023.
+set local lock_timeout = '5s';
+
 -- ── the feed's pending rows ─────────────────────────────────────────────────────────────────────
 -- The tenant's role appends what concerns its own organization, of the kinds that a tenant may cause, and nothing else: not another
 -- tenant's agent, and never the instance's keys, issuer, policy or limits. Rows without an organization are the instance's.
@@ -43,7 +46,9 @@ create policy tenant on audit_unsealed to agentidp_app
 create policy everything on audit_unsealed to agentidp_system using (true) with check (true);
 
 -- What the owner of a table is not shown any more, whoever calls tells: the months (by their first days) with events that wait.
-drop function archive_audit_month(date, text);
+-- The version before, which may still run, calls this one: it archives nothing any more.
+create or replace function archive_audit_month(before date, to_tablespace text) returns text language sql
+  return null::text;
 create function archive_audit_month(before date, to_tablespace text, unsealed_months date[]) returns text language plpgsql security definer
   set search_path = public, pg_temp set lock_timeout = '2s' as $$
 declare
@@ -77,11 +82,6 @@ grant execute on function archive_audit_month(date, text, date[]) to agentidp_sy
 create index organization_members_oldest on organization_members (organization_id, created_at, agent_id);
 create index federation_partners_newest on federation_partners (organization_id, created_at desc, id desc);
 create index federation_grants_newest on federation_grants (organization_id, created_at desc, id desc);
--- What is rare in a log of mostly tokens is found without reading it all. The frequent actions are left out: an index on them would
--- cost each token, and a page of them is found quickly anyway.
-create index audit_events_rare on audit_events (organization_id, action, occurred_at desc, event_id desc)
-  where action not in ('token.issued', 'token.introspected');
-create index audit_events_failures on audit_events (organization_id, occurred_at desc, event_id desc) where outcome = 'failure';
 
 -- Secrets by age: which organizations should have replaced some is asked whenever metrics are.
 create index credentials_age on credentials ((coalesce(rotated_at, created_at)), organization_id)

@@ -1,3 +1,6 @@
+-- The lock_timeout is as in 0023.
+set local lock_timeout = '5s';
+
 -- The APIs that tokens are for besides the management API, their scopes, and which organizations may have them. They belong to
 -- the platform; an organization sees those that it may have.
 create table protected_resources (

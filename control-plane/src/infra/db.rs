@@ -76,6 +76,25 @@ pub enum DbError {
     PrivilegedRole(&'static str),
     #[error("the migrations could not be applied; DATABASE_OWNER_URL must name the owner of the schema")]
     Migrate(#[source] sqlx::migrate::MigrateError),
+    #[error(
+        "migration {0} waited for a table that is in use, and gave up; it changed nothing, so run migrate again when there is less to do"
+    )]
+    InUse(i64, #[source] sqlx::Error),
+}
+
+impl From<sqlx::migrate::MigrateError> for DbError {
+    fn from(error: sqlx::migrate::MigrateError) -> Self {
+        use sqlx::migrate::MigrateError::ExecuteMigration;
+        match error {
+            ExecuteMigration(error, version) if is_lock_timeout(&error) => Self::InUse(version, error),
+            error => Self::Migrate(error),
+        }
+    }
+}
+
+/// `lock_not_available`.
+fn is_lock_timeout(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref() == Some("55P03")
 }
 
 impl Db {
@@ -118,7 +137,7 @@ impl Db {
         let options: PgConnectOptions = config.owner_url.expose().parse().map_err(DbError::Url)?;
         let pool =
             PgPoolOptions::new().max_connections(1).connect_with(options).await.map_err(DbError::Connect)?;
-        let result = sqlx::migrate!("./migrations").run(&pool).await.map_err(DbError::Migrate);
+        let result = sqlx::migrate!("./migrations").run(&pool).await.map_err(DbError::from);
         pool.close().await;
         result
     }

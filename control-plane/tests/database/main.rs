@@ -58,5 +58,6 @@ mod tenancy;
 mod throttle;
 mod tokens;
 mod trust_policies;
+mod upgrading;
 mod versions;
 mod workload_keys;

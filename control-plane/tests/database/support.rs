@@ -50,7 +50,7 @@ pub struct Settings(BTreeMap<String, String>);
 
 impl Settings {
     /// For production, so that everything that is refused there is refused here.
-    fn on(login_url: &str, owner_url: &str) -> Self {
+    pub fn on(login_url: &str, owner_url: &str) -> Self {
         let (feed_key, _) = Signer::generate(Algorithm::EdDSA).unwrap();
         let feed_key = STANDARD.encode(&*feed_key);
         let edges = Edge::ALL.map(|name| format!("{name}:{}", Edge::secret_of(name)));

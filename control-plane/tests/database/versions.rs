@@ -16,7 +16,7 @@ use time::{Duration, OffsetDateTime};
 
 use crate::support::{Api, Edge, Instance, unique};
 
-const DUMP: &str = include_str!("../../../tests/versions/0.1.0/database.sql");
+pub const DUMP: &str = include_str!("../../../tests/versions/0.1.0/database.sql");
 const RECORDED: &str = include_str!("../../../tests/versions/0.1.0/instance.json");
 const USAGE: &str = include_str!("../../../tests/versions/0.1.0/usage.json");
 const KEYSTORE_KEY: &str = include_str!("../../../tests/versions/0.1.0/keystore-key");

@@ -1,0 +1,63 @@
+//! Migrating a database that is in use.
+
+use agentidp::infra::db::{Db, DbError};
+use sqlx::Connection as _;
+
+use crate::support::{Database, Settings, execute, number};
+use crate::versions::DUMP;
+
+const AUTHORITY: i64 = 23;
+
+async fn migrate(database: &Database) -> Result<(), DbError> {
+    Db::migrate(&Settings::on(&database.login_url(), &database.owner_url()).config().database).await
+}
+
+#[tokio::test]
+async fn the_logs_events_are_not_read_and_indexes_that_were_made_before_are_used() {
+    let database = Database::restore(DUMP).await;
+    let mut superuser = database.superuser().await;
+    let prepare = "do $$ declare part regclass; begin
+        for part in select inhrelid::regclass from pg_inherits where inhparent = 'audit_events'::regclass loop
+          execute format('create index on %s (organization_id, action, occurred_at desc, event_id desc)
+            where action not in (''token.issued'', ''token.introspected'')', part);
+          execute format('create index on %s (organization_id, occurred_at desc, event_id desc) where outcome = ''failure''', part);
+        end loop;
+      end $$";
+    execute(&mut superuser, prepare).await;
+    let indexes = "select count(*) from pg_index join pg_class on oid = indrelid where relname like 'audit\\_events%' and relkind = 'r'";
+    let before = number(&mut superuser, indexes).await;
+    migrate(&database).await.unwrap();
+    assert_eq!(number(&mut superuser, indexes).await, before);
+    let unread =
+        "select count(*) from pg_constraint where conname = 'audit_events_via_check' and not convalidated";
+    let partitions = "select count(*) from pg_inherits where inhparent = 'audit_events'::regclass";
+    assert_eq!(number(&mut superuser, unread).await, 1 + number(&mut superuser, partitions).await);
+    superuser.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_migration_gives_up_waiting_for_a_table_in_use_and_can_be_repeated() {
+    let database = Database::restore(DUMP).await;
+    let mut holder = database.superuser().await;
+    execute(&mut holder, "begin; lock table audit_events in access share mode").await;
+    let error = migrate(&database).await.unwrap_err();
+    assert!(matches!(error, DbError::InUse(AUTHORITY, _)), "{error:?}");
+    assert!(error.to_string().contains("run migrate again"), "{error}");
+    execute(&mut holder, "rollback").await;
+    migrate(&database).await.unwrap();
+    holder.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_worker_of_the_version_before_can_still_ask_for_an_archive_and_gets_none() {
+    let database = Database::restore(DUMP).await;
+    migrate(&database).await.unwrap();
+    let mut worker = database.login().await;
+    execute(&mut worker, "set role agentidp_system").await;
+    let archived: Option<String> = sqlx::query_scalar("select archive_audit_month('2100-01-01', null)")
+        .fetch_one(&mut worker)
+        .await
+        .unwrap();
+    assert_eq!(archived, None);
+    worker.close().await.unwrap();
+}
