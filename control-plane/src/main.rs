@@ -300,7 +300,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             Command::Migrate { check: true, json } => {
                 let db = Db::connect(&Database::load(config.as_deref())?).await?;
                 let findings = migration_check::run(&db).await?;
-                print(&migration_check::to_text(&findings, json)?)
+                print(&migration_check::to_text(findings.as_deref(), json)?)
             }
             Command::Migrate { check: false, .. } => {
                 Db::migrate(&Database::load(config.as_deref())?).await?;

@@ -46,9 +46,28 @@ impl From<resources::Finding> for Finding {
     }
 }
 
-/// Everyone whom the migrations that are due will meet; nobody if none is due that takes or gives a right.
-pub async fn run(db: &Db) -> Result<Vec<Finding>, sqlx::Error> {
-    let mut tx = db.system().await?;
+#[derive(Debug, thiserror::Error)]
+pub enum CheckError {
+    #[error(
+        "the login role of DATABASE_URL cannot act for the system; make it a member of agentidp_app and agentidp_system"
+    )]
+    Role(#[source] sqlx::Error),
+    #[error("the database could not be read")]
+    Query(#[from] sqlx::Error),
+}
+
+/// Everyone whom the migrations that are due will meet; nobody if none is due that takes or gives a right. `None` if there is no
+/// schema yet.
+pub async fn run(db: &Db) -> Result<Option<Vec<Finding>>, CheckError> {
+    let has_schema: bool =
+        sqlx::query_scalar("select to_regclass('agents') is not null").fetch_one(db.pool()).await?;
+    if !has_schema {
+        return Ok(None);
+    }
+    let mut tx = db.system().await.map_err(|error| match error {
+        sqlx::Error::Database(_) => CheckError::Role(error),
+        error => error.into(),
+    })?;
     let mut findings = vec![];
     if !has_column(&mut tx, "agents", "scope_limit").await? {
         findings.extend(authority(&mut tx).await?);
@@ -57,7 +76,7 @@ pub async fn run(db: &Db) -> Result<Vec<Finding>, sqlx::Error> {
         findings.extend(resources::check_migration(&mut tx).await?.into_iter().map(Finding::from));
     }
     tx.commit().await?;
-    Ok(findings)
+    Ok(Some(findings))
 }
 
 async fn has_column(tx: &mut PgConnection, table: &str, column: &str) -> Result<bool, sqlx::Error> {
@@ -136,10 +155,13 @@ async fn authority(tx: &mut PgConnection) -> Result<Vec<Finding>, sqlx::Error> {
 }
 
 /// As a person reads it, or a program.
-pub fn to_text(findings: &[Finding], json: bool) -> Result<String, serde_json::Error> {
+pub fn to_text(findings: Option<&[Finding]>, json: bool) -> Result<String, serde_json::Error> {
     if json {
-        return Ok(serde_json::to_string_pretty(findings)? + "\n");
+        return Ok(serde_json::to_string_pretty(findings.unwrap_or_default())? + "\n");
     }
+    let Some(findings) = findings else {
+        return Ok("there is no schema yet, and so nothing to check\n".to_owned());
+    };
     if findings.is_empty() {
         return Ok("no migration that is due changes anybody's rights\n".to_owned());
     }

@@ -1,15 +1,21 @@
-//! Migrating a database that is in use.
+//! Migrating a database that is in use, and what is said of it before.
 
 use agentidp::infra::db::{Db, DbError};
+use agentidp::migration_check::{self, CheckError};
 use sqlx::Connection as _;
 
-use crate::support::{Database, Settings, execute, number};
+use crate::support::{Database, Settings, execute, number, unique};
 use crate::versions::DUMP;
 
 const AUTHORITY: i64 = 23;
 
 async fn migrate(database: &Database) -> Result<(), DbError> {
     Db::migrate(&Settings::on(&database.login_url(), &database.owner_url()).config().database).await
+}
+
+async fn check(database: &Database, url: &str) -> Result<Option<Vec<migration_check::Finding>>, CheckError> {
+    let settings = Settings::on(url, &database.owner_url());
+    migration_check::run(&Db::connect(&settings.config().database).await.unwrap()).await
 }
 
 #[tokio::test]
@@ -60,4 +66,26 @@ async fn the_worker_of_the_version_before_can_still_ask_for_an_archive_and_gets_
         .unwrap();
     assert_eq!(archived, None);
     worker.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_check_of_a_database_without_a_schema_finds_nothing_and_one_without_the_roles_says_so() {
+    let database = Database::empty().await;
+    let found = check(&database, &database.login_url()).await.unwrap();
+    assert!(found.is_none());
+    let told = migration_check::to_text(found.as_deref(), false).unwrap();
+    assert_eq!(told, "there is no schema yet, and so nothing to check\n");
+    assert_eq!(migration_check::to_text(found.as_deref(), true).unwrap(), "[]\n");
+
+    migrate(&database).await.unwrap();
+    let found = check(&database, &database.login_url()).await.unwrap();
+    assert_eq!(found.map(|findings| findings.len()), Some(0));
+    let (role, password) = (format!("agentidp_stranger_{}", unique()), unique());
+    let mut superuser = database.superuser().await;
+    execute(&mut superuser, &format!("create role {role} login password '{password}'")).await;
+    let outcome = check(&database, &database.url_as(&role, &password)).await;
+    execute(&mut superuser, &format!("drop role {role}")).await;
+    let error = outcome.unwrap_err();
+    assert!(matches!(error, CheckError::Role(_)) && error.to_string().contains("agentidp_system"), "{error}");
+    superuser.close().await.unwrap();
 }
