@@ -13,15 +13,18 @@ alter table organization_members add constraint organization_members_role_check
 alter table agents no force row level security;
 alter table organization_members no force row level security;
 alter table organizations no force row level security;
--- Nobody could lend a scope that nobody holds: each organization's owners get the new one.
+-- Nobody could lend a scope that nobody holds: each organization's owners get the new one. An agent that would hold more than 64, the
+-- most there can be, stays as it is; `migrate --check` names it.
 update agents set scopes = array(select distinct unnest(scopes || array['orgs:read']) order by 1)
   from organization_members members
-  where members.organization_id = agents.organization_id and members.agent_id = agents.id and members.role = 'owner';
+  where members.organization_id = agents.organization_id and members.agent_id = agents.id and members.role = 'owner'
+    and cardinality(array(select distinct unnest(scopes || array['orgs:read']))) <= 64;
 -- Until now `admin:orgs` in the system organization was the platform's right.
 update agents set scopes = array(select distinct unnest(scopes || array['platform:read', 'platform:write']) order by 1)
   from organization_members members, organizations
   where members.organization_id = agents.organization_id and members.agent_id = agents.id and members.role in ('owner', 'admin')
-    and organizations.id = agents.organization_id and organizations.is_system and agents.scopes @> array['admin:orgs'];
+    and organizations.id = agents.organization_id and organizations.is_system and agents.scopes @> array['admin:orgs']
+    and cardinality(array(select distinct unnest(scopes || array['platform:read', 'platform:write']))) <= 64;
 
 -- ── scopes that change ──────────────────────────────────────────────────────────────────────────
 -- Tokens issued up to `scope_limit_at` hold nothing that is not in `scope_limit`, or they are refused.

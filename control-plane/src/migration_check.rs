@@ -1,6 +1,9 @@
 //! `agentidp migrate --check`: whose rights the migrations that are due will change. It reads a database of an earlier version,
 //! so its queries are not checked against the present schema, and changes nothing.
 
+use std::collections::BTreeSet;
+
+use agentidp_shared::scopes::MAX_SCOPES;
 use serde::Serialize;
 use sqlx::{PgConnection, Row as _};
 use uuid::Uuid;
@@ -93,7 +96,7 @@ async fn has_column(tx: &mut PgConnection, table: &str, column: &str) -> Result<
 async fn authority(tx: &mut PgConnection) -> Result<Vec<Finding>, sqlx::Error> {
     let rows = sqlx::query(
         "select organizations.id, organizations.slug, organizations.is_system, agents.id as agent_id, agents.email, members.role,
-           agents.scopes @> array['admin:orgs'] as administers
+           agents.scopes, agents.scopes @> array['admin:orgs'] as administers
          from agents
          join organizations on organizations.id = agents.organization_id and organizations.status <> 'deleted'
          left join organization_members members
@@ -110,6 +113,8 @@ async fn authority(tx: &mut PgConnection) -> Result<Vec<Finding>, sqlx::Error> {
         let (is_system, administers): (bool, bool) = (row.try_get("is_system")?, row.try_get("administers")?);
         let role: Option<String> = row.try_get("role")?;
         let ranked = role.as_deref().filter(|role| ["owner", "admin"].contains(role));
+        let held: Vec<String> = row.try_get("scopes")?;
+        let too_many = beyond_the_limit(&held, ranked, is_system && administers);
         let (change, advice) = match ranked {
             None => {
                 let lost = if is_system { "the instance and the organization" } else { "the organization" };
@@ -129,6 +134,13 @@ async fn authority(tx: &mut PgConnection) -> Result<Vec<Finding>, sqlx::Error> {
                 ),
                 format!(
                     "if it should, give it the scope after migrating: PUT /api/v1/agents/{agent_id}/scopes"
+                ),
+            ),
+            Some(_) if !too_many.is_empty() => (
+                format!("holds so many scopes already that it does not get {}", too_many.join(" ")),
+                format!(
+                    "if it should, let another owner give it these in the place of others after migrating: \
+                         PUT /api/v1/agents/{agent_id}/scopes"
                 ),
             ),
             Some(role) if is_system => (
@@ -152,6 +164,23 @@ async fn authority(tx: &mut PgConnection) -> Result<Vec<Finding>, sqlx::Error> {
         });
     }
     Ok(findings)
+}
+
+/// The new scopes that the migration does not give to an agent with this role, because it would hold more than there can be.
+fn beyond_the_limit(held: &[String], role: Option<&str>, of_platform: bool) -> Vec<&'static str> {
+    let mut held: BTreeSet<&str> = held.iter().map(String::as_str).collect();
+    let mut too_many = vec![];
+    let gives: [(bool, &[&'static str]); 2] =
+        [(role == Some("owner"), &["orgs:read"]), (of_platform, &["platform:read", "platform:write"])];
+    for (_, scopes) in gives.into_iter().filter(|(is_given, _)| *is_given) {
+        let more: BTreeSet<&str> = held.iter().chain(scopes).copied().collect();
+        if more.len() > MAX_SCOPES {
+            too_many.extend(scopes);
+        } else {
+            held = more;
+        }
+    }
+    too_many
 }
 
 /// As a person reads it, or a program.

@@ -1,12 +1,16 @@
 //! Migrating a database that is in use, and what is said of it before.
 
+use std::borrow::Cow;
+
 use agentidp::infra::db::{Db, DbError};
 use agentidp::migration_check::{self, CheckError};
-use sqlx::Connection as _;
+use sqlx::migrate::Migrator;
+use sqlx::{Connection as _, PgConnection};
 
 use crate::support::{Database, Settings, execute, number, unique};
 use crate::versions::DUMP;
 
+static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 const AUTHORITY: i64 = 23;
 
 async fn migrate(database: &Database) -> Result<(), DbError> {
@@ -66,6 +70,49 @@ async fn the_worker_of_the_version_before_can_still_ask_for_an_archive_and_gets_
         .unwrap();
     assert_eq!(archived, None);
     worker.close().await.unwrap();
+}
+
+/// Owners of the system organization with so many scopes, one of them `admin:orgs`.
+const OWNERS: &str = "
+    insert into organizations (id, slug, name, is_system, created_at, updated_at)
+      values ('0198c5a4-0000-7000-8000-000000000001', 'system', 'System', true, now(), now());
+    insert into agents (id, organization_id, email, agent_type, version, capabilities, owner, deployment_env, scopes, did_public_jwk,
+      created_at, updated_at)
+    select gen_random_uuid(), '0198c5a4-0000-7000-8000-000000000001', scopes || '@x.example', 'custom', '1.0.0', '{}', 'x', 'production',
+      array(select 'api:' || n from generate_series(2, scopes) n) || array['admin:orgs'], '{}', now(), now()
+    from unnest(array[61, 63, 64]) scopes;
+    insert into organization_members (organization_id, agent_id, role, created_at)
+      select organization_id, id, 'owner', now() from agents";
+
+#[tokio::test]
+async fn an_agent_gets_no_scope_beyond_the_limit_and_is_named_beforehand() {
+    let database = Database::empty().await;
+    let mut owner = PgConnection::connect(&database.owner_url()).await.unwrap();
+    let earlier = MIGRATIONS.migrations.iter().filter(|migration| migration.version < AUTHORITY);
+    let earlier = Migrator { migrations: Cow::Owned(earlier.cloned().collect()), ..Migrator::DEFAULT };
+    earlier.run(&mut owner).await.unwrap();
+    let mut superuser = database.superuser().await;
+    execute(&mut superuser, OWNERS).await;
+
+    let findings = check(&database, &database.login_url()).await.unwrap().unwrap();
+    let told = |agent: &str| {
+        let found = findings.iter().find(|finding| finding.agent.as_deref() == Some(agent)).unwrap();
+        found.change.clone()
+    };
+    assert!(told("61@x.example").contains("it gets platform:read"), "{findings:?}");
+    assert!(told("63@x.example").ends_with("does not get platform:read platform:write"), "{findings:?}");
+    assert!(told("64@x.example").ends_with("does not get orgs:read platform:read platform:write"));
+
+    migrate(&database).await.unwrap();
+    let held: Vec<(String, i32)> =
+        sqlx::query_as("select email, cardinality(scopes) from agents order by email")
+            .fetch_all(&mut superuser)
+            .await
+            .unwrap();
+    let held: Vec<_> = held.iter().map(|(email, scopes)| (email.as_str(), *scopes)).collect();
+    assert_eq!(held, [("61@x.example", 64), ("63@x.example", 64), ("64@x.example", 64)]);
+    owner.close().await.unwrap();
+    superuser.close().await.unwrap();
 }
 
 #[tokio::test]
