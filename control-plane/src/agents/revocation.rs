@@ -3,7 +3,6 @@
 use agentidp_shared::exceptions::{ScopeLimit, Standing};
 use agentidp_shared::ids::AgentId;
 use agentidp_shared::scopes::ScopeSet;
-use time::Duration;
 
 use super::model::AgentStatus;
 use super::store;
@@ -11,10 +10,8 @@ use crate::access::Permit;
 use crate::app::App;
 use crate::edge_feed;
 use crate::infra::clock::unix_seconds;
+use crate::infra::config::LONGEST_TOKEN;
 use crate::infra::db::TenantTx;
-
-/// The life of the longest-lived token there can be (`MAX_TOKEN_TTL_SECONDS`), also one issued under an earlier setting.
-const LONGEST_TOKEN: Duration = Duration::days(1);
 
 /// Sets the agent's status and tells the edges. With `revoke_tokens`, tokens issued so far stay refused whatever becomes of
 /// the agent.

@@ -326,7 +326,7 @@ pub(super) async fn limit_scopes(
     permit: Permit,
     scopes: &ScopeSet,
     now: OffsetDateTime,
-    longest_token: time::Duration,
+    longest_token: std::time::Duration,
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "update agents set

@@ -2,10 +2,7 @@
 
 use agentidp_shared::ids::{AgentId, OrganizationId};
 use sqlx::PgConnection;
-use time::{Duration, OffsetDateTime};
-
-/// No token is good for longer, whether it was issued or delegated; with an hour to spare.
-pub const LONGEST_TOKEN: Duration = Duration::hours(25);
+use time::OffsetDateTime;
 
 /// The agents of these organizations that got a token since `since`, of their own or to delegate, for an API that their organization
 /// may not have. `issuer` is the audience of the management API, which every organization may have.

@@ -28,7 +28,7 @@ mod watch;
 mod window;
 
 pub use archive::ArchiveMonths;
-pub use audiences::{LONGEST_TOKEN, agents_with_audiences_any_tenant};
+pub use audiences::agents_with_audiences_any_tenant;
 pub use bundle::{Bundle, ExportError, Folder};
 pub use carry::{CarryCheckpoints, is_behind as checkpoints_are_behind, sample};
 pub use check::{Broken, Verification, verify};

@@ -4,18 +4,13 @@ use agentidp_shared::discovery::{IssuerConfig, algorithms_of};
 use agentidp_shared::exceptions::{ScopeLimit, Standing, SubjectException};
 use agentidp_shared::feed::Change;
 use agentidp_shared::ids::{AgentId, OrganizationId};
-use agentidp_shared::verify::LEEWAY_SECONDS;
 use sqlx::PgConnection;
 
 use super::store;
 use crate::app::App;
 use crate::infra::clock::unix_seconds;
-use crate::infra::config::MAX_TOKEN_TTL_SECONDS;
+use crate::infra::config::LONGEST_TOKEN;
 use crate::resources;
-
-/// An exception about an agent matters until the last token it could concern has expired, and as long again: documents
-/// cached at the edge before the change are gone by then too.
-const EXCEPTION_MARGIN_SECONDS: u64 = 600;
 
 /// Adds `change` to the feed in the caller's transaction.
 pub async fn append(tx: &mut PgConnection, change: &Change) -> Result<(), sqlx::Error> {
@@ -82,11 +77,9 @@ pub async fn organization_changed(
     append(tx, &Change::Organization { organization_id, exception }).await
 }
 
-/// Until when an exception made now could concern a token.
+/// Until when an exception made now could concern a token. Documents cached at the edge before the change are gone by then too.
 fn last_concerned(app: &App) -> u64 {
-    // Not the present setting: tokens issued before it was lowered live on.
-    let last_token = unix_seconds(app.now()) + u64::from(MAX_TOKEN_TTL_SECONDS);
-    last_token + LEEWAY_SECONDS + EXCEPTION_MARGIN_SECONDS
+    unix_seconds(app.now() + LONGEST_TOKEN)
 }
 
 /// What the feed and the discovery documents say of this issuer.

@@ -18,6 +18,7 @@ use std::time::Duration;
 use agentidp_shared::freshness::FreshnessLimits;
 use agentidp_shared::jwk::Algorithm;
 use agentidp_shared::rate_limit::RateLimits;
+use agentidp_shared::verify::LEEWAY_SECONDS;
 
 pub use self::checkpoints::{CheckpointUrl, CheckpointWebhook, Checkpoints};
 pub use self::jobs::{Jobs, SCHEDULES};
@@ -30,6 +31,10 @@ use super::http::network::Network;
 
 /// The longest life a token may be configured to have.
 pub const MAX_TOKEN_TTL_SECONDS: u32 = 86_400;
+/// After so long no token is accepted, whatever the settings were when it was issued or delegated: its longest life, the clock difference
+/// that verification forgives, and ten minutes to spare.
+#[expect(clippy::as_conversions, reason = "widens, where `From` is not const")]
+pub const LONGEST_TOKEN: Duration = Duration::from_secs(MAX_TOKEN_TTL_SECONDS as u64 + LEEWAY_SECONDS + 600);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Environment {

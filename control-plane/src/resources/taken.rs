@@ -15,6 +15,7 @@ use crate::agents::{self, Holder};
 use crate::app::App;
 use crate::audit::{self, Action, NewEvent};
 use crate::delegation;
+use crate::infra::config::LONGEST_TOKEN;
 use crate::infra::db::SystemTx;
 use crate::infra::http::client_info::ClientInfo;
 use crate::infra::http::error::ApiError;
@@ -119,7 +120,7 @@ pub async fn take_away(
     for holder in holders {
         taken.insert((holder.organization_id, holder.agent_id), holder.scopes);
     }
-    let since = app.now() - audit::LONGEST_TOKEN;
+    let since = app.now() - LONGEST_TOKEN;
     for named in audit::agents_with_audiences_any_tenant(tx, &losers, &app.config.issuer, since).await? {
         taken.entry(named).or_default();
     }

@@ -59,6 +59,25 @@ async fn resurrection_attack_giving_a_scope_back_does_not_wake_old_tokens() {
 }
 
 #[tokio::test]
+async fn resurrection_attack_an_earlier_limit_holds_as_long_as_a_token_under_it_is_accepted() {
+    let instance =
+        Instance::start_with(|settings| settings.with("AGENTIDP_TOKEN_TTL_SECONDS", "86400")).await;
+    let tenant = instance.tenant().await;
+    let agent = tenant.create_agent(&HELD).await;
+    let (old, less) =
+        (token(&tenant, &agent, "agents:read audit:read").await, token(&tenant, &agent, "agents:read").await);
+    set(&tenant, &agent, &["agents:read"]).await.expect(200);
+    set(&tenant, &agent, &HELD).await.expect(200);
+    // Past its end, and within the clock difference that is forgiven.
+    instance.advance(Duration::seconds(86_405));
+    let tenant = tenant.again().await;
+    assert!(!tenant.is_active(&old).await);
+    set(&tenant, &agent, &["agents:read", "audit:read"]).await.expect(200);
+    assert!(!tenant.is_active(&old).await);
+    assert!(tenant.is_active(&less).await);
+}
+
+#[tokio::test]
 async fn escalation_attack_nobody_gives_what_it_does_not_hold() {
     let instance = Instance::start().await;
     let tenant = instance.tenant().await;
