@@ -14,6 +14,7 @@ use crate::audit::Action;
 use crate::infra::http::client_info::ClientInfo;
 use crate::infra::http::error::{ApiError, ErrorBody};
 use crate::infra::http::path::Id;
+use crate::resources;
 
 /// Delete an organization
 ///
@@ -34,6 +35,7 @@ pub(super) async fn delete_organization(
 ) -> Result<StatusCode, ApiError> {
     caller.permit_platform(Act::ManagePlatform)?;
     let mut tx = app.db.system().await?;
+    resources::lock(&mut tx).await?;
     let current = store::lock(&mut tx, organization).await?.ok_or_else(not_found)?;
     if current.is_system {
         return Err(is_system());
@@ -51,6 +53,7 @@ pub(super) async fn delete_organization(
         );
     }
     set_status(&mut tx, &app, organization, OrganizationStatus::Deleted).await?;
+    resources::forget_organization(&mut tx, organization).await?;
     record(&mut tx, &app, &caller, &client, organization, Action::OrganizationDeleted, json!({})).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)

@@ -20,8 +20,9 @@ mod update;
 
 pub use check_migration::{Finding, check_migration};
 pub use rights::{
-    Lacking, built_in_of_organizations, grantable, hold, known, lacking, lacking_of_tokens, lock,
-    lock_shared, not_givable, of_apis, require_grantable, require_rights, scopes_supported,
+    Lacking, built_in_of_organizations, forget_organization, grantable, hold, known, lacking,
+    lacking_of_tokens, lock, lock_shared, not_givable, of_apis, require_grantable, require_rights,
+    scopes_supported,
 };
 pub use routes::routes;
 pub use taken::{RevokeHeld, RevokeHeldParameter, Rights, take_away};

@@ -11,7 +11,7 @@ use sqlx::PgConnection;
 use super::rights_store::{self, Questions};
 use crate::access::{Caller, Door, Role};
 use crate::app::App;
-use crate::infra::db::TenantTx;
+use crate::infra::db::{SystemTx, TenantTx};
 use crate::infra::http::error::{ApiError, FieldErrors};
 
 /// What an organization may not have of what was asked for.
@@ -151,6 +151,11 @@ pub async fn known(
 /// Holds off changes of protected APIs and of what organizations may have, until the transaction ends.
 pub async fn lock(tx: &mut PgConnection) -> Result<(), sqlx::Error> {
     rights_store::lock(tx).await
+}
+
+/// Removes a deleted organization from the lists of protected APIs. Needs the lock.
+pub async fn forget_organization(tx: &mut SystemTx, organization: OrganizationId) -> Result<(), sqlx::Error> {
+    rights_store::forget_organization_any_tenant(tx, organization).await
 }
 
 /// Holds off only what takes rights away, for whoever gives some.

@@ -98,6 +98,19 @@ pub(super) async fn known_any_tenant(
     Ok(Known { identifiers: row.identifiers, scopes: row.scopes })
 }
 
+pub(super) async fn forget_organization_any_tenant(
+    tx: &mut PgConnection,
+    organization: OrganizationId,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "delete from protected_resource_organizations where organization_id = $1",
+        organization.as_uuid()
+    )
+    .execute(tx)
+    .await
+    .map(|_| ())
+}
+
 pub(super) fn read_scopes(names: &[String]) -> Result<Vec<Scope>, sqlx::Error> {
     let scopes: Result<Vec<_>, _> = names.iter().map(|name| name.parse::<Scope>()).collect();
     scopes.map_err(|error| sqlx::Error::Decode(error.into()))

@@ -160,3 +160,16 @@ async fn an_api_keeps_its_identifier_and_can_change_all_else() {
         .await
         .expect(404);
 }
+
+#[tokio::test]
+async fn a_deleted_organization_leaves_the_lists_so_that_what_is_shown_can_be_sent_back() {
+    let (_instance, platform, one) = scene().await;
+    let two = platform.create_organization("enterprise").await;
+    let both = json!([one.organization_id, two.organization_id]);
+    let id = platform.create_resource(ORDERS, &[READ], &both).await;
+    platform.api.delete(&format!("/api/v1/organizations/{}", one.organization_id)).await.expect(204);
+    let path = format!("/api/v1/resources/{id}");
+    let shown = platform.api.get(&path).await.expect(200).json()["organizations"].clone();
+    assert_eq!(shown, json!([two.organization_id]));
+    platform.api.patch(&path, &json!({"organizations": shown})).await.expect(200);
+}
