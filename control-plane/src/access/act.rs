@@ -104,9 +104,9 @@ macro_rules! acts {
 
 acts! {
     Read: READ, ["list_agents", "get_agent", "resolve_agent_did", "list_audit_events", "list_audit_logs", "verify_audit_log",
-        "get_audit_checkpoint", "prove_audit_inclusion", "prove_audit_consistency", "get_audit_event", "get_agent_info", "list_resources", "get_resource"];
+        "get_audit_checkpoint", "prove_audit_inclusion", "prove_audit_consistency", "get_audit_event", "get_agent_info", "post_agent_info", "list_resources", "get_resource"];
     // What asks by POST and changes nothing.
-    Ask: Rule { delegated: false, ..READ }, ["verify_partner_token", "post_agent_info"];
+    Ask: Rule { delegated: false, ..READ }, ["verify_partner_token"];
     Delegate: READ, ["delegate", "revoke_delegation", "verify_delegation"];
     // A rank is asked where it is not the caller's own.
     RevokeToken: Rule { delegated: true, ..MANAGE_AGENT }, [];

@@ -7,6 +7,7 @@ use axum::http::header;
 use base64::Engine as _;
 use serde_json::{Map, Value, json};
 
+use crate::delegation::delegate;
 use crate::support::{Agent, Answer, Api, ISSUER, Instance, Tenant};
 
 async fn scene() -> (Instance, Tenant, Agent) {
@@ -105,7 +106,7 @@ async fn token_confusion_attack_an_id_token_is_no_access_token_and_an_access_tok
 
 #[tokio::test]
 async fn agent_info_says_what_the_id_token_says() {
-    let (instance, _tenant, agent) = scene().await;
+    let (instance, tenant, agent) = scene().await;
     let api = instance.api();
     let answer = ask(&api, &agent, &[("scope", "openid")]).await.expect(200);
     let id_token = part(&answer.text("id_token"), 1);
@@ -118,6 +119,13 @@ async fn agent_info_says_what_the_id_token_says() {
         for (name, value) in told.as_object().unwrap() {
             assert_eq!(&id_token[name], value, "{name}");
         }
+    }
+    // To a delegated token too.
+    let delegatee = tenant.create_agent(&["agents:read"]).await;
+    let delegated = delegate(&api, &answer.text("access_token"), &delegatee, &["openid"]).await;
+    let bearer = api.with_token(&delegated);
+    for told in [bearer.get("/agent-info").await, bearer.form("/agent-info", &[]).await] {
+        assert_eq!(told.expect(200).text("sub"), agent.id);
     }
     let unscoped = ask(&api, &agent, &[("scope", "agents:read")]).await.expect(200).text("access_token");
     let refused = api.with_token(&unscoped).get("/agent-info").await.expect(403);
