@@ -29,7 +29,8 @@ pub struct Rule {
     pub borrowed: bool,
     /// Whether a delegated or exchanged token will do.
     pub delegated: bool,
-    /// Whether a person must have authenticated within the last five minutes (RFC 9470). Agents are exempt by their kind.
+    /// Whether a person must have authenticated within the last five minutes (RFC 9470). Agents are exempt, and only they sign in so far:
+    /// nothing reads this yet, and the check comes with people who sign in.
     pub step_up: bool,
 }
 

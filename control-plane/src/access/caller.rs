@@ -131,7 +131,7 @@ impl Caller {
         organization: OrganizationId,
     ) -> Result<OrganizationPermit, ApiError> {
         if self.right.may_on_platform(act).is_ok() {
-            return Ok(OrganizationPermit::new(organization, true));
+            return Ok(OrganizationPermit::new(true));
         }
         if organization != self.organization_id {
             return Err(ApiError::not_found(
@@ -140,13 +140,13 @@ impl Caller {
             ));
         }
         self.right.may_on_own_organization(act).map_err(refused)?;
-        Ok(OrganizationPermit::new(organization, false))
+        Ok(OrganizationPermit::new(false))
     }
 
     /// Permission to do the act to the caller's own organization.
     pub fn permit_own_organization(&self, act: Act) -> Result<OrganizationPermit, ApiError> {
         self.right.may_on_own_organization(act).map_err(refused)?;
-        Ok(OrganizationPermit::new(self.organization_id, false))
+        Ok(OrganizationPermit::new(false))
     }
 
     /// An error unless the caller may do the act to the instance.
@@ -198,13 +198,13 @@ impl Right {
         if tx.organization_id() != self.subject.organization_id {
             // Another organization is the platform's business alone, and its ranks protect it from its own.
             self.may_on_platform(act).map_err(refused)?;
-            return Ok(Permit::new(act, agent));
+            return Ok(Permit::new(agent));
         }
         self.may_try(act, agent)?;
         let (role, _) = store::powers(tx, agent).await?.ok_or_else(no_such_agent)?;
         let target = Target { role, is_itself: agent == self.actor.id };
         self.may_on_principal(act, target, becomes).map_err(refused)?;
-        Ok(Permit::new(act, agent))
+        Ok(Permit::new(agent))
     }
 }
 

@@ -1,6 +1,6 @@
 //! An organization is never left without an owner that can act.
 
-use agentidp_shared::ids::{AgentId, OrganizationId};
+use agentidp_shared::ids::OrganizationId;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
@@ -28,7 +28,7 @@ impl Owners {
     ) -> Result<Self, sqlx::Error> {
         store::lock_owners(tx, organization).await?;
         let owners = store::active_owners(tx, organization, now).await?;
-        let had_usable = owners.iter().any(|owner| owner.is_usable);
+        let had_usable = owners.contains(&true);
         Ok(Self { organization, now, had_usable, had_any: !owners.is_empty() })
     }
 
@@ -36,11 +36,7 @@ impl Owners {
     /// to be dropped.
     pub async fn refuse_if_gone(self, tx: &mut PgConnection) -> Result<(), ApiError> {
         let left = store::active_owners(tx, self.organization, self.now).await?;
-        let is_gone = if self.had_usable {
-            !left.iter().any(|owner| owner.is_usable)
-        } else {
-            self.had_any && left.is_empty()
-        };
+        let is_gone = if self.had_usable { !left.contains(&true) } else { self.had_any && left.is_empty() };
         if !is_gone {
             return Ok(());
         }
@@ -48,17 +44,4 @@ impl Owners {
                        another agent an owner, first";
         Err(ApiError::conflict("LAST_OWNER", message))
     }
-}
-
-/// Whether the agent is an owner whose loss would leave the organization without one.
-pub async fn is_last(
-    tx: &mut PgConnection,
-    organization: OrganizationId,
-    agent: AgentId,
-    now: OffsetDateTime,
-) -> Result<bool, sqlx::Error> {
-    let owners = store::active_owners(tx, organization, now).await?;
-    let usable: Vec<_> = owners.iter().filter(|owner| owner.is_usable).collect();
-    let counted = if usable.is_empty() { owners.iter().collect() } else { usable };
-    Ok(counted.len() == 1 && counted.iter().all(|owner| AgentId::new(owner.id) == agent))
 }

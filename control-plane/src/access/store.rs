@@ -132,23 +132,15 @@ pub(super) async fn lock_owners(
         .map(|_| ())
 }
 
-/// An owner, and whether it can really act as one.
-pub(super) struct OwnerRow {
-    pub id: Uuid,
-    /// It may administer, and has a way to get a token: a credential that has not expired, or a workload that is trusted.
-    pub is_usable: bool,
-}
-
-/// The active owners of the organization, those that can act first; up to two of each kind are enough to know whether there
-/// is just one.
+/// For each active owner of the organization, whether it can really act as one: it may administer, and has a way to get a token (a
+/// credential that has not expired, or a workload that is trusted).
 pub(super) async fn active_owners(
     tx: &mut PgConnection,
     organization: OrganizationId,
     now: OffsetDateTime,
-) -> Result<Vec<OwnerRow>, sqlx::Error> {
-    sqlx::query_as!(
-        OwnerRow,
-        r#"select agents.id, (agents.scopes @> array['admin:orgs'] and (
+) -> Result<Vec<bool>, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"select (agents.scopes @> array['admin:orgs'] and (
              exists (select from credentials where credentials.organization_id = $1 and credentials.agent_id = agents.id
                and credentials.status = 'active' and (credentials.expires_at is null or credentials.expires_at > $2))
              or exists (select from trust_policies where trust_policies.organization_id = $1
@@ -156,7 +148,7 @@ pub(super) async fn active_owners(
            from organization_members members
            join agents on agents.id = members.agent_id and agents.organization_id = members.organization_id
            where members.organization_id = $1 and members.role = 'owner' and agents.status = 'active'
-           order by 2 desc limit 1000"#,
+           order by 1 desc limit 1000"#,
         organization.as_uuid(),
         now
     )
