@@ -59,8 +59,7 @@ pub enum CheckError {
     Query(#[from] sqlx::Error),
 }
 
-/// Everyone whom the migrations that are due will meet; nobody if none is due that takes or gives a right. `None` if there is no
-/// schema yet.
+/// Lists the agents and organizations whose rights the pending migrations change. `None` if the database has no schema yet.
 pub async fn run(db: &Db) -> Result<Option<Vec<Finding>>, CheckError> {
     let has_schema: bool =
         sqlx::query_scalar("select to_regclass('agents') is not null").fetch_one(db.pool()).await?;

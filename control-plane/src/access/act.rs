@@ -1,4 +1,4 @@
-//! The acts that rights are asked for, and what each asks of whoever does it.
+//! The acts that rights are checked for, and what each requires of its caller.
 
 use super::Role;
 
@@ -92,7 +92,7 @@ macro_rules! acts {
                 match self { $(Self::$act => $rule),+ }
             }
 
-            /// The act of an operation of the API; `None` if nobody said which, and then it is refused.
+            /// The act of an operation of the API. An operation without one is refused.
             pub fn of_operation(operation: &str) -> Option<Self> {
                 match operation {
                     $($($operation => Some(Self::$act),)*)+

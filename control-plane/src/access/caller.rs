@@ -59,8 +59,8 @@ impl Caller {
         self.right.door == Door::Delegated
     }
 
-    /// The caller in its actor's own name: for what belongs to whoever asked, and not to whom it acts for. The right in use stays
-    /// what it is.
+    /// The caller as its actor: for what belongs to the agent that makes the call, not to the one on whose behalf. The right in use is
+    /// the same.
     #[must_use]
     pub fn as_actor(&self) -> Self {
         Self { agent_id: self.right.actor.id, ..self.clone() }
@@ -112,7 +112,7 @@ impl Caller {
         self.right.permit(tx, act, agent, becomes).await
     }
 
-    /// An error if `agent` may do what the caller could not give it: whoever gets its secret, or its tokens, could then do it too.
+    /// Rejects an agent that holds scopes which the caller could not give it: with the agent's secret or its tokens the caller would have them.
     pub async fn refuse_to_outgrow(&self, tx: &mut TenantTx, permit: Permit) -> Result<(), ApiError> {
         let (_, scopes) = store::powers(tx, permit.agent()).await?.ok_or_else(no_such_agent)?;
         let lacking = resources::not_givable(self, &scopes);

@@ -37,15 +37,15 @@ pub struct Target {
 /// Why an act is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    #[error("this token can register agents and do nothing else")]
+    #[error("this token can only register agents; use a token of the agent's own")]
     OnlyRegisters,
-    #[error("this is not done with a delegated token")]
+    #[error("a delegated or exchanged token cannot do this; use a token of the agent's own")]
     Delegated,
-    #[error("this is not done with a token that was obtained for another agent; use one of the caller's own")]
+    #[error("a token that was obtained for another agent cannot do this; use a token of the agent's own")]
     Borrowed,
     #[error("only the agent itself and its organization's managers, administrators and owners may do this")]
     NotManaged,
-    #[error("an auditor changes nothing")]
+    #[error("an auditor cannot register agents; use a token of another agent")]
     Auditor,
     #[error("the role `{0}` or a higher one is needed, in a token with the scopes that carry it")]
     RoleNeeded(&'static str),

@@ -39,7 +39,7 @@ pub async fn lock_status(tx: &mut TenantTx, agent: AgentId) -> Result<AgentStatu
     store::lock_status(tx, agent).await?.ok_or_else(not_found)
 }
 
-/// The same for whoever has an error of its own; `None` if there is no such agent.
+/// As [`lock_status`], for callers that have an error of their own; `None` if there is no such agent.
 pub async fn lock(tx: &mut TenantTx, agent: AgentId) -> Result<Option<AgentStatus>, sqlx::Error> {
     store::lock_status(tx, agent).await
 }

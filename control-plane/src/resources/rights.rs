@@ -148,7 +148,7 @@ pub async fn known(
     Ok(known)
 }
 
-/// Holds off changes of protected APIs and of what organizations may have, until the transaction ends.
+/// Keeps protected APIs, and what organizations may have, from being changed by others until the transaction ends.
 pub async fn lock(tx: &mut PgConnection) -> Result<(), sqlx::Error> {
     rights_store::lock(tx).await
 }
@@ -158,7 +158,7 @@ pub async fn forget_organization(tx: &mut SystemTx, organization: OrganizationId
     rights_store::forget_organization_any_tenant(tx, organization).await
 }
 
-/// Holds off only what takes rights away, for whoever gives some.
+/// Keeps rights from being taken away until the transaction ends. Transactions that give or use rights share this lock.
 pub async fn lock_shared(tx: &mut PgConnection) -> Result<(), sqlx::Error> {
     rights_store::lock_shared(tx).await
 }

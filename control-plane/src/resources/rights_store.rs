@@ -8,8 +8,8 @@ use uuid::Uuid;
 use super::rights::Known;
 use crate::infra::db::decode;
 
-/// Key of the rights' lock ("rsrc" in ASCII). Transactions that give or use rights to APIs share it; one that changes them holds it
-/// alone.
+/// Key of the advisory lock on rights to APIs ("rsrc" in ASCII). Transactions that give or use such rights share it; one that changes them
+/// holds it exclusively.
 const LOCK: i64 = 0x7273_7263;
 
 pub(super) async fn lock(tx: &mut PgConnection) -> Result<(), sqlx::Error> {

@@ -99,9 +99,9 @@ impl Rights {
     }
 }
 
-/// Takes from agents what their organizations may have no longer, and ends the tokens that could be used for it: of whoever holds such
-/// a scope, got a token for such an API, or acts for another organization's agent. Refused if agents hold scopes that would be taken
-/// and `revoke_held` does not say so.
+/// Removes from agents the scopes that their organizations may no longer have, and revokes the tokens of every agent that holds such a
+/// scope, got a token for such an API, or acts for another organization's agent. Returns 409 `SCOPES_HELD` if agents hold such scopes and
+/// `revoke_held` is false.
 pub async fn take_away(
     tx: &mut SystemTx,
     app: &App,
