@@ -22,8 +22,10 @@ use crate::tier::Tier;
 use crate::verify::{MAX_HEADER_LENGTH, Refusal, Unverified, split};
 use crate::wire::WireVersions;
 pub use envelope::{Envelope, Subject, subjects_of};
+pub use page::{MAX_PAGE_BYTES, MAX_PAGES, PAGE_TYPE, Page, open_page, signing_input_of_page};
 
 pub mod envelope;
+mod page;
 mod versions;
 
 /// The JOSE `typ` of a batch of version 1; keeps a batch from ever passing as a token and the other way round.
@@ -277,47 +279,69 @@ pub fn seal(signing_input: &str, signature: &[u8]) -> String {
     format!("{signing_input}.{}", encode_base64url(signature))
 }
 
-/// The version that a batch claims to be of. Only [`open`] shows whether it is one.
-pub fn version_of(unverified: &str) -> u8 {
+/// What the control plane tells an edge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum News {
+    Batch(Batch),
+    /// A page of a snapshot of version 2.
+    Page(Page),
+}
+
+/// The type that a batch or a page claims to be of; of an unknown one, that of a batch of version 1.
+fn type_of(unverified: &str) -> &'static str {
     let header = unverified.trim_ascii().split('.').next().unwrap_or_default();
     // The size first: it may be anyone's.
     let header = Some(header).filter(|header| header.len() <= MAX_HEADER_LENGTH);
     let header = header.and_then(|header| parse_json(&decode_base64url(header).ok()?).ok());
     let typ = header.as_ref().and_then(|header| header.get("typ")).and_then(serde_json::Value::as_str);
-    if typ == Some(BATCH_TYPE_2) { 2 } else { WireVersions::FIRST.feed }
+    let is_claimed = |known: &&&str| typ == Some(**known);
+    [BATCH_TYPE_2, PAGE_TYPE].iter().find(is_claimed).unwrap_or(&BATCH_TYPE)
+}
+
+/// The version of the feed that a batch or a page claims to be of. Only [`open_news`] shows whether it is.
+pub fn version_of(unverified: &str) -> u8 {
+    if type_of(unverified) == BATCH_TYPE { WireVersions::FIRST.feed } else { 2 }
 }
 
 /// Opens a batch under the pinned keys, with the signature checked in pure Rust. `unverified` must already be bounded in size by
 /// the caller's transport.
 pub fn open(unverified: &str, pinned: &KeySet) -> Result<Batch, FeedError> {
+    match open_news(unverified, pinned)? {
+        News::Batch(batch) => Ok(batch),
+        News::Page(_) => Err(FeedError::Malformed),
+    }
+}
+
+/// Opens a batch or a page, as [`open`] does a batch.
+pub fn open_news(unverified: &str, pinned: &KeySet) -> Result<News, FeedError> {
     let unverified = parse(unverified, pinned)?;
     let valid = unverified.is_signed();
     unverified.attest(valid)
 }
 
-/// The first half of [`open`], for hosts that check signatures themselves.
-pub fn parse<'a>(unverified: &'a str, pinned: &'a KeySet) -> Result<Unverified<'a, Batch>, FeedError> {
-    let typ = if version_of(unverified) < 2 { BATCH_TYPE } else { BATCH_TYPE_2 };
+/// The first half of [`open_news`], for hosts that check signatures themselves.
+pub fn parse<'a>(unverified: &'a str, pinned: &'a KeySet) -> Result<Unverified<'a, News>, FeedError> {
     let jws = split(unverified.trim_ascii()).map_err(|_| FeedError::Malformed)?;
-    Unverified::of(jws, typ, pinned).map_err(FeedError::Header)
+    Unverified::of(jws, type_of(unverified), pinned).map_err(FeedError::Header)
 }
 
-impl Unverified<'_, Batch> {
+impl Unverified<'_, News> {
     /// The second half: `signature_is_valid` must be the answer of a check of exactly [`signature`](Self::signature) over
     /// [`signing_input`](Self::signing_input) under [`key`](Self::key).
-    pub fn attest(self, signature_is_valid: bool) -> Result<Batch, FeedError> {
+    pub fn attest(self, signature_is_valid: bool) -> Result<News, FeedError> {
         if !signature_is_valid {
             return Err(FeedError::InvalidSignature);
         }
-        let version = std::str::from_utf8(self.signing_input()).map_or(1, version_of);
+        let typ = std::str::from_utf8(self.signing_input()).map_or(BATCH_TYPE, type_of);
         let payload = decode_base64url(self.payload).map_err(|_| FeedError::Malformed)?;
         let value = parse_json(&payload).map_err(|_| FeedError::MalformedPayload)?;
         // A snapshot may be large, and memory short.
         drop(payload);
-        if version < 2 {
-            Batch::deserialize(&value).map_err(|_| FeedError::MalformedPayload)
-        } else {
-            envelope::read_batch(value).map_err(|_| FeedError::MalformedPayload)
-        }
+        let batch = match typ {
+            PAGE_TYPE => return Page::read(value).map(News::Page),
+            BATCH_TYPE_2 => envelope::read_batch(value),
+            _ => Batch::deserialize(&value),
+        };
+        batch.map(News::Batch).map_err(|_| FeedError::MalformedPayload)
     }
 }

@@ -111,7 +111,10 @@ pub async fn catch_up<P: Platform>(
 pub fn open<P: Platform>(platform: &P, unverified: &str, pinned: &KeySet) -> Result<Batch, FeedError> {
     let batch = feed::parse(unverified, pinned)?;
     let valid = platform.check_signature(batch.key(), batch.signing_input(), batch.signature());
-    batch.attest(valid)
+    match batch.attest(valid)? {
+        feed::News::Batch(batch) => Ok(batch),
+        feed::News::Page(_) => Err(FeedError::Malformed),
+    }
 }
 
 /// Asks for what came after `after`, or for a snapshot, and says that `sequence` is known. The signature is checked, and nothing

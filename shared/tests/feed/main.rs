@@ -14,6 +14,7 @@ mod support;
 mod acceptance;
 mod interleavings;
 mod model;
+mod pages;
 mod restoring;
 mod sealing;
 mod versions;
