@@ -113,15 +113,6 @@ impl Change {
         }
     }
 
-    /// How many tokens are revoked by it.
-    pub(crate) fn token_count(&self) -> usize {
-        match self {
-            Self::TokenRevoked { .. } => 1,
-            Self::TokensRevoked { jtis, .. } => jtis.0.len(),
-            _ => 0,
-        }
-    }
-
     /// Whether it concerns every token, and not only those of one subject.
     pub fn concerns_all(&self) -> bool {
         match self {
@@ -252,6 +243,10 @@ pub enum FeedError {
     Key(crate::jwk::InvalidKey),
     #[error("the snapshot lacks keys or issuer")]
     Incomplete,
+    #[error("the page belongs to another snapshot")]
+    OtherSnapshot,
+    #[error("the page does not follow on the one before it")]
+    PageOutOfOrder,
 }
 
 /// The bytes to sign for a batch of version 1 (RFC 7515 §5.1): the encoded header and payload. Fails if the batch holds a

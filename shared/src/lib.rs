@@ -26,6 +26,7 @@ pub mod outside_token;
 pub mod partner;
 pub mod policy;
 pub mod rate_limit;
+mod revoked;
 pub mod scopes;
 pub mod signed_note;
 pub mod state;

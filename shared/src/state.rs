@@ -13,6 +13,9 @@ use crate::policy::EndpointTable;
 use crate::rate_limit::{RateLimit, RateLimits};
 use crate::tier::Tier;
 use crate::verify::LEEWAY_SECONDS;
+pub use arriving::Arriving;
+
+mod arriving;
 
 /// How far ahead of our clock a batch may be signed, in milliseconds.
 pub const CLOCK_TOLERANCE_MS: u64 = 60_000;
@@ -47,7 +50,7 @@ impl State {
         if !batch.is_snapshot() {
             return Err(FeedError::Gap { known: 0, from: batch.from });
         }
-        check_times(&batch, now_ms)?;
+        check_times(batch.issued_at, batch.expires_at, now_ms)?;
         Self::begin(batch, hasher, KeySet::from_jwks)
     }
 
@@ -69,7 +72,6 @@ impl State {
         let (mut limits, mut tiers) = (RateLimits::default(), SeededMap::with_hasher(hasher));
         let mut partners = SeededMap::with_hasher(hasher);
         let mut exceptions = Exceptions::new(hasher);
-        exceptions.reserve_tokens(batch.changes.iter().map(Change::token_count).sum());
         for change in batch.changes {
             exceptions.replace_unknown(&change);
             match change {
@@ -106,7 +108,7 @@ impl State {
         if batch.instance != self.instance {
             return Err(FeedError::OtherInstance);
         }
-        check_times(&batch, self.trusted_now_ms(now_ms))?;
+        check_times(batch.issued_at, batch.expires_at, self.trusted_now_ms(now_ms))?;
         self.go_on(batch, KeySet::from_jwks)
     }
 
@@ -117,15 +119,7 @@ impl State {
     }
 
     fn go_on(&mut self, batch: Batch, read: ReadKeys) -> Result<(), FeedError> {
-        if batch.instance != self.instance {
-            return Err(FeedError::OtherInstance);
-        }
-        if batch.to < self.sequence {
-            return Err(FeedError::LowerSequence { known: self.sequence, to: batch.to });
-        }
-        if batch.issued_at < self.issued_at_ms {
-            return Err(FeedError::Replayed);
-        }
+        self.may_become(batch.instance, batch.to, batch.issued_at)?;
         if batch.is_snapshot() {
             *self = Self::begin(batch, self.hasher, read)?;
             return Ok(());
@@ -166,6 +160,33 @@ impl State {
         self.issued_at_ms = batch.issued_at;
         self.prune();
         Ok(())
+    }
+
+    /// Whether the state may move to this place of the feed: never to another instance, a lower sequence, or an older time of
+    /// signing.
+    pub fn may_become(
+        &self,
+        instance: InstanceId,
+        sequence: u64,
+        issued_at_ms: u64,
+    ) -> Result<(), FeedError> {
+        if instance != self.instance {
+            return Err(FeedError::OtherInstance);
+        }
+        if sequence < self.sequence {
+            return Err(FeedError::LowerSequence { known: self.sequence, to: sequence });
+        }
+        if issued_at_ms < self.issued_at_ms {
+            return Err(FeedError::Replayed);
+        }
+        Ok(())
+    }
+
+    /// Forgets everything that concerns only some subjects: of a process that decides nothing and only follows the feed.
+    pub fn forget_subjects(&mut self) {
+        self.exceptions = Exceptions::new(self.hasher);
+        self.tiers = SeededMap::with_hasher(self.hasher);
+        self.partners = SeededMap::with_hasher(self.hasher);
     }
 
     /// Adds what concerns one subject and was accepted before and kept elsewhere; anything else changes nothing.
@@ -224,11 +245,11 @@ impl State {
     }
 }
 
-fn check_times(batch: &Batch, now_ms: u64) -> Result<(), FeedError> {
-    if batch.expires_at <= now_ms {
+fn check_times(issued_at: u64, expires_at: u64, now_ms: u64) -> Result<(), FeedError> {
+    if expires_at <= now_ms {
         return Err(FeedError::Expired);
     }
-    if batch.issued_at > now_ms.saturating_add(CLOCK_TOLERANCE_MS) {
+    if issued_at > now_ms.saturating_add(CLOCK_TOLERANCE_MS) {
         return Err(FeedError::FromTheFuture);
     }
     Ok(())

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use agentidp_shared::compact::compact;
 use agentidp_shared::discovery::IssuerConfig;
 use agentidp_shared::exceptions::Exceptions;
-use agentidp_shared::feed::{self, BATCH_LIFETIME_MS, Batch, Change};
+use agentidp_shared::feed::{self, BATCH_LIFETIME_MS, Batch, Change, Page};
 use agentidp_shared::freshness::FreshnessLimits;
 use agentidp_shared::ids::InstanceId;
 use agentidp_shared::jwk::{Algorithm, JwkSet, KeySet};
@@ -93,6 +94,31 @@ impl Log {
             .cloned()
             .collect();
         self.batch(0, issued_at, changes)
+    }
+
+    /// The page after `after` of the snapshot that began at `begun`, or the first page of one that begins now; with up to `most`
+    /// changes that do not concern all.
+    pub fn page(&self, begun: Option<u64>, after: Option<&str>, most: usize, issued_at: u64) -> Page {
+        let matters = self.snapshot(issued_at).changes;
+        let (common, mut rest): (Vec<Change>, Vec<Change>) = matters
+            .into_iter()
+            .partition(|change| !matches!(change, Change::Unknown(_)) && change.concerns_all());
+        rest.retain(|change| after.is_none_or(|after| *change.key() > *after));
+        rest.sort_by_key(Change::key);
+        let is_last = rest.len() <= most;
+        rest.truncate(most);
+        let until = rest.last().map(Change::key).filter(|_| !is_last);
+        let changes = if after.is_none() { common.into_iter().chain(rest).collect() } else { rest };
+        Page {
+            instance: self.instance,
+            begun: begun.unwrap_or(self.head()),
+            to: self.head(),
+            issued_at,
+            expires_at: issued_at + BATCH_LIFETIME_MS,
+            after: after.map(str::to_owned),
+            until,
+            changes: compact(changes),
+        }
     }
 
     /// What is known at `sequence`, worked out from the beginning, with nothing ever forgotten.
