@@ -282,6 +282,16 @@ pub enum News {
     Page(Page),
 }
 
+impl News {
+    /// The sequence that it tells of.
+    pub fn to(&self) -> u64 {
+        match self {
+            Self::Batch(batch) => batch.to,
+            Self::Page(page) => page.to,
+        }
+    }
+}
+
 /// The type that a batch or a page claims to be of; of an unknown one, that of a batch of version 1.
 fn type_of(unverified: &str) -> &'static str {
     let header = unverified.trim_ascii().split('.').next().unwrap_or_default();

@@ -15,6 +15,10 @@ use crate::{fingerprint, paths, run, spin, tools, ui};
 /// What the shipped module may weigh after gzip, in bytes.
 pub const MAX_GZIP: usize = 1024 * 1024;
 
+/// What the worker's memory may grow to, in bytes. An isolate has 128 MB, and V8's heap is part of that: with the maximum in the
+/// module itself, a worker that needs more fails here as it would there.
+pub const MAX_MEMORY: usize = 96 * 1024 * 1024;
+
 /// How the worker is compiled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Profile {
@@ -97,6 +101,11 @@ pub fn build(profile: Profile) -> Result<Build> {
             command
                 .current_dir(paths::root().join("edge/cloudflare"))
                 .env("CARGO_TARGET_DIR", paths::target())
+                // Beside what .cargo/config.toml says of all WebAssembly.
+                .env(
+                    "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS",
+                    format!("-Clink-arg=--max-memory={MAX_MEMORY}"),
+                )
                 .env("WASM_BINDGEN_BIN", &bindgen)
                 .env("WASM_OPT_BIN", bin.join("wasm-opt"))
                 .env("ESBUILD_BIN", bin.join("esbuild"));
@@ -141,6 +150,7 @@ fn inputs() -> Vec<PathBuf> {
         "Cargo.toml",
         "Cargo.lock",
         "package-lock.json",
+        "xtask/src/edge.rs",
     ]
     .iter()
     .map(|path| paths::root().join(path))

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use agentidp_edge_core::host::{HubHost, HubUnavailable, StorageError, Taken};
+use agentidp_edge_core::hub::wire::{Newer, Piece};
 use agentidp_edge_core::hub::{Hub, TICK_MS, wire};
 use agentidp_edge_core::knowledge::Known;
 use agentidp_edge_core::usage::HandOver;
@@ -28,20 +29,22 @@ const ADDRESS: &str = "https://hub";
 const TIME_LIMIT: Duration = Duration::from_secs(5);
 /// Largest piece of a text in one row: a Durable Object's database takes 2 MB.
 const MAX_PIECE: usize = 512 * 1024;
-const TABLES: &str = "create table if not exists batches (position integer, piece integer, text text not null, \
-                      primary key (position, piece)) without rowid; \
+const TABLES: &str = "create table if not exists texts (generation integer, position integer, piece integer, \
+                      text text not null, primary key (generation, position, piece)) without rowid; \
+                      create table if not exists counts (generation integer); \
                       create table if not exists notes (name text primary key, text text) without rowid";
 
-/// The batches the region's hub has after `known`.
-pub fn newer_batches(
+/// What the region's hub has after `known`, or a piece of everything.
+pub fn newer(
     env: &Env,
     region: Option<Region>,
     known: Option<Known>,
-) -> impl Future<Output = Result<Vec<String>, HubUnavailable>> + 'static {
-    let answer = ask(env, region, Method::Get, &wire::newer_target(known), None);
+    piece: Option<Piece>,
+) -> impl Future<Output = Result<Newer, HubUnavailable>> + 'static {
+    let answer = ask(env, region, Method::Get, &wire::newer_target(known, piece), None);
     async move {
         match answer.await? {
-            (200, body) => Ok(wire::batches(&body)),
+            (200, body) => Ok(Newer::read(&body)),
             _ => Err(HubUnavailable),
         }
     }
@@ -138,7 +141,10 @@ impl StateHub {
             (Method::Get, wire::NEWER_PATH) => {
                 let query = url.query().unwrap_or_default();
                 let (known, understood) = (wire::known_from_query(query), wire::understood_from_query(query));
-                worker::Response::ok(hub.newer(known, understood).await.join("\n"))
+                match hub.newer(known, understood, wire::piece_from_query(query)).await {
+                    Some(newer) => worker::Response::ok(newer.write()),
+                    None => worker::Response::error("nothing that this node could read", 503),
+                }
             }
             (Method::Post, wire::TAKE_PATH) => {
                 let taken = hub.take(request.text().await?).await;
@@ -192,41 +198,55 @@ impl StateHub {
 }
 
 impl HubHost for Workers {
-    fn kept(&self) -> Result<Vec<String>, StorageError> {
+    fn generation(&self) -> Result<Option<u64>, StorageError> {
         // A new hub writes nothing before it has answered, not even tables: the answer would wait for that.
-        let tables = self.query("select name from sqlite_master where name = 'batches'", Vec::new())?;
+        let tables = self.query("select name from sqlite_master where name = 'counts'", Vec::new())?;
         if tables.raw().next().is_none() {
-            return Ok(Vec::new());
+            return Ok(None);
         }
-        let rows = self.execute("select position, text from batches order by position, piece", Vec::new())?;
-        let (mut texts, mut last) = (Vec::<String>::new(), None);
+        match self.query("select generation from counts", Vec::new())?.raw().next() {
+            None => Ok(None),
+            Some(row) => match row.map_err(failed)?.into_iter().next() {
+                Some(SqlStorageValue::Integer(generation)) => Ok(u64::try_from(generation).ok()),
+                _ => Err(another_shape()),
+            },
+        }
+    }
+
+    fn kept(&self, generation: u64, position: usize) -> Result<Option<String>, StorageError> {
+        let values = vec![number(generation)?, number(position)?];
+        let statement = "select text from texts where generation = ? and position = ? order by piece";
+        let rows = self.query(statement, values)?;
+        let mut text = None;
         for row in rows.raw() {
-            let mut row = row.map_err(failed)?.into_iter();
-            let (Some(position), Some(SqlStorageValue::String(piece))) = (row.next(), row.next()) else {
+            let Some(SqlStorageValue::String(piece)) = row.map_err(failed)?.into_iter().next() else {
                 return Err(another_shape());
             };
-            match texts.last_mut() {
-                Some(text) if last.as_ref() == Some(&position) => text.push_str(&piece),
-                _ => texts.push(piece),
-            }
-            last = Some(position);
+            text.get_or_insert_with(String::new).push_str(&piece);
         }
-        Ok(texts)
+        Ok(text)
     }
 
     /// Statements without an await between them are one transaction.
-    fn keep(&self, position: usize, text: &str) -> Result<(), StorageError> {
-        let number = |number: usize| {
-            let number = i64::try_from(number).map_err(|error| StorageError(error.to_string()))?;
-            Ok::<_, StorageError>(SqlStorageValue::Integer(number))
-        };
-        self.execute("delete from batches where position >= ?", vec![number(position)?])?;
+    fn keep(&self, generation: u64, position: usize, text: &str) -> Result<(), StorageError> {
+        let place = [number(generation)?, number(position)?];
+        self.execute("delete from texts where generation = ? and position >= ?", place.to_vec())?;
         for (piece, bytes) in text.as_bytes().chunks(MAX_PIECE).enumerate() {
             // A compact JWS is ASCII, so it can be cut anywhere.
             let text = String::from_utf8_lossy(bytes).into_owned();
-            let values = vec![number(position)?, number(piece)?, SqlStorageValue::String(text)];
-            self.execute("insert into batches values (?, ?, ?)", values)?;
+            let [generation, position] = place.clone();
+            let values = vec![generation, position, number(piece)?, SqlStorageValue::String(text)];
+            self.execute("insert into texts values (?, ?, ?, ?)", values)?;
         }
+        Ok(())
+    }
+
+    fn settle(&self, generation: u64) -> Result<(), StorageError> {
+        self.execute("delete from counts", Vec::new())?;
+        self.query("insert into counts values (?)", vec![number(generation)?])?;
+        self.query("delete from texts where generation <> ?", vec![number(generation)?])?;
+        // What 0.1.0 kept.
+        self.query("drop table if exists batches", Vec::new())?;
         Ok(())
     }
 
@@ -281,6 +301,11 @@ impl HubHost for Workers {
 #[expect(clippy::needless_pass_by_value, reason = "given to map_err")]
 fn failed(error: worker::Error) -> StorageError {
     StorageError(error.to_string())
+}
+
+fn number(number: impl TryInto<i64>) -> Result<SqlStorageValue, StorageError> {
+    let number = number.try_into().map_err(|_| StorageError("a number is too large".to_owned()))?;
+    Ok(SqlStorageValue::Integer(number))
 }
 
 fn another_shape() -> StorageError {

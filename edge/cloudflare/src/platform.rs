@@ -10,6 +10,7 @@ use agentidp_edge_core::host::{
     BodyError, Host, HubClient, HubUnavailable, LeaseClient, OriginError, Platform, Severity,
     ShardUnavailable, Taken, UpgradeError,
 };
+use agentidp_edge_core::hub::wire::{Newer, Piece};
 use agentidp_edge_core::knowledge::{FollowingHub, Known};
 use agentidp_edge_core::limits::{LeaseRequest, Leasing};
 use agentidp_edge_core::usage::{HandOver, HandingOver};
@@ -28,6 +29,9 @@ use crate::{convert, crypto, hub, limiter};
 
 /// The KV namespace's binding.
 const STORE: &str = "STORE";
+
+/// A page of WebAssembly's memory, in bytes.
+const WASM_PAGE_BYTES: u64 = 64 * 1024;
 
 /// What one event (a request, or a call of the hub) may use.
 #[derive(Debug)]
@@ -84,6 +88,11 @@ impl Platform for Workers {
 
     fn fill_random(&self, bytes: &mut [u8]) {
         crypto::fill_random(bytes);
+    }
+
+    fn memory_bytes(&self) -> Option<u64> {
+        let pages = u64::try_from(std::arch::wasm32::memory_size(0)).ok()?;
+        pages.checked_mul(WASM_PAGE_BYTES)
     }
 
     fn log(&self, severity: Severity, line: &str) {
@@ -203,11 +212,12 @@ impl LeaseClient for Workers {
 }
 
 impl HubClient for Workers {
-    fn newer_batches(
+    fn newer(
         &self,
         known: Option<Known>,
-    ) -> impl Future<Output = Result<Vec<String>, HubUnavailable>> + 'static {
-        hub::newer_batches(&self.env, self.region(), known)
+        piece: Option<Piece>,
+    ) -> impl Future<Output = Result<Newer, HubUnavailable>> + 'static {
+        hub::newer(&self.env, self.region(), known, piece)
     }
 
     fn hand_over(&self, batch: String) -> impl Future<Output = Result<Taken, HubUnavailable>> + 'static {

@@ -12,6 +12,7 @@ use agentidp_shared::jwk::VerificationKey;
 use agentidp_shared::rate_limit;
 use http::{Request, Response};
 
+use crate::hub::wire::{Newer, Piece};
 use crate::knowledge::{Known, Source};
 use crate::limits::{LeaseRequest, Meters};
 use crate::usage::{HandOver, Reporting};
@@ -87,6 +88,11 @@ pub trait Platform: 'static {
 
     /// Fills `bytes` from the machine's cryptographic randomness.
     fn fill_random(&self, bytes: &mut [u8]);
+
+    /// The memory that this instance has taken, in bytes, on platforms that tell. It never shrinks.
+    fn memory_bytes(&self) -> Option<u64> {
+        None
+    }
 
     /// One line for the operator. Never holds a token, a secret or a body.
     fn log(&self, severity: Severity, line: &str);
@@ -170,12 +176,13 @@ pub trait Host: Platform + Sized {
 
 /// A host whose nodes live on and follow the hub of their region ([`FollowingHub`](crate::knowledge::FollowingHub)).
 pub trait HubClient: Platform {
-    /// The signed batches that lead from `known` (from nothing if `None`) to the newest the region's hub has. Empty if there
-    /// is nothing newer.
-    fn newer_batches(
+    /// What leads from `known` (from nothing if `None`) to the newest the region's hub has ([`Hub::newer`](crate::hub::Hub::newer)).
+    /// Nothing if there is nothing newer. If that is everything it comes in pieces, and `piece` is the one to go on with.
+    fn newer(
         &self,
         known: Option<Known>,
-    ) -> impl Future<Output = Result<Vec<String>, HubUnavailable>> + 'static;
+        piece: Option<Piece>,
+    ) -> impl Future<Output = Result<Newer, HubUnavailable>> + 'static;
 
     /// Gives a pushed batch to the region's hub.
     fn hand_over(&self, batch: String) -> impl Future<Output = Result<Taken, HubUnavailable>> + 'static;
@@ -251,13 +258,20 @@ pub trait Store: 'static {
 #[error("the hub's storage: {0}")]
 pub struct StorageError(pub String);
 
-/// What a hub needs besides: durable storage of its own, an ordered list of texts and notes by name.
+/// What a hub needs besides: durable storage of its own, with ordered lists of texts, one for each generation of the snapshot that
+/// they begin with, and notes by name.
 pub trait HubHost: Platform {
-    /// Everything that was kept, in order.
-    fn kept(&self) -> Result<Vec<String>, StorageError>;
+    /// The generation that counts. Writes nothing.
+    fn generation(&self) -> Result<Option<u64>, StorageError>;
 
-    /// Keeps `text` at `position`, and forgets what was there and behind, in one step.
-    fn keep(&self, position: usize, text: &str) -> Result<(), StorageError>;
+    /// What was kept at `position` of a generation.
+    fn kept(&self, generation: u64, position: usize) -> Result<Option<String>, StorageError>;
+
+    /// Keeps `text` at `position` of a generation, and forgets what was there and behind, in one step.
+    fn keep(&self, generation: u64, position: usize, text: &str) -> Result<(), StorageError>;
+
+    /// Makes this the generation that counts, and forgets all others, in one step.
+    fn settle(&self, generation: u64) -> Result<(), StorageError>;
 
     /// The notes of these names, in their order.
     fn noted(&self, names: &[String]) -> Result<Vec<Option<String>>, StorageError>;

@@ -32,6 +32,13 @@ pub fn get_metrics<H: Host>(node: &Node, host: &H) -> Response<Vec<u8>> {
         // Writing to a string does not fail.
         let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}");
     };
+    if let Some(bytes) = host.memory_bytes() {
+        gauge(
+            "agentidp_edge_memory_bytes",
+            "the WebAssembly memory of this instance, which never shrinks",
+            bytes.to_string(),
+        );
+    }
     let now_ms = host.now_ms();
     let state = node.knowledge.with(|state| {
         let age = std::time::Duration::from_millis(state.age_ms(now_ms)).as_secs_f64();

@@ -42,8 +42,8 @@ async fn take<H: Host>(
     let unverified = host.read_body(request.into_body(), MAX_BYTES).await?;
     let unverified = String::from_utf8(unverified).map_err(|_| not_a_batch())?;
     // Before anything else, so that only what the control plane signed goes any further.
-    let batch = feed_client::open(host, &unverified, node.config.pinned()).map_err(|_| not_a_batch())?;
-    match H::Source::take(node, host, batch, unverified).await {
+    let news = feed_client::open(host, &unverified, node.config.pinned()).map_err(|_| not_a_batch())?;
+    match H::Source::take(node, host, news, unverified).await {
         Ok(Taken::Known) => {}
         Ok(Taken::Refused) => return Err(not_a_batch()),
         Ok(Taken::Conflict) => {

@@ -4,6 +4,7 @@
 //! control plane can count on it. What it accepted survives a restart. It also takes what the nodes counted, and reports it.
 
 mod chain;
+pub mod published;
 mod pull;
 mod usage;
 pub mod wire;
@@ -11,18 +12,19 @@ pub mod wire;
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use agentidp_shared::feed::{self, Batch};
+use agentidp_shared::feed::{self, Batch, Change, FeedError, News, Page};
 use agentidp_shared::hashing::SeededHasher;
-use agentidp_shared::state::State;
+use agentidp_shared::state::{Arriving, State};
 use agentidp_shared::wire::WireVersions;
 use futures_util::FutureExt as _;
 use futures_util::future::{LocalBoxFuture, Shared};
 
 use crate::config::Config;
-use crate::feed_client;
-use crate::host::{HubHost, Severity, Taken};
-use crate::knowledge::{Known, Unacceptable, snapshot_key};
+use crate::feed_client::{self, PullError};
+use crate::host::{HubHost, Severity, StorageError, Taken};
+use crate::knowledge::{Known, Unacceptable};
 use chain::{Chain, Step};
+use wire::{Newer, Piece};
 
 /// A copy older than this is renewed before it is given to a node, in milliseconds.
 const COPY_AGE_MS: u64 = 1_000;
@@ -30,12 +32,6 @@ const COPY_AGE_MS: u64 = 1_000;
 pub const TICK_MS: u64 = crate::usage::REPORT_EVERY_MS;
 /// How often it is written down that there was nothing new.
 const HEARTBEAT_KEPT_EVERY_MS: u64 = 30_000;
-/// The shared store takes a key about once a second from anywhere; a minute is as fast as it spreads.
-const PUBLISHED_EVERY_MS: u64 = 60_000;
-/// Published again although nothing changed: a copy that looks a day old is no use to a cold node.
-const PUBLISHED_AT_LEAST_EVERY_MS: u64 = 60 * 60_000;
-/// The shared store's limit for one value, with room to spare.
-const MAX_PUBLISHED_BYTES: usize = 20 * 1024 * 1024;
 /// How long nothing newer is asked for than what a node of an older version could read, after one has asked, in milliseconds.
 const OLDER_NODES_FOR_MS: u64 = 10 * 60_000;
 /// After a failed pull; doubled with each up to the longest.
@@ -61,18 +57,32 @@ impl<H: HubHost> std::fmt::Debug for Hub<H> {
 
 #[derive(Debug, Default)]
 struct Memory {
+    /// What the rules of acceptance need, and nothing that concerns only some subjects: no hub decides anything.
     state: Option<State>,
     chain: Chain,
+    /// A snapshot of which some pages are there.
+    arriving: Option<(Arriving, Chain)>,
+    /// A whole one that takes the place of `state` and `chain` as soon as it is as far: meanwhile more was pushed.
+    behind: Option<(State, Chain)>,
     pulled_at: Option<u64>,
     no_pull_before: u64,
     pause: u64,
     heartbeat_kept_at: u64,
     /// The first snapshot is known, and not kept yet.
     is_unkept: bool,
-    published: Option<(u64, u64)>,
+    published: Option<published::Last>,
     tidied_at: u64,
     /// When a node last asked that understands less than this build, and what it understands.
     older_node: Option<(u64, u8)>,
+    /// When a snapshot in an older version was found to be too large.
+    too_large_at: Option<u64>,
+}
+
+impl Memory {
+    fn known(&self) -> Option<Known> {
+        let state = self.state.as_ref()?;
+        Some(Known { sequence: state.sequence(), issued_at_ms: state.issued_at_ms() })
+    }
 }
 
 impl<H: HubHost> Hub<H> {
@@ -87,63 +97,133 @@ impl<H: HubHost> Hub<H> {
             memory: RefCell::default(),
             pulling: RefCell::default(),
         };
-        hub.restore();
+        if let Err(error) = hub.restore() {
+            hub.host.log(Severity::Warning, &format!("a kept batch is not taken up: {error}"));
+        }
         Rc::new(hub)
     }
 
     /// Takes up what was kept as far as it is sound. What is not, for example after the pinned key was replaced, is left
     /// behind: the next pull begins with a snapshot.
-    fn restore(&self) {
-        let texts = match self.host.kept() {
-            Ok(texts) => texts,
-            Err(error) => {
-                self.host.log(Severity::Warning, &error.to_string());
-                return;
+    fn restore(&self) -> Result<(), PullError> {
+        let Some(generation) = self.host.generation()? else { return Ok(()) };
+        let mut memory = self.memory.borrow_mut();
+        memory.chain = Chain::new(generation);
+        for position in 0.. {
+            let Some(text) = self.host.kept(generation, position)? else { break };
+            let news =
+                feed_client::open(&*self.host, &text, self.config.pinned()).map_err(Unacceptable::from)?;
+            self.take_up(&mut memory, news, text).map_err(Unacceptable::from)?;
+            self.settle(&mut memory)?;
+        }
+        Ok(())
+    }
+
+    /// Takes up one text, after those that were kept before it.
+    fn take_up(&self, memory: &mut Memory, news: News, text: String) -> Result<(), FeedError> {
+        let step = Step::of(&news, &text);
+        let first = match without_subjects(news) {
+            Ok(page) if page.after.is_some() => {
+                let (mut arriving, mut chain) = memory.arriving.take().ok_or(FeedError::PageOutOfOrder)?;
+                arriving.replay(page)?;
+                chain.push(step, text);
+                (arriving, chain)
+            }
+            Ok(first) => {
+                let mut chain = Chain::new(memory.chain.generation);
+                chain.push(step, text);
+                (Arriving::restore(first, self.hasher)?, chain)
+            }
+            Err(batch) => {
+                let state = memory.state.as_mut();
+                let state = state.ok_or(FeedError::Gap { known: 0, from: batch.from })?;
+                state.replay(batch)?;
+                state.forget_subjects();
+                memory.chain.push(step, text);
+                return Ok(());
             }
         };
-        for text in texts {
-            let restored =
-                feed::open(&text, self.config.pinned()).map_err(Unacceptable::from).and_then(|batch| {
-                    let mut memory = self.memory.borrow_mut();
-                    let step = Step::of(&batch, &text);
-                    match memory.state.as_mut() {
-                        Some(state) => state.replay(batch)?,
-                        None => memory.state = Some(State::restore(batch, self.hasher)?),
-                    }
-                    self.settle(&mut memory)?;
-                    memory.chain.push(step, text);
-                    Ok(())
-                });
-            if let Err(error) = restored {
-                self.host.log(Severity::Warning, &format!("a kept batch is not taken up: {error}"));
-                return;
-            }
+        let (arriving, mut chain) = first;
+        if chain.is_large() {
+            chain.let_go();
         }
+        if arriving.is_whole() {
+            (memory.state, memory.chain) = (arriving.into_state(), chain);
+        } else {
+            memory.arriving = Some((arriving, chain));
+        }
+        Ok(())
     }
 
     fn known(&self) -> Option<Known> {
-        let memory = self.memory.borrow();
-        let state = memory.state.as_ref()?;
-        Some(Known { sequence: state.sequence(), issued_at_ms: state.issued_at_ms() })
+        self.memory.borrow().known()
     }
 
-    /// The batches that lead a node from `known` to the newest there is. `understood` is the version of the feed that the node
-    /// understands: while a deployment is being replaced it may be older than the hub.
-    pub async fn newer(self: &Rc<Self>, known: Option<Known>, understood: u8) -> Vec<String> {
+    /// What leads a node from `known` to the newest there is, or one `piece` of everything. `understood` is the version of the feed
+    /// that the node understands: while a deployment is being replaced it may be older than the hub. `None` if there is nothing
+    /// that it could read.
+    pub async fn newer(
+        self: &Rc<Self>,
+        known: Option<Known>,
+        understood: u8,
+        piece: Option<Piece>,
+    ) -> Option<Newer> {
         if understood < WireVersions::CURRENT.feed {
             self.memory.borrow_mut().older_node = Some((self.host.now_ms(), understood));
         }
         let is_readable = || self.memory.borrow().chain.newest_version() <= understood;
-        self.renew(if is_readable() { COPY_AGE_MS } else { 0 }).await;
-        // A node that could not read it goes on with what it knows.
-        if is_readable() { self.memory.borrow().chain.after(known) } else { Vec::new() }
+        let piece = piece.filter(|piece| {
+            let memory = self.memory.borrow();
+            piece.generation == memory.chain.generation && piece.number < memory.chain.pages()
+        });
+        if let Some(piece) = piece {
+            return if is_readable() { self.piece(piece.number) } else { None };
+        }
+        let is_askable = self.versions().feed <= understood;
+        self.renew(if is_readable() || !is_askable { COPY_AGE_MS } else { 0 }).await;
+        if !is_readable() {
+            // It goes on with what it knows.
+            return None;
+        }
+        let after = self.memory.borrow().chain.after(known);
+        after.map_or_else(|| self.piece(0), |texts| Some(Newer { texts, more: None }))
     }
 
-    /// What every node around understands, as far as is known.
+    /// A page of the snapshot; with the last of them, everything that followed.
+    fn piece(&self, number: usize) -> Option<Newer> {
+        let memory = self.memory.borrow();
+        let chain = &memory.chain;
+        let page = self.page(chain, number)?;
+        let is_last = number + 1 >= chain.pages();
+        let following = chain.following().filter(|_| is_last).map(str::to_owned);
+        let texts = std::iter::once(page).chain(following).collect();
+        let next = Piece { generation: chain.generation, number: number + 1 };
+        Some(Newer { texts, more: Some(next).filter(|_| !is_last) })
+    }
+
+    /// A page of the snapshot of this generation, if that still counts.
+    fn page_of(&self, generation: u64, number: usize) -> Option<String> {
+        let memory = self.memory.borrow();
+        if memory.chain.generation == generation { self.page(&memory.chain, number) } else { None }
+    }
+
+    /// A page of the snapshot, from memory or from storage.
+    fn page(&self, chain: &Chain, number: usize) -> Option<String> {
+        if let Some(text) = chain.page(number) {
+            return Some(text.to_owned());
+        }
+        let missing = || StorageError("a page of the snapshot is missing".to_owned());
+        let kept = self.host.kept(chain.generation, number).and_then(|kept| kept.ok_or_else(missing));
+        kept.map_err(|error| self.host.log(Severity::Error, &error.to_string())).ok()
+    }
+
+    /// What every node around understands, as far as is known and can be had.
     fn versions(&self) -> WireVersions {
         let now_ms = self.host.now_ms();
-        let older = self.memory.borrow().older_node;
-        let older = older.filter(|(at, _)| now_ms.abs_diff(*at) < OLDER_NODES_FOR_MS);
+        let memory = self.memory.borrow();
+        let is_recent = |at: u64| now_ms.abs_diff(at) < OLDER_NODES_FOR_MS;
+        let older =
+            memory.older_node.filter(|(at, _)| is_recent(*at) && !memory.too_large_at.is_some_and(is_recent));
         let feed = older.map_or(WireVersions::CURRENT.feed, |(_, feed)| feed);
         WireVersions { feed, ..WireVersions::CURRENT }
     }
@@ -158,16 +238,21 @@ impl<H: HubHost> Hub<H> {
     /// Takes a pushed batch.
     pub async fn take(self: &Rc<Self>, unverified: String) -> Taken {
         let opened = feed_client::open(&*self.host, &unverified, self.config.pinned());
-        let Ok(batch) = opened else { return Taken::Refused };
-        let to = batch.to;
+        let Ok(news) = opened else { return Taken::Refused };
+        let to = news.to();
         let is_known = || self.known().is_some_and(|known| known.sequence >= to);
         if self.memory.borrow().chain.is_newer_than(feed::version_of(&unverified)) {
             // The control plane does not know yet what is understood here, and tells it better if it is asked.
             self.renew(0).await;
         }
-        let taken = match self.accept(batch, &unverified) {
+        let accepted = match news {
+            // A snapshot that has more pages is asked for.
+            News::Page(page) if !page.is_whole() => Err(Unacceptable::Feed(FeedError::PageOutOfOrder).into()),
+            news => self.accept(news, unverified),
+        };
+        let taken = match accepted {
             Ok(()) => Taken::Known,
-            Err(error) if error.is_misfit() => {
+            Err(PullError::Unacceptable(error)) if error.is_misfit() => {
                 if !is_known() {
                     // It does not fit, but what is missing may be there for the asking.
                     self.renew(0).await;
@@ -185,47 +270,133 @@ impl<H: HubHost> Hub<H> {
         taken
     }
 
-    /// Takes a batch from outside, wholly or not at all, and keeps it.
-    fn accept(&self, batch: Batch, text: &str) -> Result<(), Unacceptable> {
+    /// Takes a batch or a page from outside, wholly or not at all, and keeps it.
+    fn accept(&self, news: News, text: String) -> Result<(), PullError> {
         self.keep_first();
-        let now_ms = self.host.now_ms();
         let mut memory = self.memory.borrow_mut();
-        let step = Step::of(&batch, text);
+        let step = Step::of(&news, &text);
+        match without_subjects(news) {
+            Ok(page) => self.accept_page(&mut memory, page, step, text),
+            Err(batch) => Ok(self.accept_batch(&mut memory, batch, step, text)?),
+        }
+    }
+
+    fn accept_page(
+        &self,
+        memory: &mut Memory,
+        page: Page,
+        step: Step,
+        text: String,
+    ) -> Result<(), PullError> {
+        let now_ms = self.host.now_ms();
+        // A page that does not fit ends what was arriving.
+        let (arriving, mut chain) = match memory.arriving.take() {
+            Some((mut arriving, chain)) if page.after.is_some() => {
+                arriving.take(page, now_ms).map_err(Unacceptable::from)?;
+                (arriving, chain)
+            }
+            _ => {
+                let state = memory.state.as_ref();
+                let fits =
+                    state.map_or(Ok(()), |state| state.may_become(page.instance, page.begun, page.issued_at));
+                fits.map_err(Unacceptable::from)?;
+                let now_ms = state.map_or(now_ms, |state| state.trusted_now_ms(now_ms));
+                let arriving = Arriving::begin(page, now_ms, self.hasher).map_err(Unacceptable::from)?;
+                (arriving, Chain::new(memory.chain.generation + 1))
+            }
+        };
+        chain.push(step, text);
+        if chain.is_large() {
+            for (position, text) in chain.held() {
+                self.host.keep(chain.generation, position, text)?;
+            }
+            chain.let_go();
+        }
+        if !arriving.is_whole() {
+            memory.arriving = Some((arriving, chain));
+            return Ok(());
+        }
+        memory.behind = arriving.into_state().map(|state| (state, chain));
+        Ok(self.catch_up_with(memory)?)
+    }
+
+    fn accept_batch(
+        &self,
+        memory: &mut Memory,
+        batch: Batch,
+        step: Step,
+        text: String,
+    ) -> Result<(), Unacceptable> {
+        let now_ms = self.host.now_ms();
+        if let Some((state, chain)) = &mut memory.behind
+            && state.sequence() == batch.from
+            && chain.takes(step)
+        {
+            state.apply(batch, now_ms)?;
+            state.forget_subjects();
+            chain.push(step, text);
+            return self.catch_up_with(memory);
+        }
         if !memory.chain.takes(step) {
             return Err(Unacceptable::OlderForm);
         }
-        let is_first = memory.state.is_none();
-        match memory.state.as_mut() {
-            Some(state) => state.apply(batch, now_ms)?,
-            None => memory.state = Some(State::from_snapshot(batch, now_ms, self.hasher)?),
-        }
-        self.settle(&mut memory)?;
-        let position = memory.chain.push(step, text.to_owned());
-        if is_first {
-            memory.is_unkept = true;
-            return Ok(());
-        }
+        let state = memory.state.as_mut().ok_or(FeedError::Gap { known: 0, from: batch.from })?;
+        state.apply(batch, now_ms)?;
+        state.forget_subjects();
+        self.settle(memory)?;
+        let generation = memory.chain.generation;
+        let position = memory.chain.push(step, text.clone());
         if step.is_heartbeat {
             if now_ms.abs_diff(memory.heartbeat_kept_at) < HEARTBEAT_KEPT_EVERY_MS {
                 return Ok(());
             }
             memory.heartbeat_kept_at = now_ms;
         }
-        drop(memory);
-        if let Err(error) = self.host.keep(position, text) {
+        if let Err(error) = self.host.keep(generation, position, &text) {
             self.host.log(Severity::Warning, &error.to_string());
+        }
+        Ok(())
+    }
+
+    /// Lets a whole snapshot take the place of what it replaces, if it is as far.
+    fn catch_up_with(&self, memory: &mut Memory) -> Result<(), Unacceptable> {
+        let Some((state, chain)) = memory.behind.take() else { return Ok(()) };
+        if let Some(held) = &memory.state {
+            match held.may_become(state.instance(), state.sequence(), state.issued_at_ms()) {
+                Ok(()) => {}
+                Err(FeedError::OtherInstance) => return Err(FeedError::OtherInstance.into()),
+                Err(_) => {
+                    memory.behind = Some((state, chain));
+                    return Ok(());
+                }
+            }
+        }
+        let is_first = memory.state.is_none();
+        (memory.state, memory.chain) = (Some(state), chain);
+        self.settle(memory)?;
+        memory.is_unkept = true;
+        // Whoever waits for the first does not wait for its being kept.
+        if !is_first {
+            self.keep_chain(memory);
         }
         Ok(())
     }
 
     /// Keeps the first snapshot, if that was put off.
     fn keep_first(&self) {
-        let mut memory = self.memory.borrow_mut();
-        if std::mem::take(&mut memory.is_unkept)
-            && let Some(text) = memory.chain.first()
-            && let Err(error) = self.host.keep(0, text)
-        {
-            self.host.log(Severity::Warning, &error.to_string());
+        self.keep_chain(&mut self.memory.borrow_mut());
+    }
+
+    /// Keeps what is not kept yet, and forgets what it replaces.
+    fn keep_chain(&self, memory: &mut Memory) {
+        if !memory.is_unkept {
+            return;
+        }
+        let chain = &memory.chain;
+        let keep = |(position, text): (usize, &str)| self.host.keep(chain.generation, position, text);
+        match chain.held().try_for_each(keep).and_then(|()| self.host.settle(chain.generation)) {
+            Ok(()) => memory.is_unkept = false,
+            Err(error) => self.host.log(Severity::Warning, &error.to_string()),
         }
     }
 
@@ -233,7 +404,7 @@ impl<H: HubHost> Hub<H> {
     fn settle(&self, memory: &mut Memory) -> Result<(), Unacceptable> {
         if memory.state.as_ref().is_some_and(|state| state.issuer.issuer != self.config.issuer()) {
             memory.state = None;
-            memory.chain = Chain::default();
+            memory.chain = Chain::new(memory.chain.generation);
             return Err(Unacceptable::OtherIssuer);
         }
         Ok(())
@@ -280,28 +451,18 @@ impl<H: HubHost> Hub<H> {
         let is_pausing = (1..=LONGEST_PAUSE_MS).contains(&memory.no_pull_before.saturating_sub(now_ms));
         !is_recent && !is_pausing
     }
+}
 
-    /// Puts everything where a cold node finds it if the hub cannot be reached.
-    fn publish(&self) {
-        let Some(known) = self.known() else { return };
-        let now_ms = self.host.now_ms();
-        let mut memory = self.memory.borrow_mut();
-        let due = match memory.published {
-            None => true,
-            Some((sequence, at)) => {
-                let every =
-                    if sequence == known.sequence { PUBLISHED_AT_LEAST_EVERY_MS } else { PUBLISHED_EVERY_MS };
-                now_ms.abs_diff(at) >= every
-            }
-        };
-        if !due {
-            return;
+/// What the rules of acceptance need: a page, or a snapshot of version 1 as the only page of one; else a batch that follows.
+fn without_subjects(news: News) -> Result<Page, Batch> {
+    let mut page = match news {
+        News::Page(page) => page,
+        News::Batch(batch) if batch.is_snapshot() => {
+            let Batch { instance, to, issued_at, expires_at, changes, .. } = batch;
+            Page { instance, begun: to, to, issued_at, expires_at, after: None, until: None, changes }
         }
-        memory.published = Some((known.sequence, now_ms));
-        let (lines, version) = (memory.chain.lines(), memory.chain.newest_version());
-        drop(memory);
-        if lines.len() <= MAX_PUBLISHED_BYTES {
-            self.host.run_in_background(self.host.remember(snapshot_key(version), lines, None));
-        }
-    }
+        News::Batch(batch) => return Err(batch),
+    };
+    page.changes.retain(Change::concerns_all);
+    Ok(page)
 }

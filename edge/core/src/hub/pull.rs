@@ -1,8 +1,11 @@
 //! Asking the control plane for what came after what is known.
 
+use agentidp_shared::wire::WireVersions;
+
+use super::chain::Chain;
 use super::{FIRST_PAUSE_MS, Hub, LONGEST_PAUSE_MS};
 use crate::feed_client::{self, Asker, MAX_ROUNDS, PullError};
-use crate::host::HubHost;
+use crate::host::{BodyError, HubHost, Severity};
 
 impl<H: HubHost> Hub<H> {
     /// Catches up, or takes the first snapshot, and notes when; after a failure, that there should be a pause.
@@ -25,14 +28,31 @@ impl<H: HubHost> Hub<H> {
 
     async fn catch_up(&self) -> Result<(), PullError> {
         let versions = self.versions();
+        match self.catch_up_in(versions).await {
+            Err(PullError::Body(BodyError::TooLarge)) if versions < WireVersions::CURRENT => {
+                let line = "a node of an older version asks for more than it can be told; update the edge";
+                self.host.log(Severity::Error, line);
+                self.memory.borrow_mut().too_large_at = Some(self.host.now_ms());
+                self.catch_up_in(WireVersions::CURRENT).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn catch_up_in(&self, versions: WireVersions) -> Result<(), PullError> {
         let asker = Asker { versions, ..Asker::new(&self.config, Some(&self.region)) };
         let anew = {
-            let memory = self.memory.borrow();
+            let mut memory = self.memory.borrow_mut();
             // What older nodes cannot read is of no use to them.
-            memory.chain.is_long() || memory.chain.newest_version() > versions.feed
+            let is_too_new = |chain: &Chain| chain.newest_version() > versions.feed;
+            memory.behind.take_if(|(_, chain)| is_too_new(chain));
+            memory.behind.is_none() && (memory.chain.is_long() || is_too_new(&memory.chain))
         };
-        let known = || self.known().map(|known| known.sequence);
-        let accept = async |batch, text: String| Ok(self.accept(batch, &text)?);
+        let known = || {
+            let memory = self.memory.borrow();
+            memory.behind.as_ref().map(|(state, _)| state.sequence()).or(Some(memory.known()?.sequence))
+        };
+        let accept = async |news, text| self.accept(news, text);
         let most = if known().is_some() { MAX_ROUNDS } else { 1 };
         feed_client::catch_up(&*self.host, asker, anew, known, accept, most).await
     }

@@ -8,22 +8,73 @@ use crate::host::Taken;
 use crate::knowledge::Known;
 use crate::usage::HandOver;
 
-/// `GET`: the batches after the place the query names, one per line.
+/// `GET`: the batches after the place the query names, or a piece of everything ([`Newer`]).
 pub const NEWER_PATH: &str = "/newer";
 /// `POST`: takes a pushed batch.
 pub const TAKE_PATH: &str = "/take";
 /// `POST`: takes what a node counted.
 pub const USAGE_PATH: &str = "/usage";
 
-/// Path and query of a question for news.
-pub fn newer_target(known: Option<Known>) -> String {
-    let understood = format!("{NEWER_PATH}?feed={}", WireVersions::CURRENT.feed);
-    match known {
-        Some(known) => {
-            format!("{understood}&sequence={}&issuedAt={}", known.sequence, known.issued_at_ms)
+/// Begins the line that says where everything goes on. No signed text does.
+const MORE: &str = "more ";
+
+/// A piece of everything that a hub has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Piece {
+    /// Of the snapshot that the hub had then.
+    pub generation: u64,
+    /// From 0.
+    pub number: usize,
+}
+
+/// A hub's answer to a question for news.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Newer {
+    /// As they were signed: batches, or a page of everything, and behind the last page the batches that followed.
+    pub texts: Vec<String>,
+    /// The piece to ask for next.
+    pub more: Option<Piece>,
+}
+
+impl Newer {
+    /// The body of the answer: a line for each text. Nodes of 0.1.0, which know nothing of pieces, are never given one of several.
+    pub fn write(&self) -> String {
+        let body = self.texts.join("\n");
+        match self.more {
+            Some(Piece { generation, number }) => format!("{body}\n{MORE}{generation} {number}"),
+            None => body,
         }
-        None => understood,
     }
+
+    /// Reads the body of an answer.
+    pub fn read(body: &str) -> Self {
+        let mut newer = Self::default();
+        for line in body.lines().filter(|line| !line.is_empty()) {
+            match line.strip_prefix(MORE) {
+                None => newer.texts.push(line.to_owned()),
+                Some(more) => newer.more = read_piece(more, ' '),
+            }
+        }
+        newer
+    }
+}
+
+fn read_piece(text: &str, between: char) -> Option<Piece> {
+    let (generation, number) = text.split_once(between)?;
+    Some(Piece { generation: generation.parse().ok()?, number: number.parse().ok()? })
+}
+
+/// Path and query of a question for news, or for a piece of everything.
+pub fn newer_target(known: Option<Known>, piece: Option<Piece>) -> String {
+    let known = known.map(|known| format!("&sequence={}&issuedAt={}", known.sequence, known.issued_at_ms));
+    let piece = piece.map(|piece| format!("&piece={}.{}", piece.generation, piece.number));
+    let (known, piece) = (known.unwrap_or_default(), piece.unwrap_or_default());
+    format!("{NEWER_PATH}?feed={}{known}{piece}", WireVersions::CURRENT.feed)
+}
+
+/// The piece that a question names; what cannot be read is none.
+pub fn piece_from_query(query: &str) -> Option<Piece> {
+    read_piece(Parameters::parse(query).ok()?.get("piece")?, '.')
 }
 
 /// The version of the feed that the asking node understands; nodes of the first version do not say.
@@ -39,11 +90,6 @@ pub fn known_from_query(query: &str) -> Option<Known> {
         sequence: query.get("sequence")?.parse().ok()?,
         issued_at_ms: query.get("issuedAt")?.parse().ok()?,
     })
-}
-
-/// The batches of an answer.
-pub fn batches(body: &str) -> Vec<String> {
-    body.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
 }
 
 /// The body of what a node counted.
@@ -74,10 +120,13 @@ mod tests {
     #[test]
     fn what_is_asked_is_what_is_understood() {
         let known = Some(Known { sequence: 7, issued_at_ms: u64::MAX });
-        let target = newer_target(known);
+        let piece = Some(Piece { generation: 9, number: 62 });
+        assert_eq!(piece_from_query(newer_target(known, piece).split_once('?').unwrap().1), piece);
+        let target = newer_target(known, None);
+        assert_eq!(piece_from_query(target.split_once('?').unwrap().1), None);
         assert_eq!(known_from_query(target.split_once('?').unwrap().1), known);
         assert_eq!(understood_from_query(target.split_once('?').unwrap().1), WireVersions::CURRENT.feed);
-        assert_eq!(known_from_query(newer_target(None).split_once('?').unwrap().1), None);
+        assert_eq!(known_from_query(newer_target(None, None).split_once('?').unwrap().1), None);
         for query in ["", "sequence=1&issuedAt=1", "feed=x", "feed=300"] {
             assert_eq!(understood_from_query(query), 1, "{query}");
         }
@@ -88,5 +137,18 @@ mod tests {
             assert_eq!(taken_from_status(status_of(taken).as_u16()), Some(taken));
         }
         assert_eq!(taken_from_status(500), None);
+    }
+
+    #[test]
+    fn what_is_answered_is_what_is_read() {
+        let texts = vec!["a.b.c".to_owned(), "d.e.f".to_owned()];
+        for newer in [
+            Newer::default(),
+            Newer { texts: texts.clone(), more: None },
+            Newer { texts, more: Some(Piece { generation: 7, number: 1 }) },
+        ] {
+            assert_eq!(Newer::read(&newer.write()), newer);
+        }
+        assert_eq!(Newer::read("more x"), Newer::default());
     }
 }

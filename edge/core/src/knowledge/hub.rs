@@ -3,19 +3,15 @@
 
 use std::rc::Rc;
 
-use agentidp_shared::feed::{self, Batch};
+use agentidp_shared::feed::{self, FeedError, MAX_PAGES, News};
 use agentidp_shared::wire::WireVersions;
 
 use super::contact::Due;
-use super::{NotKnown, Source, Unacceptable};
+use super::{Known, NotKnown, Source, Unacceptable};
 use crate::host::{Host, HubClient, HubUnavailable, Severity, Taken};
+use crate::hub::published::{Index, snapshot_key};
+use crate::hub::wire::{Newer, Piece};
 use crate::node::Node;
-
-/// The key under which the shared store holds what a cold node can begin with that understands this version of the feed.
-/// Each version has its own: while a deployment is being replaced, nodes of both look there.
-pub const fn snapshot_key(version: u8) -> &'static str {
-    if version < 2 { "snapshot" } else { "snapshot/2" }
-}
 
 /// Holds everything, and asks the hub for news.
 #[derive(Debug)]
@@ -49,14 +45,14 @@ impl<H: Host + HubClient> Source<H> for FollowingHub {
         Ok(())
     }
 
-    async fn take(node: &Node, host: &H, batch: Batch, text: String) -> Result<Taken, HubUnavailable> {
-        let to = batch.to;
+    async fn take(node: &Node, host: &H, news: News, text: String) -> Result<Taken, HubUnavailable> {
+        let to = news.to();
         let version = feed::version_of(&text);
         let applied = if version < node.knowledge.version.get() {
             // The hub can have it told better.
             Err(Unacceptable::OlderForm)
         } else {
-            let applied = node.knowledge.apply(batch, host.now_ms());
+            let applied = node.knowledge.apply(news, host.now_ms());
             if applied.is_ok() {
                 node.knowledge.version.set(version);
             }
@@ -78,33 +74,75 @@ impl<H: Host + HubClient> Source<H> for FollowingHub {
 async fn renew<H: HubClient>(node: &Node, host: &H) {
     let knowledge = &node.knowledge;
     let known = knowledge.known();
-    let mut news = host.newer_batches(known).await;
-    if let Ok(batches) = &news
-        && let Err(error) = knowledge.absorb(host, batches)
-    {
+    let mut news = absorb_all(node, host, &Origin::Hub(known)).await;
+    if known.is_some() && matches!(news, Ok(Err(_))) {
         // It may only not fit, for example because a push has cut it differently: take everything anew.
-        let mut error = Some(error);
-        if known.is_some() {
-            news = host.newer_batches(None).await;
-            error = match &news {
-                Ok(batches) => knowledge.absorb(host, batches).err(),
-                Err(_) => None,
-            };
-        }
-        if let Some(error) = error.filter(|error| *error != Unacceptable::Older) {
-            host.log(Severity::Error, &format!("what the hub holds is not acceptable: {error}"));
-        }
+        news = absorb_all(node, host, &Origin::Hub(None)).await;
+    }
+    if let Ok(Err(error)) = &news
+        && *error != Unacceptable::Older
+    {
+        host.log(Severity::Error, &format!("what the hub holds is not acceptable: {error}"));
     }
     let answered = news.is_ok();
     for version in (WireVersions::FIRST.feed..=WireVersions::CURRENT.feed).rev() {
         if knowledge.known().is_some() {
             break;
         }
-        let Some(kept) = host.recall(snapshot_key(version)).await else { continue };
-        let batches: Vec<String> = kept.lines().map(str::to_owned).collect();
-        if let Err(error) = knowledge.absorb(host, &batches) {
+        let index = host.recall(snapshot_key(version)).await;
+        let Some(index) = index.as_deref().and_then(Index::read) else { continue };
+        if let Ok(Err(error)) = absorb_all(node, host, &Origin::Store(index)).await {
             host.log(Severity::Warning, &format!("the kept snapshot is not acceptable: {error}"));
         }
     }
     knowledge.contact.set(knowledge.contact.get().asked(host.now_ms(), answered));
+}
+
+/// Where news comes from.
+enum Origin {
+    /// The hub, after what is known.
+    Hub(Option<Known>),
+    /// The shared store.
+    Store(Index),
+}
+
+impl Origin {
+    async fn ask<H: HubClient>(&self, host: &H, piece: Option<Piece>) -> Result<Newer, HubUnavailable> {
+        let index = match self {
+            Self::Hub(known) => return host.newer(*known, piece).await,
+            Self::Store(index) => index,
+        };
+        let number = piece.map_or(0, |piece| piece.number);
+        let Some(key) = index.key(number) else {
+            return Ok(Newer { texts: index.texts.clone(), more: None });
+        };
+        let page = host.recall(&key).await.ok_or(HubUnavailable)?;
+        let next = Piece { generation: 0, number: number + 1 };
+        if next.number < index.pages {
+            return Ok(Newer { texts: vec![page], more: Some(next) });
+        }
+        Ok(Newer { texts: std::iter::once(page).chain(index.texts.iter().cloned()).collect(), more: None })
+    }
+}
+
+/// Takes what there is, piece by piece.
+async fn absorb_all<H: HubClient>(
+    node: &Node,
+    host: &H,
+    origin: &Origin,
+) -> Result<Result<(), Unacceptable>, HubUnavailable> {
+    let knowledge = &node.knowledge;
+    let mut piece: Option<Piece> = None;
+    for _ in 0..=MAX_PAGES {
+        let Newer { texts, more } = origin.ask(host, piece).await?;
+        // Meanwhile another request may have brought the same piece.
+        let is_due = piece.is_none_or(|piece| knowledge.pages() == Some(piece.number));
+        if is_due && let Err(error) = knowledge.absorb(host, &texts) {
+            return Ok(Err(error));
+        }
+        // Without anything on its way, another request has taken the last piece.
+        let (Some(more), Some(number)) = (more, knowledge.pages()) else { return Ok(Ok(())) };
+        piece = Some(Piece { number, ..more });
+    }
+    Ok(Err(FeedError::PageOutOfOrder.into()))
 }

@@ -12,10 +12,10 @@ mod store;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use agentidp_shared::feed::{self, Batch, FeedError};
+use agentidp_shared::feed::{self, Batch, FeedError, News, Page};
 use agentidp_shared::hashing::SeededHasher;
 use agentidp_shared::jwk::KeySet;
-use agentidp_shared::state::State;
+use agentidp_shared::state::{Arriving, State};
 use agentidp_shared::wire::WireVersions;
 
 use crate::config::Config;
@@ -24,7 +24,7 @@ use crate::host::Platform;
 use crate::verified::VerifiedTokens;
 use contact::Contact;
 pub use contact::REFRESH_MS;
-pub use hub::{FollowingHub, snapshot_key};
+pub use hub::FollowingHub;
 pub use source::{NotKnown, Source};
 pub use store::ReadingStore;
 
@@ -55,19 +55,14 @@ impl Unacceptable {
         matches!(
             self,
             Self::OlderForm
-                | Self::Feed(FeedError::Gap { .. } | FeedError::LowerSequence { .. } | FeedError::Replayed)
+                | Self::Feed(
+                    FeedError::Gap { .. }
+                        | FeedError::LowerSequence { .. }
+                        | FeedError::Replayed
+                        | FeedError::PageOutOfOrder
+                )
         )
     }
-}
-
-/// Begins a state from kept batches: a snapshot and what followed it.
-pub fn restore(batches: Vec<Batch>, hasher: SeededHasher) -> Result<State, FeedError> {
-    let mut batches = batches.into_iter();
-    let mut state = State::restore(batches.next().ok_or(FeedError::Incomplete)?, hasher)?;
-    for batch in batches {
-        state.replay(batch)?;
-    }
-    Ok(state)
 }
 
 /// Everything a node remembers of the feed.
@@ -77,6 +72,9 @@ pub struct Knowledge {
     issuer: String,
     hasher: SeededHasher,
     state: RefCell<Option<State>>,
+    /// What takes its place as soon as the last page is there. Requests that are answered side by side fill it together: were
+    /// there one for each, a few requests to a cold node would take all its memory.
+    arriving: RefCell<Option<Arriving>>,
     /// The state's keys, to be held while a signature is being checked.
     keys: RefCell<Rc<KeySet>>,
     contact: Cell<Contact>,
@@ -94,6 +92,7 @@ impl Knowledge {
             issuer: config.issuer().to_owned(),
             hasher,
             state: RefCell::new(None),
+            arriving: RefCell::new(None),
             keys: RefCell::default(),
             contact: Cell::default(),
             version: Cell::new(WireVersions::FIRST.feed),
@@ -115,49 +114,97 @@ impl Knowledge {
         Rc::clone(&self.keys.borrow())
     }
 
-    /// Takes one batch that comes from outside, at `now_ms`.
-    fn apply(&self, batch: Batch, now_ms: u64) -> Result<(), Unacceptable> {
+    /// Takes what comes from outside, at `now_ms`: a batch, or the only page of a snapshot.
+    fn apply(&self, news: News, now_ms: u64) -> Result<(), Unacceptable> {
         let mut state = self.state.borrow_mut();
-        match state.as_mut() {
-            Some(state) => state.apply(batch, now_ms)?,
-            None => *state = Some(State::from_snapshot(batch, now_ms, self.hasher)?),
-        }
-        self.settle(&mut state)
-    }
-
-    /// Takes what the edge's own hub or store kept: either what follows on the state, or everything from a snapshot on.
-    fn absorb<P: Platform>(&self, platform: &P, texts: &[String]) -> Result<(), Unacceptable> {
-        let mut batches = Vec::with_capacity(texts.len());
-        for text in texts {
-            batches.push(feed_client::open(platform, text, &self.pinned)?);
-        }
-        let Some(first) = batches.first() else { return Ok(()) };
-        if let Some(text) = texts.last() {
-            self.version.set(feed::version_of(text));
-        }
-        let mut state = self.state.borrow_mut();
-        match state.as_mut() {
-            Some(current) if !first.is_snapshot() => {
-                // What came before one that does not fit counts all the same.
-                let replayed = batches.into_iter().try_for_each(|batch| current.replay(batch));
-                self.settle(&mut state)?;
-                return Ok(replayed?);
-            }
-            current => {
-                let candidate = restore(batches, self.hasher)?;
-                if let Some(current) = current {
-                    if candidate.instance() != current.instance() {
-                        return Err(FeedError::OtherInstance.into());
-                    }
-                    let (held, offered) = (known_of(current), known_of(&candidate));
-                    if offered.sequence < held.sequence || offered.issued_at_ms < held.issued_at_ms {
-                        return Err(Unacceptable::Older);
-                    }
+        match (news, state.as_mut()) {
+            (News::Batch(batch), Some(state)) => state.apply(batch, now_ms)?,
+            (News::Batch(batch), None) => *state = Some(State::from_snapshot(batch, now_ms, self.hasher)?),
+            (News::Page(page), held) => {
+                let now_ms = held.map_or(now_ms, |held| held.trusted_now_ms(now_ms));
+                let arriving = Arriving::begin(page, now_ms, self.hasher)?;
+                let candidate = arriving.into_state().ok_or(FeedError::PageOutOfOrder)?;
+                if let Some(held) = &*state {
+                    held.may_become(candidate.instance(), candidate.sequence(), candidate.issued_at_ms())?;
                 }
                 *state = Some(candidate);
             }
         }
         self.settle(&mut state)
+    }
+
+    /// Takes what the edge's own hub or store kept: either what follows on the state, or everything from a snapshot on. The first
+    /// pages of a snapshot wait for the others.
+    fn absorb<P: Platform>(&self, platform: &P, texts: &[String]) -> Result<(), Unacceptable> {
+        let mut candidate: Option<State> = None;
+        for text in texts {
+            match feed_client::open(platform, text, &self.pinned)? {
+                News::Page(page) => candidate = self.gather(page)?,
+                News::Batch(batch) if batch.is_snapshot() => {
+                    candidate = Some(State::restore(batch, self.hasher)?);
+                }
+                News::Batch(batch) => self.follow(candidate.as_mut(), batch)?,
+            }
+        }
+        if candidate.is_none() && self.pages().is_some() {
+            return Ok(());
+        }
+        if let Some(text) = texts.last() {
+            self.version.set(feed::version_of(text));
+        }
+        let Some(candidate) = candidate else { return Ok(()) };
+        self.arriving.replace(None);
+        let mut state = self.state.borrow_mut();
+        if let Some(current) = &*state {
+            let fits =
+                current.may_become(candidate.instance(), candidate.sequence(), candidate.issued_at_ms());
+            fits.map_err(|error| match error {
+                FeedError::OtherInstance => error.into(),
+                _ => Unacceptable::Older,
+            })?;
+        }
+        *state = Some(candidate);
+        self.settle(&mut state)
+    }
+
+    /// Adds a page; gives the state if it was the last.
+    fn gather(&self, page: Page) -> Result<Option<State>, FeedError> {
+        let mut arriving = self.arriving.borrow_mut();
+        match arriving.as_mut() {
+            // Another request has begun with it, and goes on.
+            Some(arriving) if arriving.began_with(&page) => {}
+            Some(arriving) if page.after.is_some() => arriving.replay(page)?,
+            _ => {
+                // Room for the new one.
+                *arriving = None;
+                *arriving = Some(Arriving::restore(page, self.hasher)?);
+            }
+        }
+        Ok(arriving.take_if(|arriving| arriving.is_whole()).and_then(Arriving::into_state))
+    }
+
+    /// Replays a batch on a state that has just begun, or else on the one that counts.
+    fn follow(&self, candidate: Option<&mut State>, batch: Batch) -> Result<(), Unacceptable> {
+        if let Some(candidate) = candidate {
+            return Ok(candidate.replay(batch)?);
+        }
+        let mut state = self.state.borrow_mut();
+        let current = state.as_mut().ok_or(FeedError::Gap { known: 0, from: batch.from })?;
+        current.replay(batch)?;
+        // It needs no other.
+        self.arriving.replace(None);
+        self.settle(&mut state)
+    }
+
+    /// How many pages have arrived of a snapshot that is not whole yet.
+    fn pages(&self) -> Option<usize> {
+        self.arriving.borrow().as_ref().map(Arriving::pages)
+    }
+
+    /// Forgets the state: nothing is answered from it any more.
+    fn forget(&self) {
+        self.state.replace(None);
+        self.keys.replace(Rc::default());
     }
 
     /// After every change. An issuer that is not the configured one means that one of the two is wrong, and nothing may be

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::rc::Rc;
 
-use agentidp_shared::feed::Batch;
+use agentidp_shared::feed::News;
 
 use crate::host::{HubUnavailable, Taken};
 use crate::node::Node;
@@ -30,11 +30,11 @@ pub trait Source<H> {
         subjects: impl FnOnce() -> Vec<String>,
     ) -> impl Future<Output = Result<(), NotKnown>>;
 
-    /// Takes a pushed batch, `text` as it was signed, for this node and all others around it.
+    /// Takes a pushed batch, or the first page of a snapshot, `text` as it was signed, for this node and all others around it.
     fn take(
         node: &Node,
         host: &H,
-        batch: Batch,
+        news: News,
         text: String,
     ) -> impl Future<Output = Result<Taken, HubUnavailable>>;
 }

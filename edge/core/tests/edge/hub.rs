@@ -7,6 +7,7 @@ use agentidp_edge_core::host::{OriginError, Taken};
 use agentidp_edge_core::hub::Hub;
 use agentidp_edge_core::knowledge::Known;
 use agentidp_shared::edge_keys::EdgeKeys;
+use agentidp_shared::strict::percent_decode;
 use futures_util::FutureExt as _;
 
 use crate::support::*;
@@ -34,10 +35,16 @@ impl Region {
         serve(&self.host, feed.clone(), 1);
     }
 
+    /// What the hub gives, as far as it comes at once.
     pub fn newer(&self, known: Option<Known>) -> Vec<String> {
-        let newer = self.hub.newer(known, 2).now_or_never().unwrap();
+        let newer = self.hub.newer(known, 2, None).now_or_never().unwrap();
         self.host.run_background();
-        newer
+        newer.map(|newer| newer.texts).unwrap_or_default()
+    }
+
+    /// The same before anything is done in the background.
+    fn newer_at_once(&self) -> Vec<String> {
+        self.hub.newer(None, 2, None).now_or_never().unwrap().unwrap().texts
     }
 
     pub fn take(&self, batch: &str) -> Taken {
@@ -71,8 +78,17 @@ fn serve(host: &Rc<TestHost>, feed: Feed, oldest: u64) {
     let clock = Rc::downgrade(host);
     host.answer_with(move |request| {
         let now_ms = clock.upgrade().unwrap().now_ms.get();
-        let after =
-            request.uri().query().and_then(|query| query.strip_prefix("after=")?.strip_suffix("&wait=0"));
+        let query = request.uri().query().unwrap_or_default();
+        if let Some((begun, after)) =
+            query.strip_prefix("begun=").and_then(|query| query.split_once("&after="))
+        {
+            let (begun, after) = (begun.parse().unwrap(), percent_decode(after).unwrap());
+            return Ok(match begun {
+                begun if begun + 1 < oldest || begun > feed.head() => answer(410, "{}"),
+                begun => answer(200, seal_page(&feed.page(Some((begun, &after)), now_ms))),
+            });
+        }
+        let after = query.strip_prefix("after=").and_then(|query| query.strip_suffix("&wait=0"));
         Ok(match after.map(|after| after.parse().unwrap()) {
             None => answer(200, feed.snapshot(now_ms)),
             Some(after) if after + 1 < oldest || after > feed.head() => answer(410, "{}"),
@@ -120,11 +136,11 @@ fn it_takes_a_snapshot_and_then_asks_until_there_is_nothing_new() {
 #[test]
 fn the_first_snapshot_is_given_before_it_is_kept_and_acknowledged() {
     let region = Region::following(&Feed::new());
-    assert_eq!(region.hub.newer(None, 2).now_or_never().unwrap().len(), 1);
+    assert_eq!(region.newer_at_once().len(), 1);
     assert_eq!(region.asked(), [SNAPSHOT]);
     assert!(region.host.kept.borrow().is_empty());
     // What is given now is the same, and asks nobody.
-    assert_eq!(region.hub.newer(None, 2).now_or_never().unwrap().len(), 1);
+    assert_eq!(region.newer_at_once().len(), 1);
     assert!(region.asked().is_empty());
     region.host.run_background();
     assert_eq!(region.asked(), [changes(3)]);
@@ -134,7 +150,7 @@ fn the_first_snapshot_is_given_before_it_is_kept_and_acknowledged() {
 #[test]
 fn the_first_snapshot_is_kept_also_if_the_control_plane_goes_away_at_once() {
     let region = Region::following(&Feed::new());
-    assert_eq!(region.hub.newer(None, 2).now_or_never().unwrap().len(), 1);
+    assert_eq!(region.newer_at_once().len(), 1);
     region.host.answer_with(|_| Err(OriginError::Unreachable));
     region.host.run_background();
     assert_eq!(region.host.kept.borrow().len(), 1);
@@ -149,7 +165,7 @@ fn what_is_pushed_is_kept_before_it_is_confirmed_with_everything_it_builds_on() 
     assert_eq!((taken, region.host.kept.borrow().len()), (Some(Taken::Known), 1));
 
     let region = Region::following(&feed);
-    region.hub.newer(None, 2).now_or_never().unwrap();
+    region.newer_at_once();
     let feed = feed.with(Feed::revocation(TOKEN_ID));
     let batch = feed.after(3, NOW_MS + 1);
     let taken = region.hub.take(batch.clone()).now_or_never();

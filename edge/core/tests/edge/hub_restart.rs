@@ -10,6 +10,8 @@ fn restarted(region: &Region) -> Region {
     let host = TestHost::new();
     host.now_ms.set(region.host.now_ms.get());
     host.kept.borrow_mut().clone_from(&region.host.kept.borrow());
+    host.kept_beside.borrow_mut().clone_from(&region.host.kept_beside.borrow());
+    host.generation.set(region.host.generation.get());
     host.answer_with(|_| Err(OriginError::Unreachable));
     Region::on(host)
 }

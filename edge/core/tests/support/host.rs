@@ -11,6 +11,8 @@ use agentidp_edge_core::host::{
     BodyError, Host, HubClient, HubHost, HubUnavailable, LeaseClient, OriginError, Platform, Severity,
     ShardUnavailable, StorageError, StoreHost, Taken,
 };
+use agentidp_edge_core::hub::Hub;
+use agentidp_edge_core::hub::wire::{Newer, Piece};
 use agentidp_edge_core::knowledge::{FollowingHub, Known, ReadingStore};
 use agentidp_edge_core::limits::{Counting, LeaseRequest, Leasing, Shard};
 use agentidp_edge_core::usage::{AddingToStore, HandOver, HandingOver};
@@ -37,6 +39,8 @@ pub enum HubIs {
     Following(Feed),
     /// Gives exactly these, whatever was asked.
     Giving(Vec<String>),
+    /// A real one.
+    Real(Rc<Hub<TestHost>>),
 }
 
 /// Its nodes live on, or, with another `S`, for one request.
@@ -58,8 +62,13 @@ pub struct TestHost<S = FollowingHub> {
     /// The keys that signatures were checked by, one for each check.
     pub keys_used: RefCell<Vec<String>>,
     pub log: RefCell<Vec<String>>,
-    /// The hub's own storage.
+    /// The hub's own storage: the texts of the generation that counts, which that is, and the texts of others.
     pub kept: RefCell<Vec<String>>,
+    pub generation: Cell<Option<u64>>,
+    pub kept_beside: RefCell<BTreeMap<u64, Vec<String>>>,
+    pub storage_is_down: Cell<bool>,
+    /// Pieces that the hub was asked for.
+    pub pieces_asked: RefCell<Vec<Option<Piece>>>,
     /// The rate limits' one shard; `None` when it cannot be reached.
     pub shard: RefCell<Option<Shard>>,
     pub leases_asked: Cell<usize>,
@@ -94,6 +103,10 @@ impl<S> TestHost<S> {
             keys_used: RefCell::default(),
             log: RefCell::default(),
             kept: RefCell::default(),
+            generation: Cell::default(),
+            kept_beside: RefCell::default(),
+            storage_is_down: Cell::default(),
+            pieces_asked: RefCell::default(),
             shard: RefCell::new(Some(Shard::new([1; 16]))),
             leases_asked: Cell::new(0),
             notes: RefCell::default(),
@@ -217,17 +230,26 @@ impl Host for TestHost {
 }
 
 impl HubClient for TestHost {
-    fn newer_batches(
+    fn newer(
         &self,
         known: Option<Known>,
-    ) -> impl Future<Output = Result<Vec<String>, HubUnavailable>> + 'static {
+        piece: Option<Piece>,
+    ) -> impl Future<Output = Result<Newer, HubUnavailable>> + 'static {
         self.hub_asked.borrow_mut().push(known);
+        self.pieces_asked.borrow_mut().push(piece);
         let now_ms = self.now_ms.get();
-        ready(match &*self.hub.borrow() {
-            HubIs::Down => Err(HubUnavailable),
-            HubIs::Following(feed) => Ok(vec![feed.after(known.map_or(0, |known| known.sequence), now_ms)]),
-            HubIs::Giving(batches) => Ok(batches.clone()),
-        })
+        let hub = self.hub.borrow().clone();
+        async move {
+            let all = |texts| Ok(Newer { texts, more: None });
+            match hub {
+                HubIs::Down => Err(HubUnavailable),
+                HubIs::Following(feed) => {
+                    all(vec![feed.after(known.map_or(0, |known| known.sequence), now_ms)])
+                }
+                HubIs::Giving(batches) => all(batches),
+                HubIs::Real(hub) => hub.newer(known, 2, piece).await.ok_or(HubUnavailable),
+            }
+        }
     }
 
     fn hand_over(&self, batch: String) -> impl Future<Output = Result<Taken, HubUnavailable>> + 'static {
@@ -262,15 +284,44 @@ impl LeaseClient for TestHost {
 }
 
 impl HubHost for TestHost {
-    fn kept(&self) -> Result<Vec<String>, StorageError> {
-        Ok(self.kept.borrow().clone())
+    fn generation(&self) -> Result<Option<u64>, StorageError> {
+        Ok(self.generation.get())
     }
 
-    fn keep(&self, position: usize, text: &str) -> Result<(), StorageError> {
-        let mut kept = self.kept.borrow_mut();
+    fn kept(&self, generation: u64, position: usize) -> Result<Option<String>, StorageError> {
+        if self.storage_is_down.get() {
+            return Err(StorageError("down".into()));
+        }
+        if self.generation.get() == Some(generation) {
+            return Ok(self.kept.borrow().get(position).cloned());
+        }
+        let beside = self.kept_beside.borrow();
+        Ok(beside.get(&generation).and_then(|texts| texts.get(position)).cloned())
+    }
+
+    fn keep(&self, generation: u64, position: usize, text: &str) -> Result<(), StorageError> {
+        if self.storage_is_down.get() {
+            return Err(StorageError("down".into()));
+        }
+        let (mut counting, mut beside) = (self.kept.borrow_mut(), self.kept_beside.borrow_mut());
+        let kept = match self.generation.get() {
+            Some(counts) if counts == generation => &mut *counting,
+            _ => beside.entry(generation).or_default(),
+        };
         kept.truncate(position);
         assert_eq!(kept.len(), position, "a hole in what is kept");
         kept.push(text.to_owned());
+        Ok(())
+    }
+
+    fn settle(&self, generation: u64) -> Result<(), StorageError> {
+        if self.storage_is_down.get() {
+            return Err(StorageError("down".into()));
+        }
+        if self.generation.replace(Some(generation)) != Some(generation) {
+            *self.kept.borrow_mut() = self.kept_beside.borrow_mut().remove(&generation).unwrap_or_default();
+        }
+        self.kept_beside.borrow_mut().clear();
         Ok(())
     }
 

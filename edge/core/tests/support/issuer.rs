@@ -1,8 +1,11 @@
 //! An issuer that signs: tokens, and the batches of its feed.
 
+use std::collections::BTreeMap;
+
+use agentidp_shared::compact::compact;
 use agentidp_shared::discovery::IssuerConfig;
 use agentidp_shared::exceptions::{Standing, SubjectException};
-use agentidp_shared::feed::{self, BATCH_LIFETIME_MS, Batch, Change, Envelope, Subject};
+use agentidp_shared::feed::{self, BATCH_LIFETIME_MS, Batch, Change, Envelope, Page, Subject};
 use agentidp_shared::freshness::FreshnessLimits;
 use agentidp_shared::ids::InstanceId;
 use agentidp_shared::jwk::{Algorithm, Jwk, JwkSet, KeySet};
@@ -95,6 +98,11 @@ pub fn authentic() -> Authentic {
     parse(&token(), &keys).unwrap().check_signature().unwrap()
 }
 
+pub fn seal_page(page: &Page) -> String {
+    let input = feed::signing_input_of_page(page, FEED_KEY_ID).unwrap();
+    feed::seal(&input, &key(FEED_KEY).sign(input.as_bytes()).to_bytes())
+}
+
 /// The control plane's side of the feed: every change, in order. Change number `n` (from 1) is `changes[n - 1]`.
 #[derive(Debug, Clone)]
 pub struct Feed {
@@ -103,11 +111,19 @@ pub struct Feed {
     pub changes: Vec<Change>,
     /// In which version it is told.
     pub version: u8,
+    /// How many changes that do not concern all a page of a snapshot holds.
+    pub page_size: usize,
 }
 
 impl Feed {
     pub fn new() -> Self {
-        let mut feed = Self { instance: 1, issuer: ISSUER.to_owned(), changes: Vec::new(), version: 1 };
+        let mut feed = Self {
+            instance: 1,
+            issuer: ISSUER.to_owned(),
+            changes: Vec::new(),
+            version: 1,
+            page_size: usize::MAX,
+        };
         feed.changes =
             vec![feed.issuer(), Feed::keys(&[1]), Change::Policy { endpoints: EndpointTable::default() }];
         feed
@@ -170,6 +186,12 @@ impl Feed {
         Self { version, ..self }
     }
 
+    /// The same in version 2, with pages of this size.
+    #[must_use]
+    pub fn in_pages(self, page_size: usize) -> Self {
+        Self { version: 2, page_size, ..self }
+    }
+
     #[must_use]
     pub fn with(mut self, change: Change) -> Self {
         self.changes.push(change);
@@ -180,8 +202,45 @@ impl Feed {
         u64::try_from(self.changes.len()).unwrap()
     }
 
-    /// The signed batch of everything after `from`, as of `now_ms`.
+    /// A page of a snapshot as of `now_ms`, which is as far as this feed is: the first, or that after a key of the one that began
+    /// at a sequence.
+    pub fn page(&self, place: Option<(u64, &str)>, now_ms: u64) -> Page {
+        let last: BTreeMap<String, Change> =
+            self.changes.iter().map(|change| (change.key(), change.clone())).collect();
+        let is_common = |change: &Change| !matches!(change, Change::Unknown(_)) && change.concerns_all();
+        let (common, mut rest): (Vec<Change>, Vec<Change>) = last.into_values().partition(is_common);
+        rest.retain(|change| place.is_none_or(|(_, after)| *change.key() > *after));
+        let is_last = rest.len() <= self.page_size;
+        rest.truncate(self.page_size);
+        let until = rest.last().map(Change::key).filter(|_| !is_last);
+        Page {
+            instance: uuid::Uuid::from_u128(self.instance).into(),
+            begun: place.map_or(self.head(), |(begun, _)| begun),
+            to: self.head(),
+            issued_at: now_ms,
+            expires_at: now_ms + BATCH_LIFETIME_MS,
+            after: place.map(|(_, after)| after.to_owned()),
+            until,
+            changes: compact(if place.is_none() { common.into_iter().chain(rest).collect() } else { rest }),
+        }
+    }
+
+    /// The pages of a snapshot, as signed.
+    pub fn pages(&self, now_ms: u64) -> Vec<String> {
+        let mut page = self.page(None, now_ms);
+        let mut pages = vec![seal_page(&page)];
+        while let Some(place) = page.next() {
+            page = self.page(Some(place), now_ms);
+            pages.push(seal_page(&page));
+        }
+        pages
+    }
+
+    /// The signed batch of everything after `from`, as of `now_ms`; in version 2 the first page of a snapshot if that is 0.
     pub fn after(&self, from: u64, now_ms: u64) -> String {
+        if from == 0 && self.version > 1 {
+            return seal_page(&self.page(None, now_ms));
+        }
         let changes = self.changes.iter().skip(usize::try_from(from).unwrap()).cloned();
         let as_told = |change: Change| {
             if self.version < 2 { change.in_first_version().unwrap() } else { change }

@@ -1,12 +1,14 @@
 //! Putting a batch into the store.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use agentidp_shared::compact::expand;
-use agentidp_shared::feed::{Batch, Change};
+use agentidp_shared::feed::{Batch, Change, News, Page};
 use agentidp_shared::verify::LEEWAY_SECONDS;
 
 use super::super::Unacceptable;
+use super::gathered::Gathered;
 use super::head::Head;
 use super::shards::{self, Exceptions, Shards};
 use super::{HEAD_KEY, read};
@@ -27,26 +29,77 @@ const MAX_TRIES: usize = 8;
 /// Values written at once.
 const WRITTEN_AT_ONCE: usize = 64;
 
-/// Takes a batch from outside, wholly or not at all.
-pub async fn accept<H: StoreHost>(node: &Node, host: &H, batch: Batch, version: u8) -> Result<(), PullError> {
+/// Takes a batch from outside, or a page of a snapshot, wholly or not at all. Pages wait in `arriving` for the last of them.
+pub async fn accept<H: StoreHost>(
+    node: &Node,
+    host: &H,
+    news: News,
+    version: u8,
+    arriving: &RefCell<Option<Gathered>>,
+) -> Result<(), PullError> {
+    match news {
+        News::Batch(batch) if !batch.is_snapshot() => write(node, host, &Told::Batch(batch), version).await,
+        // In version 1 a snapshot is one batch.
+        News::Batch(batch) => {
+            let Batch { instance, to, issued_at, expires_at, changes, .. } = batch;
+            let page =
+                Page { instance, begun: to, to, issued_at, expires_at, after: None, until: None, changes };
+            gather(node, host, page, version, arriving).await
+        }
+        News::Page(page) => gather(node, host, page, version, arriving).await,
+    }
+}
+
+async fn gather<H: StoreHost>(
+    node: &Node,
+    host: &H,
+    page: Page,
+    version: u8,
+    arriving: &RefCell<Option<Gathered>>,
+) -> Result<(), PullError> {
+    let gathered = node.knowledge.gather_beside(page, host.now_ms(), arriving.take())?;
+    if gathered.is_whole() {
+        write(node, host, &Told::Everything(Box::new(gathered)), version).await
+    } else {
+        arriving.replace(Some(gathered));
+        Ok(())
+    }
+}
+
+/// What is put into the store at once.
+enum Told {
+    /// What follows on the head.
+    Batch(Batch),
+    /// What takes its place.
+    Everything(Box<Gathered>),
+}
+
+async fn write<H: StoreHost>(node: &Node, host: &H, told: &Told, version: u8) -> Result<(), PullError> {
     for _ in 0..MAX_TRIES {
         let before = node.knowledge.head.borrow().clone();
-        if !batch.is_snapshot() && before.as_ref().is_some_and(|head| version > head.version) {
-            return Err(Unacceptable::OlderForm.into());
-        }
-        // By the rules every edge has, on a state without exceptions: none of the rules is about them.
-        node.knowledge.apply(batch.clone(), host.now_ms())?;
         let mut writing = Writing { host, written: Vec::new() };
-        let after = writing.follow(before.as_ref(), &batch, version).await;
+        let after = match told {
+            Told::Batch(batch) => {
+                if before.as_ref().is_some_and(|head| version > head.version) {
+                    return Err(Unacceptable::OlderForm.into());
+                }
+                // By the rules every edge has, on a state without exceptions: none of the rules is about them.
+                node.knowledge.apply(News::Batch(batch.clone()), host.now_ms())?;
+                writing.follow(before.as_ref(), batch, version).await
+            }
+            Told::Everything(gathered) => {
+                node.knowledge.may_become(gathered)?;
+                writing.replace(before.as_ref(), gathered, version).await
+            }
+        };
         let swapped = match after {
             Ok(after) => writing.commit(before, after).await,
             Err(error) => Err(error),
         };
         match swapped {
             Ok(Some(head)) => {
-                let was_snapshot = batch.is_snapshot();
                 node.knowledge.take_head(Some(head))?;
-                if was_snapshot {
+                if matches!(told, Told::Everything(_)) {
                     writing.sweep(node).await?;
                 }
                 return Ok(());
@@ -72,6 +125,31 @@ struct Writing<'a, H> {
 }
 
 impl<H: StoreHost> Writing<'_, H> {
+    /// The head of everything, its shards written one after the other: no two of them are in memory at once.
+    async fn replace(
+        &mut self,
+        before: Option<&Head>,
+        gathered: &Gathered,
+        version: u8,
+    ) -> Result<Head, StoreError> {
+        let now_ms = self.host.now_ms();
+        let mut shards = Shards::for_exceptions(gathered.count());
+        for place in 0..shards.len() {
+            let shard = gathered.shard(place, shards.len());
+            if shard.is_empty() {
+                continue;
+            }
+            let (name, bytes) = self.encode(gathered.sequence(), place, &shard)?;
+            drop(shard);
+            self.host.store().set(vec![(name.clone(), bytes)]).await?;
+            shards.replace(place, Some(name));
+        }
+        let mut discarded = before.map(|head| head.discarded.clone()).unwrap_or_default();
+        let gone = before.iter().flat_map(|head| head.shards.names());
+        discarded.extend(gone.map(|name| (name.to_owned(), now_ms)));
+        Ok(gathered.head(version, shards, discarded))
+    }
+
     /// The head that follows by `batch`, its shards written.
     async fn follow(
         &mut self,
@@ -81,22 +159,16 @@ impl<H: StoreHost> Writing<'_, H> {
     ) -> Result<Head, StoreError> {
         let (unknown, known): (Vec<Change>, Vec<Change>) =
             expand(batch.changes.clone()).partition(|change| matches!(change, Change::Unknown(_)));
-        let known_before = before.filter(|_| !batch.is_snapshot());
-        let version = known_before.map_or(version, |head| head.version.min(version));
-        let unknown = unknown_after(known_before, &known, unknown, batch.issued_at / 1_000);
+        let version = before.map_or(version, |head| head.version.min(version));
+        let unknown = unknown_after(before, &known, unknown, batch.issued_at / 1_000);
         let (common, exceptions): (Vec<Change>, Vec<Change>) =
             known.into_iter().partition(Change::concerns_all);
         let now_ms = self.host.now_ms();
         let (mut shards, mut discarded) = match before {
-            Some(head) if !batch.is_snapshot() => (head.shards.clone(), head.discarded.clone()),
-            Some(head) => {
-                let gone = head.shards.names().map(|name| (name.to_owned(), now_ms));
-                let discarded = head.discarded.iter().cloned().chain(gone).collect();
-                (Shards::for_exceptions(exceptions.len()), discarded)
-            }
+            Some(head) => (head.shards.clone(), head.discarded.clone()),
             None => (Shards::for_exceptions(exceptions.len()), Vec::new()),
         };
-        let known_common = known_before.map(|head| head.common.as_slice());
+        let known_common = before.map(|head| head.common.as_slice());
         let common = last_of_each(known_common.unwrap_or_default().iter().cloned().chain(common));
 
         let mut news: BTreeMap<usize, Vec<Change>> = BTreeMap::new();
@@ -108,12 +180,11 @@ impl<H: StoreHost> Writing<'_, H> {
         for ((place, changes), mut shard) in news.into_iter().zip(held) {
             shard.extend(changes.into_iter().map(|change| (change.key(), change)));
             shard.retain(|_, change| is_alive(change, batch.issued_at / 1_000));
-            let name = if shard.is_empty() { None } else { Some(self.new_name(batch, place)) };
-            if let Some(name) = &name {
-                let bytes = shards::write(&shard)
-                    .ok_or_else(|| StoreError("a shard cannot be written".to_owned()))?;
-                self.written.push(name.clone());
-                entries.push((name.clone(), bytes));
+            let mut name = None;
+            if !shard.is_empty() {
+                let entry = self.encode(batch.to, place, &shard)?;
+                name = Some(entry.0.clone());
+                entries.push(entry);
             }
             discarded.extend(shards.replace(place, name).map(|name| (name, now_ms)));
         }
@@ -124,6 +195,19 @@ impl<H: StoreHost> Writing<'_, H> {
         let (instance, sequence, issued_at) = (batch.instance, batch.to, batch.issued_at);
         let common = common.into_iter().filter(|change| !matches!(change, Change::Policy { .. })).collect();
         Ok(Head { instance, sequence, issued_at, version, common, unknown, shards, discarded, bytes: None })
+    }
+
+    /// A shard under a new name, which is noted as written.
+    fn encode(
+        &mut self,
+        sequence: u64,
+        place: usize,
+        shard: &Exceptions,
+    ) -> Result<(String, Vec<u8>), StoreError> {
+        let name = self.new_name(sequence, place);
+        let bytes = shards::write(shard).ok_or_else(|| StoreError("a shard cannot be written".to_owned()))?;
+        self.written.push(name.clone());
+        Ok((name, bytes))
     }
 
     /// What the shards in these places hold now.
@@ -152,10 +236,10 @@ impl<H: StoreHost> Writing<'_, H> {
     }
 
     /// No two instances ever give the same name.
-    fn new_name(&self, batch: &Batch, place: usize) -> String {
+    fn new_name(&self, sequence: u64, place: usize) -> String {
         let mut random = [0; 8];
         self.host.fill_random(&mut random);
-        format!("{SHARD_PREFIX}{}/{place}/{:016x}", batch.to, u64::from_be_bytes(random))
+        format!("{SHARD_PREFIX}{sequence}/{place}/{:016x}", u64::from_be_bytes(random))
     }
 
     /// Makes `after` the head if `before` still is. Clears away what has long been out of use.
@@ -220,7 +304,7 @@ impl<H: StoreHost> Writing<'_, H> {
     }
 }
 
-fn is_alive(change: &Change, now: u64) -> bool {
+pub fn is_alive(change: &Change, now: u64) -> bool {
     change.expires_at().is_none_or(|at| at.saturating_add(2 * LEEWAY_SECONDS) >= now)
 }
 
@@ -236,6 +320,6 @@ fn unknown_after(before: Option<&Head>, read: &[Change], unread: Vec<Change>, no
     all.into_iter().filter(|change| is_alive(change, now)).collect()
 }
 
-fn last_of_each(changes: impl Iterator<Item = Change>) -> Vec<Change> {
+pub fn last_of_each(changes: impl Iterator<Item = Change>) -> Vec<Change> {
     changes.map(|change| (change.key(), change)).collect::<BTreeMap<_, _>>().into_values().collect()
 }

@@ -5,17 +5,19 @@
 //! one step and only if it still is the head it began from. So whoever reads sees the knowledge of one sequence number, whole.
 
 mod accept;
+mod gathered;
 mod head;
 mod shards;
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
-use agentidp_shared::feed::{self, Batch, Change};
+use agentidp_shared::feed::{self, Change, FeedError, News};
 
 pub use head::Head;
 
 use super::contact::{Contact, Due};
-use super::{NotKnown, Source};
+use super::{NotKnown, Source, Unacceptable};
 use crate::feed_client::{self, Asker, MAX_ROUNDS, PullError};
 use crate::host::{Host, HubUnavailable, Severity, Store as _, StoreError, StoreHost, Taken};
 use crate::node::Node;
@@ -100,8 +102,8 @@ impl<H: Host + StoreHost> Source<H> for ReadingStore {
         Err(NotKnown)
     }
 
-    async fn take(node: &Node, host: &H, batch: Batch, text: String) -> Result<Taken, HubUnavailable> {
-        let to = batch.to;
+    async fn take(node: &Node, host: &H, news: News, text: String) -> Result<Taken, HubUnavailable> {
+        let to = news.to();
         let unavailable = |error: StoreError| {
             host.log(Severity::Error, &format!("a pushed batch could not be kept: {error}"));
             HubUnavailable
@@ -114,7 +116,12 @@ impl<H: Host + StoreHost> Source<H> for ReadingStore {
             // The control plane does not know yet what is understood here, and tells it better if it is asked.
             renew(node, host).await;
         }
-        match accept::accept(node, host, batch, version).await {
+        let accepted = match news {
+            // A snapshot that has more pages is asked for.
+            News::Page(page) if !page.is_whole() => Err(Unacceptable::Feed(FeedError::PageOutOfOrder).into()),
+            news => accept::accept(node, host, news, version, &RefCell::default()).await,
+        };
+        match accepted {
             Ok(()) => return Ok(Taken::Known),
             Err(PullError::Store(error)) => return Err(unavailable(error)),
             // It does not fit, but what is missing may be there for the asking.
@@ -211,6 +218,8 @@ async fn renew<H: StoreHost>(node: &Node, host: &H) {
 async fn catch_up<H: StoreHost>(node: &Node, host: &H) -> Result<(), PullError> {
     let asker = Asker::new(&node.config, None);
     let known = || node.knowledge.known().map(|known| known.sequence);
-    let accept = async |batch, text: String| accept::accept(node, host, batch, feed::version_of(&text)).await;
+    let arriving = RefCell::default();
+    let accept =
+        async |news, text: String| accept::accept(node, host, news, feed::version_of(&text), &arriving).await;
     feed_client::catch_up(host, asker, false, known, accept, MAX_ROUNDS).await
 }

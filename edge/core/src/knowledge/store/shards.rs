@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 /// Exceptions in one shard when it is laid out: few enough to read for one request, many enough for the head to stay short.
 const PER_SHARD: usize = 64;
 const FEWEST: usize = 16;
-const MOST: usize = 1_024;
+pub const MOST: usize = 1_024;
 
 /// Where each shard is in the store; an empty one is nowhere.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,9 +23,12 @@ impl Shards {
 
     /// Which shard the exception with this key belongs to.
     pub fn place_of(&self, key: &str) -> usize {
-        let digest: [u8; 32] = Sha256::digest(key.as_bytes()).into();
-        let number = digest.iter().take(4).fold(0, |number: usize, byte| number << 8 | usize::from(*byte));
-        number % self.0.len().max(1)
+        number_of(key) % self.len()
+    }
+
+    /// How many shards there are, empty ones included.
+    pub fn len(&self) -> usize {
+        self.0.len().max(1)
     }
 
     pub fn name(&self, place: usize) -> Option<&str> {
@@ -48,6 +51,12 @@ impl Shards {
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().flatten().map(String::as_str)
     }
+}
+
+/// A number for each key, of which the place is what is left over a number of shards.
+pub fn number_of(key: &str) -> usize {
+    let digest: [u8; 32] = Sha256::digest(key.as_bytes()).into();
+    digest.iter().take(4).fold(0, |number: usize, byte| number << 8 | usize::from(*byte))
 }
 
 /// Exceptions by key: of several about the same thing only the last counts.
