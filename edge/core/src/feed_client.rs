@@ -119,11 +119,15 @@ pub async fn catch_up<P: Platform>(
             }
             continue;
         };
-        let (nothing_new, next) = match &news {
-            News::Batch(batch) => (batch.changes.is_empty() && after.is_some(), None),
-            News::Page(page) => {
+        let (nothing_new, next) = match (&news, &asked) {
+            (News::Batch(batch), Question::Changes(_)) => (batch.changes.is_empty(), None),
+            (News::Page(page), Question::Page(_, key)) if page.after.as_ref() != Some(key) => {
+                return Err(Unacceptable::Feed(FeedError::PageOutOfOrder).into());
+            }
+            (News::Page(page), _) => {
                 (false, page.next().map(|(begun, until)| Question::Page(begun, until.to_owned())))
             }
+            (News::Batch(_), _) => (false, None),
         };
         match accept(news, text).await {
             Ok(()) if nothing_new => return Ok(()),

@@ -7,7 +7,6 @@ use agentidp_edge_core::host::{OriginError, Taken};
 use agentidp_edge_core::hub::Hub;
 use agentidp_edge_core::knowledge::Known;
 use agentidp_shared::edge_keys::EdgeKeys;
-use agentidp_shared::strict::percent_decode;
 use futures_util::FutureExt as _;
 
 use crate::support::*;
@@ -74,26 +73,10 @@ impl Region {
 }
 
 /// A control plane that keeps changes from number `oldest` on.
-fn serve(host: &Rc<TestHost>, feed: Feed, oldest: u64) {
+pub fn serve(host: &Rc<TestHost>, feed: Feed, oldest: u64) {
     let clock = Rc::downgrade(host);
     host.answer_with(move |request| {
-        let now_ms = clock.upgrade().unwrap().now_ms.get();
-        let query = request.uri().query().unwrap_or_default();
-        if let Some((begun, after)) =
-            query.strip_prefix("begun=").and_then(|query| query.split_once("&after="))
-        {
-            let (begun, after) = (begun.parse().unwrap(), percent_decode(after).unwrap());
-            return Ok(match begun {
-                begun if begun + 1 < oldest || begun > feed.head() => answer(410, "{}"),
-                begun => answer(200, seal_page(&feed.page(Some((begun, &after)), now_ms))),
-            });
-        }
-        let after = query.strip_prefix("after=").and_then(|query| query.strip_suffix("&wait=0"));
-        Ok(match after.map(|after| after.parse().unwrap()) {
-            None => answer(200, feed.snapshot(now_ms)),
-            Some(after) if after + 1 < oldest || after > feed.head() => answer(410, "{}"),
-            Some(after) => answer(200, feed.after(after, now_ms)),
-        })
+        Ok(feed.answer_to(request, oldest, clock.upgrade().unwrap().now_ms.get()))
     });
 }
 

@@ -6,7 +6,7 @@ use crate::hub::Region;
 use crate::support::*;
 
 /// The same storage, another process, and nobody to ask.
-fn restarted(region: &Region) -> Region {
+pub fn restarted(region: &Region) -> Region {
     let host = TestHost::new();
     host.now_ms.set(region.host.now_ms.get());
     host.kept.borrow_mut().clone_from(&region.host.kept.borrow());

@@ -25,6 +25,7 @@ mod introspection;
 mod keeping_up;
 mod limits;
 mod organization_issuer;
+mod pages;
 mod partner;
 mod proxy;
 mod push;

@@ -28,23 +28,18 @@ impl Stored {
     }
 
     /// The control plane is there.
-    fn connect(&self) {
+    pub fn connect(&self) {
         let (feed, host) = (Rc::clone(&self.feed), Rc::downgrade(&self.host));
         self.host.answer_with(move |request| {
             let now_ms = host.upgrade().unwrap().now_ms.get();
-            let after = match request.uri().path() {
-                "/edge/v1/snapshot" => 0,
-                "/edge/v1/changes" => {
-                    let query = request.uri().query().unwrap();
-                    query.split('&').find_map(|pair| pair.strip_prefix("after=")).unwrap().parse().unwrap()
-                }
-                _ => return Ok(Response::new(Vec::new())),
-            };
-            Ok(Response::new(feed.borrow().after(after, now_ms).into_bytes()))
+            Ok(match request.uri().path() {
+                "/edge/v1/snapshot" | "/edge/v1/changes" => feed.borrow().answer_to(request, 0, now_ms),
+                _ => Response::new(Vec::new()),
+            })
         });
     }
 
-    fn disconnect(&self) {
+    pub fn disconnect(&self) {
         self.host.answer_with(|_| Err(agentidp_edge_core::host::OriginError::Unreachable));
     }
 
@@ -68,7 +63,7 @@ impl Stored {
         self.send(with_token(request(Method::GET, "/verify"), token)).status().as_u16()
     }
 
-    fn push(&self, batch: String) -> u16 {
+    pub fn push(&self, batch: String) -> u16 {
         let mut request = request(Method::POST, "/edge/v1/push");
         *request.body_mut() = batch.into_bytes();
         self.send(request).status().as_u16()

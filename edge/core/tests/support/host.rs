@@ -2,10 +2,11 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
-use std::future::{Future, ready};
+use std::future::{Future, poll_fn, ready};
 use std::marker::PhantomData;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
 
 use agentidp_edge_core::host::{
     BodyError, Host, HubClient, HubHost, HubUnavailable, LeaseClient, OriginError, Platform, Severity,
@@ -67,6 +68,8 @@ pub struct TestHost<S = FollowingHub> {
     pub generation: Cell<Option<u64>>,
     pub kept_beside: RefCell<BTreeMap<u64, Vec<String>>>,
     pub storage_is_down: Cell<bool>,
+    /// The hub lets others go first before it answers.
+    pub hub_is_slow: Cell<bool>,
     /// Pieces that the hub was asked for.
     pub pieces_asked: RefCell<Vec<Option<Piece>>>,
     /// The rate limits' one shard; `None` when it cannot be reached.
@@ -106,6 +109,7 @@ impl<S> TestHost<S> {
             generation: Cell::default(),
             kept_beside: RefCell::default(),
             storage_is_down: Cell::default(),
+            hub_is_slow: Cell::default(),
             pieces_asked: RefCell::default(),
             shard: RefCell::new(Some(Shard::new([1; 16]))),
             leases_asked: Cell::new(0),
@@ -239,7 +243,10 @@ impl HubClient for TestHost {
         self.pieces_asked.borrow_mut().push(piece);
         let now_ms = self.now_ms.get();
         let hub = self.hub.borrow().clone();
+        let mut waits = self.hub_is_slow.get();
+        let turn = poll_fn(move |_| if std::mem::take(&mut waits) { Poll::Pending } else { Poll::Ready(()) });
         async move {
+            turn.await;
             let all = |texts| Ok(Newer { texts, more: None });
             match hub {
                 HubIs::Down => Err(HubUnavailable),

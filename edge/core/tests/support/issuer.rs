@@ -10,12 +10,13 @@ use agentidp_shared::freshness::FreshnessLimits;
 use agentidp_shared::ids::InstanceId;
 use agentidp_shared::jwk::{Algorithm, Jwk, JwkSet, KeySet};
 use agentidp_shared::policy::EndpointTable;
-use agentidp_shared::strict::encode_base64url;
+use agentidp_shared::strict::{encode_base64url, percent_decode};
 use agentidp_shared::verify::{Authentic, parse};
 use ed25519_dalek::{Signer as _, SigningKey};
+use http::Request;
 use serde_json::{Value, json};
 
-use super::{AGENT, ISSUER, NOW, ORGANIZATION, OTHER_AGENT, TOKEN_ID};
+use super::{AGENT, Answer, ISSUER, NOW, ORGANIZATION, OTHER_AGENT, TOKEN_ID, answer};
 
 fn key(number: u8) -> SigningKey {
     SigningKey::from_bytes(&[number; 32])
@@ -255,5 +256,30 @@ impl Feed {
 
     pub fn snapshot(&self, now_ms: u64) -> String {
         self.after(0, now_ms)
+    }
+
+    /// The control plane's answer to a request for the feed. It keeps the changes from number `oldest` on.
+    pub fn answer_to(&self, request: &Request<Vec<u8>>, oldest: u64, now_ms: u64) -> Answer {
+        let query = request.uri().query().unwrap_or_default();
+        let value = |name: &str| {
+            query
+                .split('&')
+                .filter_map(|pair| pair.split_once('='))
+                .find_map(|(held, value)| (held == name).then(|| percent_decode(value).unwrap()))
+        };
+        let is_page = request.uri().path() != "/edge/v1/changes";
+        let after =
+            value(if is_page { "begun" } else { "after" }).map(|number| number.parse::<u64>().unwrap());
+        let Some(after) = after else { return answer(200, self.snapshot(now_ms)) };
+        if after + 1 < oldest || after > self.head() {
+            return answer(410, "{}");
+        }
+        answer(
+            200,
+            match value("after").filter(|_| is_page) {
+                Some(key) => seal_page(&self.page(Some((after, &key)), now_ms)),
+                None => self.after(after, now_ms),
+            },
+        )
     }
 }
