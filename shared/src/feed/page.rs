@@ -105,7 +105,7 @@ impl Serialize for Page {
 
 /// The bytes to sign for a page (RFC 7515 §5.1): the encoded header and payload.
 pub fn signing_input_of_page(page: &Page, kid: &str) -> Result<String, serde_json::Error> {
-    encode(PAGE_TYPE, kid, &serde_json::to_vec(page)?)
+    Ok(encode(PAGE_TYPE, kid, &serde_json::to_vec(page)?))
 }
 
 /// Opens a page under the pinned keys, with the signature checked in pure Rust. `unverified` must already be bounded in size by
