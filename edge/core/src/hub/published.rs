@@ -31,8 +31,8 @@ pub const fn snapshot_key(version: u8) -> &'static str {
     if version < 2 { "snapshot" } else { "snapshot/2" }
 }
 
-/// What a cold node finds.
-#[derive(Debug)]
+/// What a cold node finds; nothing at all by default.
+#[derive(Debug, Default)]
 pub struct Index {
     /// What the keys of the pages begin with; none if the snapshot is the first of `texts`.
     prefix: Option<String>,

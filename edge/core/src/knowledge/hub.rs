@@ -74,26 +74,32 @@ impl<H: Host + HubClient> Source<H> for FollowingHub {
 async fn renew<H: HubClient>(node: &Node, host: &H) {
     let knowledge = &node.knowledge;
     let known = knowledge.known();
-    let mut news = absorb_all(node, host, &Origin::Hub(known)).await;
-    if known.is_some() && matches!(news, Ok(Err(_))) {
-        // It may only not fit, for example because a push has cut it differently: take everything anew.
-        news = absorb_all(node, host, &Origin::Hub(None)).await;
-    }
-    if let Ok(Err(error)) = &news
-        && *error != Unacceptable::Older
-    {
-        host.log(Severity::Error, &format!("what the hub holds is not acceptable: {error}"));
-    }
-    let answered = news.is_ok();
-    for version in (WireVersions::FIRST.feed..=WireVersions::CURRENT.feed).rev() {
+    let mut origin = Origin::Hub(known);
+    let mut answered = false;
+    // Versions of which the store has not been looked at.
+    let mut versions = (WireVersions::FIRST.feed..=WireVersions::CURRENT.feed).rev();
+    loop {
+        let outcome = absorb_all(node, host, &origin).await;
+        let is_hub = matches!(origin, Origin::Hub(_));
+        if let (Origin::Hub(Some(_)), Ok(Err(_))) = (&origin, &outcome) {
+            // It may only not fit, for example because a push has cut it differently: take everything anew.
+            origin = Origin::Hub(None);
+            continue;
+        }
+        answered |= is_hub && outcome.is_ok();
+        if let Ok(Err(error)) = outcome
+            && error != Unacceptable::Older
+        {
+            let (severity, whose) =
+                if is_hub { (Severity::Error, "the hub's") } else { (Severity::Warning, "the store's") };
+            host.log(severity, &format!("{whose} copy of the feed is not acceptable: {error}"));
+        }
         if knowledge.known().is_some() {
             break;
         }
+        let Some(version) = versions.next() else { break };
         let index = host.recall(snapshot_key(version)).await;
-        let Some(index) = index.as_deref().and_then(Index::read) else { continue };
-        if let Ok(Err(error)) = absorb_all(node, host, &Origin::Store(index)).await {
-            host.log(Severity::Warning, &format!("the kept snapshot is not acceptable: {error}"));
-        }
+        origin = Origin::Store(index.as_deref().and_then(Index::read).unwrap_or_default());
     }
     knowledge.contact.set(knowledge.contact.get().asked(host.now_ms(), answered));
 }
