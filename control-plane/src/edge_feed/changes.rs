@@ -67,13 +67,14 @@ pub(super) async fn get_edge_changes(
         // Whether something came, time ran out or the server is stopping: the answer is what there is.
         let _ = tokio::time::timeout(Duration::from_secs(wait), newer).await;
     }
-    signed_changes(&app, query.after, node.versions()).await?.map(|(batch, _)| jose(batch)).ok_or_else(|| {
-        ApiError::new(
-            StatusCode::GONE,
-            "SEQUENCE_GONE",
-            "changes after this sequence are not kept; take a snapshot",
-        )
-    })
+    let batch = signed_changes(&app, query.after, node.versions()).await?;
+    batch.map(|(batch, _)| jose(batch)).ok_or_else(sequence_gone)
+}
+
+/// What an edge is told that has to begin anew.
+pub(super) fn sequence_gone() -> ApiError {
+    let message = "changes after this sequence are not kept; take a snapshot";
+    ApiError::new(StatusCode::GONE, "SEQUENCE_GONE", message)
 }
 
 /// The signed batch after `after` and the sequence it ends at, or `None` if the feed no longer holds every change since.

@@ -8,7 +8,7 @@ use axum::http::header;
 use reqwest::redirect;
 
 use super::changes::signed_changes;
-use super::snapshot::signed_snapshot;
+use super::snapshot::{has_pages, signed_snapshot};
 use super::{nodes, store};
 use crate::app::App;
 use crate::infra::http::error::ApiError;
@@ -84,7 +84,8 @@ async fn observe(app: &App, after: u64, to: u64) -> Result<(), sqlx::Error> {
     tx.commit().await
 }
 
-/// Pushes what came after `after`; if the edge does not hold that, everything. Returns the sequence pushed.
+/// Pushes what came after `after`; to an edge of version 1 that does not hold that, everything. One of a later version fetches by
+/// itself what it lacks before it answers, and is told of the head if what it lacks is no longer kept. Returns the sequence pushed.
 async fn push(
     app: &App,
     client: &reqwest::Client,
@@ -97,11 +98,16 @@ async fn push(
         if status.is_success() {
             return Ok(to);
         }
-        if status != reqwest::StatusCode::CONFLICT {
+        if status != reqwest::StatusCode::CONFLICT || has_pages(*versions) {
             return Err(PushError::Status(status));
         }
+    } else if has_pages(*versions) {
+        let head = app.feed.head();
+        let batch = app.feed.sign(versions.feed, head, head, vec![], app.now()).map_err(PushError::Batch)?;
+        let status = post(client, url, batch, versions).await?;
+        return if status.is_success() { Ok(head) } else { Err(PushError::Status(status)) };
     }
-    let (snapshot, to) = signed_snapshot(app, *versions).await.map_err(PushError::Batch)?;
+    let (snapshot, to) = signed_snapshot(app).await.map_err(PushError::Batch)?;
     match post(client, url, snapshot, versions).await? {
         // 409: the edge already holds something newer. 413: too much to be pushed; the edge fetches it by itself.
         reqwest::StatusCode::CONFLICT | reqwest::StatusCode::PAYLOAD_TOO_LARGE => Ok(to),

@@ -1,7 +1,7 @@
 //! The feed's own key, the instance it speaks for, and where the feed stands.
 
 use agentidp_shared::edge_keys::EdgeKeys;
-use agentidp_shared::feed::{self, BATCH_LIFETIME_MS, Batch, Change};
+use agentidp_shared::feed::{self, BATCH_LIFETIME_MS, Batch, Change, Page};
 use agentidp_shared::ids::InstanceId;
 use agentidp_shared::jwk::{Algorithm, JwkSet};
 use agentidp_shared::wire::WireVersions;
@@ -123,7 +123,15 @@ impl Feed {
             expires_at: issued_at + BATCH_LIFETIME_MS,
             changes,
         };
-        let input = feed::signing_input_of(version, &batch, self.signer.kid()).map_err(ApiError::internal)?;
+        self.seal(feed::signing_input_of(version, &batch, self.signer.kid()))
+    }
+
+    pub(super) fn sign_page(&self, page: &Page) -> Result<String, ApiError> {
+        self.seal(feed::signing_input_of_page(page, self.signer.kid()))
+    }
+
+    fn seal(&self, signing_input: Result<String, serde_json::Error>) -> Result<String, ApiError> {
+        let input = signing_input.map_err(ApiError::internal)?;
         let signature = self.signer.sign(input.as_bytes()).map_err(ApiError::internal)?;
         Ok(feed::seal(&input, &signature))
     }

@@ -134,6 +134,83 @@ pub(super) async fn snapshot(
     Ok((head, changes.collect()))
 }
 
+/// What concerns every token, by key: the first page of a snapshot has it.
+const FOR_ALL: [&str; 4] = ["keys", "issuer", "policy", "rate-limits"];
+/// Where the keys of revoked tokens begin: from there on a page has more of them, since each takes little of it.
+const TOKENS: &str = "token/";
+const TOKENS_IN_A_PAGE: i64 = 16_000;
+const OTHERS_IN_A_PAGE: i64 = 2_000;
+
+/// A page of a snapshot as it was read.
+pub(super) struct PageRows {
+    pub head: u64,
+    /// What concerns every token, on the first page.
+    pub for_all: Vec<Change>,
+    /// In order of their keys, each with the change if it still matters.
+    pub entries: Vec<(String, Option<Change>)>,
+    /// Whether there are keys after these.
+    pub goes_on: bool,
+}
+
+/// Everything that matters of the keys after `after`, or of the first ones, up to what is stored in `bytes`; read at the head that it
+/// comes with.
+pub(super) async fn page(
+    tx: &mut PgConnection,
+    after: Option<&str>,
+    bytes: i64,
+    now: OffsetDateTime,
+) -> Result<PageRows, sqlx::Error> {
+    // In the order of the index, whatever the planner believes: a feed that has just grown may look small to it.
+    sqlx::query!(
+        "select set_config(name, 'off', true) from unnest('{enable_seqscan, enable_sort}'::text[]) name"
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    let after = after.unwrap_or_default();
+    let for_all = FOR_ALL.map(str::to_owned);
+    let most = if after.starts_with(TOKENS) { TOKENS_IN_A_PAGE } else { OTHERS_IN_A_PAGE };
+    let rows =
+        sqlx::query_file!("src/edge_feed/page.sql", after, &for_all[..], most, bytes, now - CLOCK_DIFFERENCE)
+            .fetch_all(tx)
+            .await?;
+    let first = rows.first();
+    let head = unsigned(first.map_or(0, |row| row.head))?;
+    let mut page =
+        PageRows { head, for_all: vec![], entries: vec![], goes_on: first.is_some_and(|row| row.goes_on) };
+    for row in rows {
+        let (Some(key), Some(subjects), Some(ignorable)) = (row.key, row.subjects, row.ignorable) else {
+            continue;
+        };
+        let change =
+            row.change.map(|change| decode(key.clone(), change, row.expires_at, &subjects, ignorable));
+        if FOR_ALL.contains(&&*key) {
+            page.for_all.extend(change);
+        } else {
+            page.entries.push((key, change));
+        }
+    }
+    page.entries.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+    Ok(page)
+}
+
+/// Whether every change after sequence `after` is still here, so that an edge which holds it can go on. What an hour ago was not there
+/// is not asked any further: no edge takes that long.
+pub(super) async fn keeps_all_since(
+    tx: &mut PgConnection,
+    after: u64,
+    now: OffsetDateTime,
+) -> Result<bool, sqlx::Error> {
+    let Ok(next) = i64::try_from(after.saturating_add(1)) else { return Ok(false) };
+    sqlx::query_scalar!(
+        r#"select coalesce(head + 1 = $1 or (select sequenced_at >= $2 from edge_feed where sequence = $1), false) as "kept!"
+           from (select coalesce(max(sequence), 0) as head from edge_feed) newest"#,
+        next,
+        now - RETENTION
+    )
+    .fetch_one(tx)
+    .await
+}
+
 /// Up to `limit` changes after sequence `after`, in order.
 pub(super) async fn changes_after(
     tx: &mut PgConnection,

@@ -177,7 +177,7 @@ async fn edges_are_told_of_changes_that_show_and_of_no_others() {
     let about = async |agent: &Agent| {
         instance.sequence().await;
         let id = agent.id.parse().unwrap();
-        let changes = edge.snapshot().await.changes;
+        let changes = edge.everything().await;
         changes.into_iter().find(|change| matches!(change, Change::Agent { agent_id, .. } if *agent_id == id))
     };
     let first = about(&agent).await.unwrap();

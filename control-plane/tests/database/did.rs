@@ -169,21 +169,21 @@ async fn the_command_line_rotates_and_the_edges_are_told_that_documents_changed(
     let id = agent.id.parse().unwrap();
     instance.sequence().await;
     let edge = instance.edge("osaka");
-    let before = edge.snapshot().await;
+    let before = edge.everything().await;
     let about = |changes: &[Change]| {
         let about =
             changes.iter().find(|change| matches!(change, Change::Agent { agent_id, .. } if *agent_id == id));
         about.cloned()
     };
-    assert_eq!(about(&before.changes), None);
+    assert_eq!(about(&before), None);
     let rotated = rotate_by_command(&instance.app, id, Some(0)).await.unwrap();
     assert!(rotated.key_id.ends_with("#key-2"));
     instance.sequence().await;
-    let first = about(&edge.snapshot().await.changes).unwrap();
+    let first = about(&edge.everything().await).unwrap();
     instance.advance(Duration::seconds(5));
     rotate_by_command(&instance.app, id, Some(0)).await.unwrap();
     instance.sequence().await;
-    assert_ne!(about(&edge.snapshot().await.changes).unwrap(), first, "edges can tell the two apart");
+    assert_ne!(about(&edge.everything().await).unwrap(), first, "edges can tell the two apart");
     let unknown =
         rotate_by_command(&instance.app, "0198c5a4-0000-7000-8000-00000000dead".parse().unwrap(), None).await;
     assert!(matches!(unknown, Err(RotateDidError::NotFound)));

@@ -48,7 +48,7 @@ async fn an_edge_that_asks_without_saying_what_it_holds_is_not_taken_for_one_tha
     let instance = Instance::start().await;
     instance.sequence().await;
     let edge = instance.edge("osaka");
-    edge.snapshot().await;
+    edge.page(None).await;
     edge.changes(1).await;
     edge.api.with("x-edge-sequence", "many").get("/edge/v1/snapshot").await.expect(200);
     assert_eq!(instance.number("select count(*) from edge_nodes").await, 0);

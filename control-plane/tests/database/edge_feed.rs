@@ -272,7 +272,13 @@ async fn wrong_edge_key_attack_nothing_is_shown_and_nothing_acknowledged() {
         api.with("x-edge-name", "").with_token(&osaka),
         tenant.api.with("x-edge-name", "osaka").with("x-edge-sequence", "1"),
     ] {
-        for path in ["/edge/v1/snapshot", "/edge/v1/changes?after=1&wait=0", "/edge/v1/changes"] {
+        for path in [
+            "/edge/v1/snapshot",
+            "/edge/v1/snapshot?begun=1&after=keys",
+            "/edge/v1/snapshot?begun=x",
+            "/edge/v1/changes?after=1&wait=0",
+            "/edge/v1/changes",
+        ] {
             assert_eq!(refused.get(path).await.expect(401).code(), "EDGE_KEY_INVALID");
         }
     }
@@ -292,7 +298,8 @@ async fn another_instances_batch_is_refused_also_under_the_same_feed_key() {
     let (edge, foreign) = (instance.edge("osaka"), other.edge("osaka"));
     let mut state = edge.begin().await;
     let now = agentidp::infra::clock::unix_millis(instance.now());
-    assert_eq!(state.apply(foreign.snapshot().await, now), Err(FeedError::OtherInstance));
+    let old = Edge::of_first_version(&other.app, "osaka");
+    assert_eq!(state.apply(old.snapshot().await, now), Err(FeedError::OtherInstance));
     assert_eq!(state.apply(foreign.changes(state.sequence()).await, now), Err(FeedError::OtherInstance));
 }
 

@@ -27,6 +27,7 @@ mod delegation;
 mod did;
 mod edge_acknowledgement;
 mod edge_feed;
+mod edge_feed_pages;
 mod edge_state;
 mod edge_usage;
 mod expiring;

@@ -2,13 +2,11 @@
 
 use agentidp::audit;
 use agentidp::edge_feed;
-use agentidp::infra::clock::{unix_millis, unix_seconds};
+use agentidp::infra::clock::unix_seconds;
 use agentidp_shared::exceptions::{Revoked, ScopeLimit, Standing};
-use agentidp_shared::feed::{Batch, Change};
-use agentidp_shared::hashing::SeededHasher;
+use agentidp_shared::feed::Change;
 use agentidp_shared::ids::AgentId;
 use agentidp_shared::scopes::ScopeSet;
-use agentidp_shared::state::State;
 use agentidp_shared::verify::{Refusal, Verdict};
 use agentidp_shared::wire;
 use serde_json::Value;
@@ -124,10 +122,6 @@ async fn usage_reports_of_0_1_0_are_counted_once_however_often_they_come() {
     }
 }
 
-fn begin(batch: Batch, instance: &Instance) -> State {
-    State::from_snapshot(batch, unix_millis(instance.now()), SeededHasher::new([1; 16])).unwrap()
-}
-
 /// Adds to the feed what only a later version of the control plane could.
 async fn append_unknown(instance: &Instance, key: &str, subject: &str, ignorable: bool) {
     let statement = format!(
@@ -159,7 +153,7 @@ async fn each_edge_is_told_what_it_understands_and_every_number_once() {
     for (edge, state) in [(&new, &of_new), (&old, &of_old)] {
         assert!(edge.accepts(state, &tokens[1]));
         // A snapshot tells the same.
-        let anew = begin(edge.snapshot().await, &instance);
+        let anew = edge.begin().await;
         assert_eq!(edge.judge(&anew, &tokens[0]), edge.judge(state, &tokens[0]));
         assert!(edge.accepts(&anew, &tokens[1]));
     }
@@ -244,7 +238,7 @@ async fn a_limit_on_earlier_tokens_outlives_whatever_else_is_told_of_the_agent()
     tx.commit().await.unwrap();
     instance.sequence().await;
     new.follow(&mut of_new).await;
-    let anew = begin(new.snapshot().await, &instance);
+    let anew = new.begin().await;
     for state in [&of_new, &anew] {
         assert_eq!(new.judge(state, &wide), reduced);
         assert!(new.accepts(state, &narrow));

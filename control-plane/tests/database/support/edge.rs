@@ -4,11 +4,11 @@ use agentidp::app::App;
 use agentidp::edge_feed::public_keys;
 use agentidp::infra::clock::unix_millis;
 use agentidp_shared::edge_keys::EdgeKeys;
-use agentidp_shared::feed::{self, Batch};
+use agentidp_shared::feed::{self, Batch, Change, Page};
 use agentidp_shared::hashing::SeededHasher;
 use agentidp_shared::jwk::KeySet;
 use agentidp_shared::scopes::ScopeSet;
-use agentidp_shared::state::State;
+use agentidp_shared::state::{Arriving, State};
 use agentidp_shared::usage;
 use agentidp_shared::verify::{self, Expectation, Verdict};
 use agentidp_shared::wire::{self, WireVersions};
@@ -21,6 +21,8 @@ pub struct Edge {
     name: String,
     app: App,
     pinned: KeySet,
+    /// Whether it takes snapshots in pages.
+    has_pages: bool,
 }
 
 impl Edge {
@@ -41,7 +43,7 @@ impl Edge {
             .with("x-edge-name", name)
             .with(wire::HEADER, &WireVersions::CURRENT.to_string())
             .with_token(keys.feed());
-        Self::with(app, name, api)
+        Self { has_pages: true, ..Self::with(app, name, api) }
     }
 
     /// One of 0.1.0: it announces nothing, and its secret is its key for everything.
@@ -50,18 +52,53 @@ impl Edge {
         Self::with(app, name, api)
     }
 
-    /// One that asks as `api` does.
+    /// One of version 1 of the feed that asks as `api` does.
     pub fn with(app: &App, name: &str, api: Api) -> Self {
         let pinned = KeySet::from_jwks(&public_keys(&app.config.feed_key_pkcs8).unwrap()).unwrap();
-        Self { api, name: name.to_owned(), app: app.clone(), pinned }
+        Self { api, name: name.to_owned(), app: app.clone(), pinned, has_pages: false }
     }
 
     pub fn open(&self, answer: &Answer) -> Batch {
         feed::open(&answer.body, &self.pinned).unwrap()
     }
 
+    /// The whole snapshot of version 1.
     pub async fn snapshot(&self) -> Batch {
         self.open(&self.api.get("/edge/v1/snapshot").await.expect(200))
+    }
+
+    /// Asks for the page that comes after another, or for the first.
+    pub async fn ask_page(&self, before: Option<&Page>) -> Answer {
+        let place = before.map(|before| before.next().unwrap());
+        let query = place.map_or_else(String::new, |(begun, after)| {
+            let after: String = after.bytes().map(|byte| format!("%{byte:02X}")).collect();
+            format!("?begun={begun}&after={after}")
+        });
+        self.api.get(&format!("/edge/v1/snapshot{query}")).await
+    }
+
+    /// The page that comes after another, or the first.
+    pub async fn page(&self, before: Option<&Page>) -> Page {
+        let answer = self.ask_page(before).await.expect(200);
+        assert!(answer.body.len() <= feed::MAX_PAGE_BYTES);
+        feed::open_page(&answer.body, &self.pinned).unwrap()
+    }
+
+    /// All pages of a snapshot.
+    pub async fn pages(&self) -> Vec<Page> {
+        let mut pages = vec![self.page(None).await];
+        while let Some(last) = pages.last().filter(|page| page.until.is_some()) {
+            pages.push(self.page(Some(last)).await);
+        }
+        pages
+    }
+
+    /// Everything that a snapshot tells.
+    pub async fn everything(&self) -> Vec<Change> {
+        if !self.has_pages {
+            return self.snapshot().await.changes;
+        }
+        self.pages().await.into_iter().flat_map(|page| page.changes).collect()
     }
 
     pub async fn ask(&self, after: u64) -> Answer {
@@ -86,8 +123,20 @@ impl Edge {
 
     /// Knowledge that begins with a snapshot.
     pub async fn begin(&self) -> State {
+        if self.has_pages {
+            return self.assemble(self.pages().await);
+        }
         let now = unix_millis(self.app.now());
         State::from_snapshot(self.snapshot().await, now, SeededHasher::new([1; 16])).unwrap()
+    }
+
+    /// Knowledge that begins with these pages.
+    pub fn assemble(&self, pages: Vec<Page>) -> State {
+        let now = unix_millis(self.app.now());
+        let mut pages = pages.into_iter();
+        let mut arriving = Arriving::begin(pages.next().unwrap(), now, SeededHasher::new([1; 16])).unwrap();
+        pages.for_each(|page| arriving.take(page, now).unwrap());
+        arriving.into_state().unwrap()
     }
 
     /// Applies batches until there is nothing new.
