@@ -57,7 +57,15 @@ async fn follow(app: App, client: reqwest::Client, url: String) {
         if app.shutdown.run_until_cancelled(newer).await != Some(true) {
             return;
         }
-        match push(&app, &client, &url, pushed, &mut versions).await {
+        let mut outcome = push(&app, &client, &url, pushed, &mut versions).await;
+        if matches!(outcome, Err(PushError::Batch(_))) && !has_pages(versions) {
+            // Nothing that the first version has says it. The edge may understand more than is known of it yet.
+            outcome = match ask(&app, &client, &url, pushed, &mut versions).await {
+                Ok(()) => push(&app, &client, &url, pushed, &mut versions).await,
+                Err(error) => Err(error),
+            };
+        }
+        match outcome {
             Ok(to) => {
                 if let Err(error) = observe(&app, pushed, to).await {
                     tracing::debug!(%error, "how long the pushed changes took could not be read");
@@ -116,6 +124,20 @@ async fn push(
     }
 }
 
+/// Pushes a batch of the first version without changes: what the edge answers tells what it understands.
+async fn ask(
+    app: &App,
+    client: &reqwest::Client,
+    url: &str,
+    after: u64,
+    versions: &mut WireVersions,
+) -> Result<(), PushError> {
+    let first = WireVersions::FIRST.feed;
+    let nothing = app.feed.sign(first, after, after, vec![], app.now()).map_err(PushError::Batch)?;
+    post(client, url, nothing, versions).await?;
+    Ok(())
+}
+
 async fn post(
     client: &reqwest::Client,
     url: &str,
@@ -124,7 +146,13 @@ async fn post(
 ) -> Result<reqwest::StatusCode, reqwest::Error> {
     let response =
         client.post(url).header(header::CONTENT_TYPE, "application/jose").body(batch).send().await?;
-    let announced = response.headers().get(wire::HEADER).and_then(|value| value.to_str().ok()?.parse().ok());
-    *versions = announced.unwrap_or(WireVersions::FIRST).common_with(WireVersions::CURRENT);
+    let announced: Option<WireVersions> =
+        response.headers().get(wire::HEADER).and_then(|value| value.to_str().ok()?.parse().ok());
+    match announced {
+        Some(announced) => *versions = announced.common_with(WireVersions::CURRENT),
+        // Of the first version, which announces nothing. A refusal may come from something in between.
+        None if response.status().is_success() => *versions = WireVersions::FIRST,
+        None => {}
+    }
     Ok(response.status())
 }

@@ -28,6 +28,7 @@ mod did;
 mod edge_acknowledgement;
 mod edge_feed;
 mod edge_feed_pages;
+mod edge_push;
 mod edge_state;
 mod edge_usage;
 mod expiring;

@@ -9,7 +9,7 @@ use agentidp_shared::ids::AgentId;
 use agentidp_shared::scopes::ScopeSet;
 use agentidp_shared::verify::{Refusal, Verdict};
 use agentidp_shared::wire;
-use serde_json::Value;
+use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime};
 
 use crate::support::{Api, Edge, Instance, unique};
@@ -161,7 +161,7 @@ async fn each_edge_is_told_what_it_understands_and_every_number_once() {
     // The next change of the agent ends the doubt, for both.
     tenant
         .api
-        .json("PATCH", &format!("/api/v1/agents/{}", agents[0].id), &json!({"isPublic": true}))
+        .patch(&format!("/api/v1/agents/{}", agents[0].id), &json!({"isPublic": true}))
         .await
         .expect(200);
     instance.sequence().await;
