@@ -21,7 +21,7 @@ mod update;
 pub use fields::email as read_email;
 pub use model::{Agent, AgentStatus, AgentType, DeploymentEnv, NewAgent};
 pub use register::{RegisterError, register};
-pub use revocation::{documents_changed, revoke_tokens};
+pub use revocation::{documents_changed, revoke_tokens, revoke_tokens_until};
 pub use routes::routes;
 pub use scopes::{Holder, holders_any_tenant, scopes_held_any_tenant, take_scopes};
 pub use store::let_only_register;

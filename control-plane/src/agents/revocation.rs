@@ -66,3 +66,19 @@ pub async fn revoke_tokens(tx: &mut TenantTx, app: &App, permit: Permit) -> Resu
     let status = store::lock_status(tx, permit.agent()).await?.ok_or(sqlx::Error::RowNotFound)?;
     set_standing(tx, app, permit, status, true).await
 }
+
+/// Does the same if a token issued at `issued_at` (Unix seconds) is not refused yet.
+pub async fn revoke_tokens_until(
+    tx: &mut TenantTx,
+    app: &App,
+    permit: Permit,
+    issued_at: u64,
+) -> Result<(), sqlx::Error> {
+    let status = store::lock_status(tx, permit.agent()).await?.ok_or(sqlx::Error::RowNotFound)?;
+    let standing = store::standing(tx, permit.agent()).await?;
+    let not_before = standing.and_then(|standing| standing.not_before).map(unix_seconds);
+    if not_before.is_some_and(|not_before| not_before >= issued_at) {
+        return Ok(());
+    }
+    set_standing(tx, app, permit, status, true).await
+}

@@ -16,12 +16,13 @@ use super::form::Form;
 use super::introspect::signed_by_us;
 use super::oauth_error::{OAuthError, OAuthErrorBody};
 use super::store;
-use crate::access::Act;
+use crate::access::{Act, Permit};
 use crate::app::App;
 use crate::audit::{self, Action, NewEvent};
-use crate::edge_feed;
 use crate::infra::clock::{from_unix_seconds, unix_seconds};
+use crate::infra::db::TenantTx;
 use crate::infra::http::client_info::ClientInfo;
+use crate::{agents, edge_feed, tenancy};
 
 /// A revocation request.
 #[derive(Debug, ToSchema)]
@@ -38,7 +39,8 @@ pub(super) struct RevocationRequest {
 
 /// Revoke a token
 ///
-/// Answers 200 also for a token that is unknown, expired or already revoked.
+/// Answers 200 also for a token that is unknown, expired or already revoked. Beyond the organization's limit of single revocations
+/// all tokens that the token's client obtained so far are revoked with it.
 #[utoipa::path(post, path = "/oauth2/revoke", operation_id = "revoke_token", tag = "Tokens",
     security(("bearer" = []), ("client_basic" = []), ()),
     request_body(content = RevocationRequest, content_type = "application/x-www-form-urlencoded"),
@@ -106,12 +108,38 @@ async fn revoke(app: &App, requester: &Requester, claims: &Claims) -> Result<(),
         store::revoke(&mut tx, requester.organization_id, claims.sub, claims.jti, expires_at, app.now())
             .await?;
     if newly {
-        edge_feed::append(&mut tx, &Change::TokenRevoked { jti: claims.jti, expires_at: claims.exp }).await?;
+        let mut metadata = json!({ "jti": claims.jti, "actorId": requester.agent_id });
+        if tell_edges(&mut tx, app, claims).await? == Told::OfAllTokens {
+            metadata["allTokens"] = json!(true);
+        }
         let event = NewEvent::new(requester.organization_id, Action::TokenRevoked)
             .agent(claims.sub)
             .client(&requester.client_info)
-            .metadata(json!({ "jti": claims.jti, "actorId": requester.agent_id }));
+            .metadata(metadata);
         audit::record(&mut tx, app, event).await?;
     }
     Ok(tx.commit().await?)
+}
+
+/// What the edges were told when a token was revoked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    OfThisToken,
+    OfAllTokens,
+}
+
+/// Tells the edges of the token; if too many are revoked one by one, of all that its client obtained so far. Every edge holds each
+/// single revocation until the token expires, and of an agent only the newest word.
+async fn tell_edges(tx: &mut TenantTx, app: &App, claims: &Claims) -> Result<Told, sqlx::Error> {
+    let limits = app.tiers.of(tenancy::tier(tx, claims.organization_id).await?);
+    if store::has_too_many_revoked(tx, claims.organization_id, claims.sub, limits, app.now()).await? {
+        // A client that revokes without end pays with its own tokens, not with those of whom it acts for, unless it is another
+        // organization's.
+        let is_here = agents::lock(tx, claims.client_id).await?.is_some();
+        let agent = if is_here { claims.client_id } else { claims.sub };
+        agents::revoke_tokens_until(tx, app, Permit::of_instance(agent), claims.iat).await?;
+        return Ok(Told::OfAllTokens);
+    }
+    edge_feed::append(tx, &Change::TokenRevoked { jti: claims.jti, expires_at: claims.exp }).await?;
+    Ok(Told::OfThisToken)
 }

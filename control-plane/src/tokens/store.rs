@@ -12,6 +12,7 @@ use crate::infra::clock::unix_seconds;
 use crate::infra::db::{SystemTx, TenantTx, decode};
 use crate::keys::Choice;
 use crate::organizations::IssuerKind;
+use crate::tenancy::Limits;
 
 /// An agent that may ask for tokens, or says why not.
 #[derive(Debug, Clone)]
@@ -182,6 +183,28 @@ pub async fn revoke(
     .execute(tx)
     .await
     .map(|done| done.rows_affected() == 1)
+}
+
+/// Whether more single tokens of the agent, or of its organization, are revoked and unexpired than the tier allows.
+pub(super) async fn has_too_many_revoked(
+    tx: &mut PgConnection,
+    organization: OrganizationId,
+    agent_id: AgentId,
+    limits: &Limits,
+    now: OffsetDateTime,
+) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"select (exists (select from revoked_tokens
+               where organization_id = $1 and agent_id = $2 and expires_at > $3 offset $4)
+             or exists (select from revoked_tokens where organization_id = $1 and expires_at > $3 offset $5)) as "is_beyond!""#,
+        organization.as_uuid(),
+        agent_id.as_uuid(),
+        now,
+        limits.revocations_per_agent(),
+        limits.revocations()
+    )
+    .fetch_one(tx)
+    .await
 }
 
 pub(super) async fn purge_revocations(tx: &mut PgConnection, now: OffsetDateTime) -> Result<(), sqlx::Error> {

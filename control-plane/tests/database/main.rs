@@ -52,6 +52,7 @@ mod private_key_jwt;
 mod private_key_jwt_attacks;
 mod privileges;
 mod resources;
+mod revocations;
 mod schema_rules;
 mod shares;
 mod status_lists;
