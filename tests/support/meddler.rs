@@ -14,7 +14,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use tokio::net::TcpListener;
 
-use agentidp_shared::feed::{self, Batch};
+use agentidp_shared::feed::{self, Batch, Page};
 use agentidp_shared::strict::decode_base64url;
 
 use crate::ControlPlane;
@@ -193,19 +193,33 @@ impl Forger {
         Self { key: Ed25519KeyPair::generate().unwrap(), kid: self.kid.clone() }
     }
 
-    /// The batch in `sealed` with `change` done to it, signed again.
+    /// The batch in `sealed` with `change` done to it, signed again. A snapshot of one page is a batch that begins at 0.
     pub fn forge(&self, sealed: &str, change: impl FnOnce(&mut Batch)) -> String {
         let mut batch = read_batch(sealed);
         change(&mut batch);
-        let input = feed::signing_input_of(feed::version_of(sealed), &batch, &self.kid).unwrap();
+        let version = feed::version_of(sealed);
+        let input = if version > 1 && batch.is_snapshot() {
+            let Batch { instance, to, issued_at, expires_at, changes, .. } = batch;
+            let (begun, after, until) = (to, None, None);
+            let page = Page { instance, begun, to, issued_at, expires_at, after, until, changes };
+            feed::signing_input_of_page(&page, &self.kid)
+        } else {
+            feed::signing_input_of(version, &batch, &self.kid)
+        };
+        let input = input.unwrap();
         feed::seal(&input, self.key.sign(input.as_bytes()).as_ref())
     }
 }
 
-/// Reads a batch of any version, whoever signed it.
+/// Reads a batch of any version, or a snapshot of one page as one, whoever signed it.
 pub fn read_batch(sealed: &str) -> Batch {
     let payload = decode_base64url(sealed.trim().split('.').nth(1).unwrap()).unwrap();
     let mut payload: Value = serde_json::from_slice(&payload).unwrap();
+    let members = payload.as_object_mut().unwrap();
+    if members.remove("begun").is_some() {
+        members.insert("from".to_owned(), 0.into());
+        assert!(!members.contains_key("until"), "the snapshot has more pages");
+    }
     if feed::version_of(sealed) > 1 {
         for change in payload["changes"].as_array_mut().unwrap() {
             *change = change["change"].take();

@@ -12,6 +12,7 @@ use agentidp_edge_core::hub::{Hub, TICK_MS, wire};
 use agentidp_edge_core::knowledge::Known;
 use agentidp_edge_core::usage::HandOver;
 use futures_util::future::{Either, select};
+use http::Uri;
 use wasm_bindgen_futures::spawn_local;
 use worker::{
     Delay, DurableObject, Env, Method, RequestInit, SqlCursor, SqlStorageValue, State, console_error,
@@ -136,7 +137,10 @@ impl StateHub {
         hub: &Rc<Hub<Workers>>,
         request: &mut worker::Request,
     ) -> worker::Result<worker::Response> {
-        let url = request.url()?;
+        // Not by the `url` crate: nothing else here needs its tables of Unicode, and they weigh more than the hub does.
+        let Ok(url) = request.inner().url().parse::<Uri>() else {
+            return worker::Response::error("not a target", 400);
+        };
         match (request.method(), url.path()) {
             (Method::Get, wire::NEWER_PATH) => {
                 let query = url.query().unwrap_or_default();

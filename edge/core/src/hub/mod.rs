@@ -74,8 +74,8 @@ struct Memory {
     tidied_at: u64,
     /// When a node last asked that understands less than this build, and what it understands.
     older_node: Option<(u64, u8)>,
-    /// When a snapshot in an older version was found to be too large.
-    too_large_at: Option<u64>,
+    /// When it was found that such a node cannot be told what there is.
+    older_untold_at: Option<u64>,
 }
 
 impl Memory {
@@ -222,8 +222,9 @@ impl<H: HubHost> Hub<H> {
         let now_ms = self.host.now_ms();
         let memory = self.memory.borrow();
         let is_recent = |at: u64| now_ms.abs_diff(at) < OLDER_NODES_FOR_MS;
-        let older =
-            memory.older_node.filter(|(at, _)| is_recent(*at) && !memory.too_large_at.is_some_and(is_recent));
+        let older = memory
+            .older_node
+            .filter(|(at, _)| is_recent(*at) && !memory.older_untold_at.is_some_and(is_recent));
         let feed = older.map_or(WireVersions::CURRENT.feed, |(_, feed)| feed);
         WireVersions { feed, ..WireVersions::CURRENT }
     }

@@ -1,6 +1,7 @@
 //! Asking the control plane for what came after what is known.
 
 use agentidp_shared::wire::WireVersions;
+use http::StatusCode;
 
 use super::chain::Chain;
 use super::{FIRST_PAUSE_MS, Hub, LONGEST_PAUSE_MS};
@@ -28,15 +29,20 @@ impl<H: HubHost> Hub<H> {
 
     async fn catch_up(&self) -> Result<(), PullError> {
         let versions = self.versions();
-        match self.catch_up_in(versions).await {
-            Err(PullError::Body(BodyError::TooLarge)) if versions < WireVersions::CURRENT => {
-                let line = "a node of an older version asks for more than it can be told; update the edge";
-                self.host.log(Severity::Error, line);
-                self.memory.borrow_mut().too_large_at = Some(self.host.now_ms());
-                self.catch_up_in(WireVersions::CURRENT).await
-            }
-            outcome => outcome,
+        let outcome = self.catch_up_in(versions).await;
+        // More than fits into memory in an older version, or what that has no words for.
+        let is_untold = matches!(
+            outcome,
+            Err(PullError::Body(BodyError::TooLarge) | PullError::Status(StatusCode::SERVICE_UNAVAILABLE))
+        );
+        if !is_untold || versions == WireVersions::CURRENT {
+            return outcome;
         }
+        self.catch_up_in(WireVersions::CURRENT).await?;
+        let line = "nodes of an older version cannot be told what there is, and grow stale; update the edge";
+        self.host.log(Severity::Error, line);
+        self.memory.borrow_mut().older_untold_at = Some(self.host.now_ms());
+        Ok(())
     }
 
     async fn catch_up_in(&self, versions: WireVersions) -> Result<(), PullError> {

@@ -464,14 +464,15 @@ fn a_pushed_snapshot_of_one_page_is_taken_and_of_one_with_more_the_rest_is_asked
     assert_eq!((edge.verify(&token()), edge.verify(&other_token())), (401, 200));
 }
 
-/// A control plane that says in version 1 more than an isolate can hold.
-fn too_large_in_version_1(feed: &Feed) -> Region {
+/// A control plane that gives this answer in version 1.
+fn untold_in_version_1(feed: &Feed, status: u16, body: &str) -> Region {
     let region = Region::on(TestHost::new());
+    let body = body.to_owned();
     let (feed, clock) = (feed.clone(), Rc::downgrade(&region.host));
     region.host.answer_with(move |request| {
         let versions: WireVersions = request.headers()[wire::HEADER].to_str().unwrap().parse().unwrap();
         if versions.feed < 2 {
-            return Ok(answer(200, "A".repeat(8 * 1024 * 1024 + 1)));
+            return Ok(answer(status, body.clone()));
         }
         Ok(feed.answer_to(request, 0, clock.upgrade().unwrap().now_ms.get()))
     });
@@ -480,7 +481,17 @@ fn too_large_in_version_1(feed: &Feed) -> Region {
 
 #[test]
 fn an_isolate_of_the_first_version_stops_nobody_else_however_much_there_is() {
-    let region = too_large_in_version_1(&with_token_revoked(9, 3));
+    assert_stops_nobody_else(200, &"A".repeat(8 * 1024 * 1024 + 1));
+}
+
+#[test]
+fn nor_does_it_if_the_first_version_has_no_words_for_what_there_is() {
+    assert_stops_nobody_else(503, "{}");
+}
+
+#[track_caller]
+fn assert_stops_nobody_else(status: u16, body: &str) {
+    let region = untold_in_version_1(&with_token_revoked(9, 3), status, body);
     let older = |region: &Region| {
         let newer = region.hub.newer(None, 1, None).now_or_never().unwrap();
         region.host.run_background();
