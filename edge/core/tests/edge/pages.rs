@@ -566,10 +566,12 @@ fn a_store_is_given_each_shard_once_and_the_head_last() {
     assert_eq!((edge.verify(&token()), edge.verify(&other_token())), (401, 401));
 }
 
+/// What is answered in the place of the page of this number.
+type Spoil = Box<dyn Fn(usize) -> Answer>;
+
 #[test]
 fn a_store_whose_snapshot_breaks_off_or_is_spoiled_keeps_what_it_has() {
     let pages = with_token_revoked(20, 5).pages(NOW_MS);
-    type Spoil = Box<dyn Fn(usize) -> Answer>;
     let spoilt: [Spoil; 3] = [
         Box::new(|_| answer(503, "")),
         Box::new({
