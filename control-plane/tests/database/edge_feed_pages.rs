@@ -169,8 +169,17 @@ impl Counted {
         Self { process: settings.start(&instance.clock).await.unwrap() }
     }
 
-    /// Entries of the feed that the database reads for what an edge asks.
+    /// Entries of the feed that the database reads for what an edge asks. Other sessions report late what they read before, so it is the
+    /// least of three.
     async fn entries_read(&self, instance: &Instance, path: &str) -> i64 {
+        let mut least = i64::MAX;
+        for _ in 0..3 {
+            least = least.min(self.entries_read_once(instance, path).await);
+        }
+        least
+    }
+
+    async fn entries_read_once(&self, instance: &Instance, path: &str) -> i64 {
         let read = "select (seq_tup_read + idx_tup_fetch)::bigint from pg_stat_user_tables where relname = 'edge_feed'";
         instance.execute("select pg_stat_force_next_flush()").await;
         self.report().await;
