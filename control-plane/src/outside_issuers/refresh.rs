@@ -44,8 +44,11 @@ impl Wanted {
     }
 }
 
-/// Has an issuer's keys fetched for an organization that is about to trust it, if they are not known. That they cannot be fetched is
-/// no error: it is tried again on schedule. That the organization may ask no more servers just now is one.
+/// Fetches an issuer's keys for an organization that is about to trust it, unless they are known. That they cannot be fetched is no
+/// error: the schedule tries again. That the organization may ask no more servers just now is one.
+///
+/// Other organizations may trust the issuer already. So a fetch in this organization's slots never delays theirs: at worst it leaves
+/// everything as it was.
 pub async fn prepare(app: &App, organization: OrganizationId, issuer: &str) -> Result<(), ApiError> {
     let now = app.now();
     let mut tx = app.db.system().await?;
@@ -57,16 +60,22 @@ pub async fn prepare(app: &App, organization: OrganizationId, issuer: &str) -> R
     if is_fresh {
         return Ok(());
     }
-    let fetched =
-        tokio::time::timeout(PREPARE, app.outside_issuers.issuer_keys(Turn::Caller(payer), issuer, now))
-            .await;
-    let fetched = fetched.unwrap_or(Err(OutboundError::Timeout.into()));
-    if let Err(IssuerError::Outbound(OutboundError::NoSlot(reason))) = &fetched
-        && let Some(reached) = tenancy::outbound_reached(&app.tiers, tier, *reason, now)
-    {
-        return Err(reached.into());
+    let fetch = app.outside_issuers.issuer_keys(Turn::Caller(payer), issuer, now);
+    // The time includes the wait for a slot, so its end says nothing of the issuer; nor does the lack of a slot.
+    let Ok(fetched) = tokio::time::timeout(PREPARE, fetch).await else { return Ok(()) };
+    if let Err(IssuerError::Outbound(OutboundError::NoSlot(reason))) = fetched {
+        let reached = tenancy::outbound_reached(&app.tiers, tier, reason, now);
+        return reached.map_or(Ok(()), |reached| Err(reached.into()));
     }
-    keep(app, issuer, fetched.map(|keys| keys.to_jwks()), now).await?;
+    let mut tx = app.db.system().await?;
+    match fetched {
+        Ok(keys) => store::keep(&mut tx, issuer, keys.to_jwks(), now).await?,
+        Err(error) => {
+            note(issuer, &error);
+            store::note_first_failure(&mut tx, issuer, now).await?;
+        }
+    }
+    tx.commit().await?;
     Ok(())
 }
 
@@ -81,7 +90,7 @@ pub fn refresh_soon(app: &App, issuer: &str) {
     let tasks = app.tasks.clone();
     tasks.spawn(async move {
         if let Err(error) = ask_because_of_a_token(&app, &issuer, now).await {
-            tracing::warn!(%error, "the keys of an issuer outside could not be looked after");
+            tracing::warn!(%error, "the keys of an outside issuer could not be refreshed");
         }
     });
 }
@@ -99,28 +108,23 @@ async fn fetch(app: &App, issuer: &str, turn: Turn) -> Result<(), sqlx::Error> {
     let fetched = app.outside_issuers.issuer_keys(turn, issuer, asked_at).await;
     if matches!(fetched, Err(IssuerError::Outbound(OutboundError::NoSlot(_)))) {
         // The issuer was not asked, so this says nothing of it.
-        tracing::warn!(issuer, "no slot is free to fetch the keys of an issuer outside");
+        tracing::warn!(issuer, "no slot is free to fetch the keys of an outside issuer");
         return Ok(());
     }
-    keep(app, issuer, fetched.map(|keys| keys.to_jwks()), asked_at).await
-}
-
-async fn keep(
-    app: &App,
-    issuer: &str,
-    fetched: Result<agentidp_shared::jwk::JwkSet, IssuerError>,
-    asked_at: OffsetDateTime,
-) -> Result<(), sqlx::Error> {
     let mut tx = app.db.system().await?;
     match fetched {
-        Ok(keys) => store::keep(&mut tx, issuer, keys, asked_at).await?,
+        Ok(keys) => store::keep(&mut tx, issuer, keys.to_jwks(), asked_at).await?,
         Err(error) => {
-            metrics::counter!("agentidp_outside_issuer_failures_total").increment(1);
-            tracing::warn!(issuer, %error, "the keys of an issuer outside could not be fetched");
+            note(issuer, &error);
             store::note_failure(&mut tx, issuer, asked_at).await?;
         }
     }
     tx.commit().await
+}
+
+fn note(issuer: &str, error: &IssuerError) {
+    metrics::counter!("agentidp_outside_issuer_failures_total").increment(1);
+    tracing::warn!(issuer, %error, "the keys of an outside issuer could not be fetched");
 }
 
 /// One round, on schedule: every issuer that a policy is about whose keys were last fetched five minutes ago. One that does not answer

@@ -3,9 +3,12 @@
 use agentidp_shared::jwk::{JwkSet, KeySet};
 use sqlx::PgConnection;
 use sqlx::types::Json;
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 use super::{FRESH, MAX_AGE, kept};
+
+/// How long an issuer that did not answer the first time is left alone.
+const FIRST_RETRY: Duration = Duration::minutes(1);
 
 /// The keys of an issuer as they were last fetched.
 #[derive(Debug, Clone, Default)]
@@ -85,12 +88,30 @@ pub(super) async fn note_failure(
     now: OffsetDateTime,
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        "insert into outside_issuers as known (issuer, ask_again_at, refresh_at, failures) values ($1, $2::timestamptz + interval '1 minute', $2::timestamptz + interval '1 minute', 1)
+        "insert into outside_issuers as known (issuer, ask_again_at, refresh_at, failures)
+         values ($1, $2::timestamptz + interval '1 minute', $2::timestamptz + interval '1 minute', 1)
          on conflict (issuer) do update set failures = least(known.failures + 1, 100),
            ask_again_at = $2::timestamptz + least(interval '15 minutes', interval '1 minute' * power(2, least(known.failures, 6))),
            refresh_at = $2::timestamptz + least(interval '15 minutes', interval '1 minute' * power(2, least(known.failures, 6)))",
         issuer,
         now
+    )
+    .execute(tx)
+    .await
+    .map(|_| ())
+}
+
+/// Notes that the keys of an issuer that was not known could not be fetched. One that is known is asked when it would have been.
+pub(super) async fn note_first_failure(
+    tx: &mut PgConnection,
+    issuer: &str,
+    now: OffsetDateTime,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "insert into outside_issuers (issuer, ask_again_at, refresh_at, failures) values ($1, $2, $2, 1)
+         on conflict (issuer) do nothing",
+        issuer,
+        now + FIRST_RETRY
     )
     .execute(tx)
     .await

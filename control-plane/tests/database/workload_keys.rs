@@ -23,7 +23,10 @@ struct Workload {
 
 impl Workload {
     async fn trusted() -> Self {
-        let instance = instance(&[]).await;
+        Self::trusted_in(instance(&[]).await).await
+    }
+
+    async fn trusted_in(instance: Place) -> Self {
         let tenant = instance.platform().await.create_organization("free").await;
         let issuer = OidcIssuer::start(Algorithm::ES256).await;
         let agent = tenant.create_agent(&["agents:read"]).await.id;
@@ -139,6 +142,56 @@ async fn timing_attack_an_answer_waits_for_no_server_whether_its_issuer_is_trust
         "one fetch for both keys, none for the unknown issuer"
     );
     workload.tenant.api.post("/api/v1/agents", &new_agent()).await.expect(201);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn refresh_stopping_attack_what_one_organization_cannot_fetch_delays_no_refresh_of_an_issuer() {
+    let slots = [("outbound_in_flight = 2 ", "outbound_in_flight = 4 ")];
+    let workload = Workload::trusted_in(instance(&slots).await).await;
+    let greedy = workload.instance.platform().await.create_organization("free").await;
+    let (hanging, known) =
+        (HangingServer::start().await, format!("{}/.well-known/jwks", workload.issuer.url()));
+    workload.instance.advance(time::Duration::minutes(6));
+    let trust = || {
+        let policy = json!({"provider": "oidc", "issuer": workload.issuer.url(), "subject": unique()});
+        let api = greedy.api.clone();
+        async move { api.post(POLICIES, &policy).await.expect(201) }
+    };
+    let schedule =
+        "select (extract(epoch from refresh_at) + extract(epoch from ask_again_at) + failures)::bigint
+        from outside_issuers";
+    let before = workload.instance.number(schedule).await;
+    // The server of the keys times out three times at once, and is left alone by the organization that asked.
+    workload
+        .issuer
+        .discover_as(|document| document["jwks_uri"] = json!(format!("{}/keys", hanging.server.url())));
+    join_all([trust(), trust(), trust()]).await;
+    assert_eq!(workload.instance.number(schedule).await, before);
+    trust().await;
+    hanging.has_been_asked(3).await;
+    assert_eq!(workload.instance.number(schedule).await, before);
+    // So the issuer's next key is found when it is due.
+    let key = ClientKey::generate(Algorithm::EdDSA);
+    workload.issuer.discover_as(|document| document["jwks_uri"] = json!(known));
+    workload.issuer.publish(|set| set["keys"].as_array_mut().unwrap().push(oidc_issuer::published(&key)));
+    workload.instance.run_schedules().await;
+    workload.exchange(&workload.issuer.url(), &key).await.expect(200);
+}
+
+#[tokio::test]
+async fn an_issuer_that_is_away_when_its_first_policy_is_made_is_asked_again_in_a_minute() {
+    let instance = instance(&[]).await;
+    let tenant = instance.platform().await.create_organization("free").await;
+    let issuer = OidcIssuer::start(Algorithm::ES256).await;
+    issuer.discover_as(|document| document["issuer"] = json!("https://another.example"));
+    let policy = json!({"provider": "oidc", "issuer": issuer.url(), "subject": "workload"});
+    tenant.api.post(POLICIES, &policy).await.expect(201);
+    issuer.discover_as(|document| document["issuer"] = json!(issuer.url()));
+    instance.run_schedules().await;
+    assert_eq!(issuer.asked(), 0);
+    instance.advance(time::Duration::MINUTE);
+    instance.run_schedules().await;
+    assert_eq!(issuer.asked(), 1);
 }
 
 #[tokio::test]
