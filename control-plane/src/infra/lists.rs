@@ -14,9 +14,8 @@ use super::db::{AnyTx, SystemTx, TenantTx};
 use super::http::error::ApiError;
 use super::turns::{Exhausted, Shares, Turn, Turns};
 use crate::app::App;
+use crate::tenancy;
 
-/// Lists and searches that an organization may have running at once, where there are connections enough.
-const PER_ORGANIZATION: usize = 4;
 /// How many more may wait.
 const WAITING_PER_ORGANIZATION: usize = 32;
 /// How long they may wait. Less than anybody waits for a connection.
@@ -29,27 +28,33 @@ const RETRY_AFTER: u32 = 2;
 pub struct Lists(Turns);
 
 impl Lists {
-    /// Lists take half of the connections at most, and those of one organization half of these.
+    /// Lists take half of the connections at most, and those of one organization half of these, whatever its tier allows.
     pub fn new(connections: u32) -> Self {
         let in_all = usize::try_from(connections / 2).unwrap_or(1).max(1);
         Self(Turns::new(Shares {
-            per_organization: PER_ORGANIZATION.min(in_all / 2).max(1),
+            per_organization: (in_all / 2).max(1),
             in_all,
             waiting_per_organization: WAITING_PER_ORGANIZATION,
             deadline: DEADLINE,
         }))
     }
 
-    async fn begin(&self, organization: OrganizationId) -> Result<Turn, ApiError> {
-        self.0.begin(organization).await.map_err(|exhausted| refuse(exhausted, self.0.shares()))
+    /// Waits for the turn of an organization whose tier allows `most` at once.
+    async fn begin(&self, organization: OrganizationId, most: usize) -> Result<Turn, ApiError> {
+        let limit = most.min(self.0.shares().per_organization);
+        self.0.begin_of(organization, limit).await.map_err(|exhausted| refuse(exhausted, limit))
+    }
+
+    /// The lists and searches of the organization that run in this process.
+    pub fn used(&self, organization: OrganizationId) -> i64 {
+        i64::try_from(self.0.used(organization)).unwrap_or(i64::MAX)
     }
 }
 
-fn refuse(exhausted: Exhausted, shares: &Shares) -> ApiError {
+fn refuse(exhausted: Exhausted, limit: usize) -> ApiError {
     metrics::counter!("agentidp_rate_limit_hits_total").increment(1);
     let error = match exhausted {
         Exhausted::Organization => {
-            let limit = shares.per_organization;
             let message = format!(
                 "the organization has {limit} lists and searches running, as many as it may at once; try again when one has ended"
             );
@@ -86,14 +91,22 @@ impl App {
         asking: OrganizationId,
         organization: OrganizationId,
     ) -> Result<ListTx<TenantTx>, ApiError> {
-        let turn = self.lists.begin(asking).await?;
+        let turn = self.turn_of(asking).await?;
         let tx = self.db.tenant_list(organization).await?;
         Ok(ListTx { tx, _turn: turn })
     }
 
+    async fn turn_of(&self, asking: OrganizationId) -> Result<Turn, ApiError> {
+        // Read before there is a turn, so in none of the organization's own connections.
+        let mut tx = self.db.system().await?;
+        let tier = tenancy::tier(&mut tx, asking).await?;
+        tx.commit().await?;
+        self.lists.begin(asking, self.tiers.of(tier).lists_in_flight()).await
+    }
+
     /// Begins a list of what all organizations have, when it is the turn of `asking`.
     pub async fn list_any_tenant(&self, asking: OrganizationId) -> Result<ListTx<SystemTx>, ApiError> {
-        let turn = self.lists.begin(asking).await?;
+        let turn = self.turn_of(asking).await?;
         let tx = self.db.system_list().await?;
         Ok(ListTx { tx, _turn: turn })
     }

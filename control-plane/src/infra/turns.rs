@@ -47,6 +47,8 @@ type Organizations = Mutex<BTreeMap<OrganizationId, Entry>>;
 #[derive(Debug)]
 struct Entry {
     own: Arc<Semaphore>,
+    /// How many turns it has.
+    most: usize,
     /// Requests that have a turn or wait for one.
     requests: usize,
 }
@@ -63,8 +65,13 @@ impl Turns {
 
     /// Waits for a turn of the organization, which it has until the result is dropped.
     pub async fn begin(&self, organization: OrganizationId) -> Result<Turn, Exhausted> {
+        self.begin_of(organization, self.0.shares.per_organization).await
+    }
+
+    /// The same, for an organization that has `most` turns, if that is less than any may have.
+    pub async fn begin_of(&self, organization: OrganizationId, most: usize) -> Result<Turn, Exhausted> {
         let until = Instant::now() + self.0.shares.deadline;
-        let (request, own) = self.enter(organization).ok_or(Exhausted::Organization)?;
+        let (request, own) = self.enter(organization, most).ok_or(Exhausted::Organization)?;
         let own = timeout_at(until, own.acquire_owned()).await.ok().and_then(Result::ok);
         let own = own.ok_or(Exhausted::Organization)?;
         let common = timeout_at(until, self.0.common.clone().acquire_owned()).await.ok().and_then(Result::ok);
@@ -72,18 +79,34 @@ impl Turns {
         Ok(Turn { _common: common, _own: own, _request: request })
     }
 
+    /// The turns that the organization has taken.
+    pub fn used(&self, organization: OrganizationId) -> usize {
+        let organizations = self.0.organizations.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = organizations.get(&organization);
+        entry.map_or(0, |entry| entry.most.saturating_sub(entry.own.available_permits()))
+    }
+
     /// `None` if as many requests of the organization wait as may.
-    fn enter(&self, organization: OrganizationId) -> Option<(Request, Arc<Semaphore>)> {
+    fn enter(&self, organization: OrganizationId, most: usize) -> Option<(Request, Arc<Semaphore>)> {
         let Shares { per_organization, waiting_per_organization, .. } = self.0.shares;
+        let most = most.min(per_organization);
         let mut organizations = self.0.organizations.lock().unwrap_or_else(PoisonError::into_inner);
-        let entry = organizations
-            .entry(organization)
-            .or_insert_with(|| Entry { own: Arc::new(Semaphore::new(per_organization)), requests: 0 });
-        if entry.requests >= per_organization.saturating_add(waiting_per_organization) {
+        let entry = organizations.entry(organization).or_insert_with(|| Entry::new(most));
+        if entry.most != most {
+            // Its tier has changed. Requests that run or wait end with the turns they have.
+            *entry = Entry { requests: entry.requests, ..Entry::new(most) };
+        }
+        if entry.requests >= most.saturating_add(waiting_per_organization) {
             return None;
         }
         entry.requests += 1;
         Some((Request { organization, turns: self.clone() }, entry.own.clone()))
+    }
+}
+
+impl Entry {
+    fn new(most: usize) -> Self {
+        Self { own: Arc::new(Semaphore::new(most)), most, requests: 0 }
     }
 }
 
@@ -144,6 +167,18 @@ mod tests {
         drop(first);
         assert!(turns.begin(organization(3)).await.is_ok());
         assert_eq!(turns.0.organizations.lock().unwrap().len(), 1, "who has no turn is forgotten");
+    }
+
+    #[tokio::test]
+    async fn an_organization_may_have_fewer_turns_than_any_may_and_more_once_its_tier_is_another() {
+        let turns = turns(3, 10, 0, Duration::ZERO);
+        let first = turns.begin_of(organization(1), 1).await.unwrap();
+        assert_eq!(turns.begin_of(organization(1), 1).await.unwrap_err(), Exhausted::Organization);
+        assert_eq!((turns.used(organization(1)), turns.used(organization(2))), (1, 0));
+        drop(first);
+        let _many = [turns.begin_of(organization(1), 9).await, turns.begin_of(organization(1), 9).await];
+        let _third = turns.begin_of(organization(1), 9).await.unwrap();
+        assert_eq!(turns.begin_of(organization(1), 9).await.unwrap_err(), Exhausted::Organization);
     }
 
     #[tokio::test]

@@ -24,7 +24,7 @@ pub(super) struct OrganizationLimit {
     name: &'static str,
     /// The most there can be; `null` is without limit.
     limit: Option<i64>,
-    /// What there is. `outbound_in_flight` and `outbound_requests` are those of the server that answers.
+    /// What there is. `outbound_in_flight`, `outbound_requests` and `lists_in_flight` are those of the server that answers.
     used: i64,
     /// When uses are counted anew; `null` for what counts as long as it is there.
     #[serde(with = "time::serde::rfc3339::option")]
@@ -74,7 +74,11 @@ pub(super) async fn get_organization_limits(
     let mut used = tenancy::used(&mut tx, organization, now).await?;
     tx.commit().await?;
     let (in_flight, asked) = app.outside_issuers.used(organization, now);
-    used.extend([(Share::OutboundInFlight, in_flight), (Share::OutboundRequests, asked)]);
+    used.extend([
+        (Share::OutboundInFlight, in_flight),
+        (Share::OutboundRequests, asked),
+        (Share::ListsInFlight, app.lists.used(organization)),
+    ]);
     used.sort_by_key(|(share, _)| *share);
     let limits = used.into_iter().map(|(share, used)| Limit::new(&app.tiers, tier, share, used, now).into());
     Ok(Json(OrganizationLimits { tier, limits: limits.collect() }))

@@ -175,7 +175,7 @@ pub async fn used(
 ) -> Result<Vec<(Share, i64)>, sqlx::Error> {
     let mut used = vec![];
     for share in Share::ALL {
-        if !matches!(share, Share::OutboundInFlight | Share::OutboundRequests) {
+        if !matches!(share, Share::OutboundInFlight | Share::OutboundRequests | Share::ListsInFlight) {
             let count = match share.window_start(now) {
                 Some(window_start) => store::spent(tx, organization, share, window_start).await?,
                 None => count(tx, organization, share).await?,
@@ -200,6 +200,7 @@ async fn count(
         Share::FeedChanges
         | Share::OutboundInFlight
         | Share::OutboundRequests
-        | Share::SigningAlgorithmChanges => Ok(0),
+        | Share::SigningAlgorithmChanges
+        | Share::ListsInFlight => Ok(0),
     }
 }

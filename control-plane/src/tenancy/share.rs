@@ -30,10 +30,12 @@ pub enum Share {
     OutboundRequests,
     /// Changes of the signing algorithm, a day.
     SigningAlgorithmChanges,
+    /// Lists and searches at once, of one process.
+    ListsInFlight,
 }
 
 impl Share {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Agents,
         Self::Partners,
         Self::TrustPolicies,
@@ -43,6 +45,7 @@ impl Share {
         Self::OutboundInFlight,
         Self::OutboundRequests,
         Self::SigningAlgorithmChanges,
+        Self::ListsInFlight,
     ];
 
     /// The name in answers, metrics and the database.
@@ -57,6 +60,7 @@ impl Share {
             Self::OutboundInFlight => "outbound_in_flight",
             Self::OutboundRequests => "outbound_requests",
             Self::SigningAlgorithmChanges => "signing_algorithm_changes",
+            Self::ListsInFlight => "lists_in_flight",
         }
     }
 
@@ -88,6 +92,7 @@ impl Share {
             Self::OutboundInFlight => "requests to other servers at once",
             Self::OutboundRequests => "requests to other servers a minute",
             Self::SigningAlgorithmChanges => "changes of the signing algorithm a day",
+            Self::ListsInFlight => "lists and searches at once",
         }
     }
 }

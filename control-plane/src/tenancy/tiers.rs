@@ -82,6 +82,7 @@ impl Limits {
             Share::OutboundInFlight => Some(self.outbound_in_flight.0),
             Share::OutboundRequests => Some(self.outbound_requests_per_minute.0),
             Share::SigningAlgorithmChanges => Some(self.signing_algorithm_changes_per_day.0),
+            Share::ListsInFlight => Some(self.lists_in_flight.0),
         }
     }
 
@@ -91,8 +92,8 @@ impl Limits {
     }
 
     /// Lists and searches that run at once in one process.
-    pub fn lists_in_flight(&self) -> i64 {
-        self.lists_in_flight.0
+    pub fn lists_in_flight(&self) -> usize {
+        usize::try_from(self.lists_in_flight.0).unwrap_or(usize::MAX)
     }
 
     /// Single tokens that are revoked and not yet expired, of the organization.

@@ -225,6 +225,43 @@ async fn exhaustion_attack_more_lists_than_may_wait_are_refused_at_once_with_the
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn exhaustion_attack_an_organization_runs_as_many_lists_at_once_as_its_tier_allows() {
+    let instance = Instance::start_with(|settings| settings.with("DATABASE_MAX_CONNECTIONS", "40")).await;
+    let platform = instance.platform().await;
+    let waiting = "select count(*) from pg_locks where not granted and relation = 'credentials'::regclass
+        and database = (select oid from pg_database where datname = current_database())";
+    for (tier, allowed) in [("free", 2), ("enterprise", 8)] {
+        let tenant = platform.create_organization(tier).await;
+        let (list, limits) = (
+            format!("{}/credentials", tenant.admin.path()),
+            format!("/api/v1/organizations/{}/limits", tenant.organization_id),
+        );
+        let mut holder = instance.superuser().await;
+        execute(&mut holder, "begin; lock table credentials in access exclusive mode").await;
+        let searches: Vec<_> = (0..=allowed)
+            .map(|_| {
+                let (api, list) = (tenant.api.clone(), list.clone());
+                tokio::spawn(async move { api.get(&list).await })
+            })
+            .collect();
+        while instance.number(waiting).await < allowed {}
+        let limits = tenant.api.get(&limits).await.expect(200).json();
+        let shown =
+            limits["limits"].as_array().unwrap().iter().find(|limit| limit["name"] == "lists_in_flight");
+        let expected =
+            json!({"name": "lists_in_flight", "limit": allowed, "used": allowed, "resetsAt": null});
+        assert_eq!(shown, Some(&expected), "{tier}");
+        let (refused, _, searches) = futures_util::future::select_all(searches).await;
+        let refused = refused.unwrap().expect(429);
+        assert_eq!(refused.json()["details"], json!({"limit": "listsAtOnce", "value": allowed}), "{tier}");
+        execute(&mut holder, "rollback").await;
+        for answer in join_all(searches).await {
+            answer.unwrap().expect(200);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn exhaustion_attack_changes_that_wait_for_one_row_leave_connections_to_the_others() {
     let instance = Instance::start_with(|settings| settings.with("DATABASE_MAX_CONNECTIONS", "5")).await;
     let platform = instance.platform().await;

@@ -138,7 +138,8 @@ async fn an_organization_sees_each_of_its_limits_with_what_is_used() {
             "feed_changes",
             "outbound_in_flight",
             "outbound_requests",
-            "signing_algorithm_changes"
+            "signing_algorithm_changes",
+            "lists_in_flight"
         ]
     );
     assert_eq!(
