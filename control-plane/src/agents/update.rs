@@ -129,6 +129,14 @@ pub(super) async fn update_agent(
     let owners = Owners::lock(&mut tx, caller.organization_id, app.now()).await?;
     let current = lock_status(&mut tx, agent).await?;
     let wanted = current.change_to(request.status.unwrap_or(current)).map_err(decommissioned)?;
+    let was_public = store::find(&mut tx, &app.config.issuer, caller.organization_id, agent)
+        .await?
+        .is_some_and(|agent| agent.is_public);
+    let is_public = request.is_public.unwrap_or(was_public);
+    let takes_away =
+        wanted == AgentStatus::Suspended && wanted != current || revoke_tokens || was_public && !is_public;
+    // A reactivation gives, whatever it takes away: otherwise it could be sent with a suspension again and again.
+    let gives = wanted == AgentStatus::Active && wanted != current;
     let changed = request.changed_fields();
     if !changed.is_empty() {
         store::update(&mut tx, agent, &request, app.now()).await?;
@@ -148,18 +156,15 @@ pub(super) async fn update_agent(
         audit::record(&mut tx, &app, event(action).metadata(metadata)).await?;
     }
     let updated = store::find(&mut tx, &app.config.issuer, caller.organization_id, agent).await?;
-    let is_shown = updated.as_ref().is_some_and(|agent| agent.is_public) || request.is_public == Some(false);
+    let is_shown = was_public || is_public;
     if !changed.is_empty() && is_shown {
         documents_changed(&mut tx, &app, agent).await?;
     }
     let is_told = (!changed.is_empty() && is_shown) || wanted != current || revoke_tokens;
     if is_told {
         // Taking power or a document away is never refused for what was spent before.
-        let takes_away = (wanted != current && wanted == AgentStatus::Suspended)
-            || revoke_tokens
-            || request.is_public == Some(false);
         let (organization, now) = (caller.organization_id, app.now());
-        if takes_away {
+        if takes_away && !gives {
             tenancy::count_use(&mut tx, organization, Share::FeedChanges, now).await?;
         } else {
             tenancy::spend(&mut tx, &app.tiers, organization, Share::FeedChanges, now).await?;

@@ -15,7 +15,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
-use crate::support::{Answer, Instance, Tenant};
+use crate::support::{Agent, Answer, Instance, Tenant};
 
 const PARTNERS: &str = "/api/v1/federation/partners";
 pub const POLICIES: &str = "/api/v1/oidc/trust-policies";
@@ -225,6 +225,38 @@ async fn changes_for_the_edges_are_counted_and_what_takes_power_away_always_pass
     other.api.post(PARTNERS, &partner(&keys)).await.expect(201);
     instance.advance(time::Duration::MINUTE);
     tenant.api.post(PARTNERS, &partner(&keys)).await.expect(201);
+}
+
+#[tokio::test]
+async fn budget_bypass_attack_a_field_that_takes_nothing_away_makes_no_change_free() {
+    let instance = instance(&[("feed_changes_per_minute = 30 ", "feed_changes_per_minute = 2 ")]).await;
+    let tenant = instance.platform().await.create_organization("free").await;
+    let (private, public) =
+        (tenant.create_agent(&["agents:read"]).await, tenant.create_agent(&["agents:read"]).await);
+    let change = async |agent: &Agent, body: Value| tenant.api.patch(&agent.path(), &body).await.status;
+    let used = async || limit(&tenant, "feed_changes").await["used"].as_i64().unwrap();
+    // No edge is told of an agent that was never public.
+    for name in ["One", "Another"] {
+        assert_eq!(change(&private, json!({"name": name, "isPublic": false})).await, 200);
+    }
+    assert_eq!(used().await, 0);
+    assert_eq!(change(&public, json!({"isPublic": true})).await, 200);
+    assert_eq!(change(&public, json!({"name": "Another"})).await, 200);
+    assert_eq!(change(&public, json!({"name": "A third"})).await, 429);
+    // What hides it passes; then there is nothing to hide, and nothing to tell.
+    for _ in 0..2 {
+        assert_eq!(change(&public, json!({"name": "A third", "isPublic": false})).await, 200);
+        assert_eq!(used().await, 3);
+    }
+    // A reactivation gives, whatever else is in the request.
+    assert_eq!(change(&private, json!({"status": "suspended"})).await, 200);
+    for more in [json!({}), json!({"isPublic": false}), json!({"revokeTokens": true})] {
+        let mut body = more.clone();
+        body["status"] = json!("active");
+        assert_eq!(change(&private, body).await, 429, "{more}");
+    }
+    instance.advance(time::Duration::MINUTE);
+    assert_eq!(change(&private, json!({"status": "active", "isPublic": false})).await, 200);
 }
 
 #[tokio::test]
