@@ -11,6 +11,7 @@ use crate::app::App;
 use crate::audit::{self, Action, NewEvent};
 use crate::credentials;
 use crate::infra::config::Secret;
+use crate::infra::db::SystemTx;
 use crate::organizations;
 
 /// Held while bootstrapping, so that two processes cannot both be first ("boot" in ASCII).
@@ -70,7 +71,7 @@ async fn existing(tx: &mut PgConnection) -> Result<Option<(OrganizationId, Agent
     Ok(row.map(|row| (row.organization_id.into(), row.agent_id.into())))
 }
 
-async fn create(tx: &mut PgConnection, app: &App) -> Result<(OrganizationId, AgentId), BootstrapError> {
+async fn create(tx: &mut SystemTx, app: &App) -> Result<(OrganizationId, AgentId), BootstrapError> {
     let organization_id = organizations::ensure_system(tx, app).await?;
     let scopes: ScopeSet = app.policy.table().scopes.into_iter().collect();
     let admin = NewAgent {

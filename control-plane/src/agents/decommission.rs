@@ -12,6 +12,7 @@ use super::{lock_status, store};
 use crate::access::{Act, Caller, Owners};
 use crate::app::App;
 use crate::audit::{self, Action, NewEvent};
+use crate::edge_feed::Charge;
 use crate::infra::http::client_info::ClientInfo;
 use crate::infra::http::error::{ApiError, ErrorBody};
 use crate::infra::http::path::Id;
@@ -39,7 +40,7 @@ pub(super) async fn decommission_agent(
     let owners = Owners::lock(&mut tx, caller.organization_id, app.now()).await?;
     let status = lock_status(&mut tx, agent).await?;
     status.change_to(AgentStatus::Decommissioned).map_err(decommissioned)?;
-    set_standing(&mut tx, &app, permit, AgentStatus::Decommissioned, true).await?;
+    set_standing(&mut tx, &app, permit, AgentStatus::Decommissioned, true, Charge::Always).await?;
     store::forget_did_key(&mut tx, agent).await?;
     organizations::remove_member(&mut tx, caller.organization_id, permit).await?;
     let revoked = credentials::revoke_all(&mut tx, caller.organization_id, permit, app.now()).await?.len();

@@ -31,6 +31,7 @@ use axum::http::StatusCode;
 
 use crate::access::Permit;
 use crate::app::App;
+use crate::edge_feed::Charge;
 use crate::infra::db::TenantTx;
 use crate::infra::http::error::ApiError;
 
@@ -53,7 +54,7 @@ pub async fn require(tx: &mut TenantTx, agent: AgentId) -> Result<(), ApiError> 
 pub async fn end(tx: &mut TenantTx, app: &App, agent: AgentId) -> Result<(), ApiError> {
     if lock_status(tx, agent).await?.change_to(AgentStatus::Decommissioned).is_ok() {
         let permit = Permit::of_instance(agent);
-        revocation::set_standing(tx, app, permit, AgentStatus::Decommissioned, true).await?;
+        revocation::set_standing(tx, app, permit, AgentStatus::Decommissioned, true, Charge::Always).await?;
         store::forget_did_key(tx, agent).await?;
     }
     Ok(())

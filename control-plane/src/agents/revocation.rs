@@ -8,10 +8,11 @@ use super::model::AgentStatus;
 use super::store;
 use crate::access::Permit;
 use crate::app::App;
-use crate::edge_feed;
+use crate::edge_feed::{self, Charge};
 use crate::infra::clock::unix_seconds;
 use crate::infra::config::LONGEST_TOKEN;
 use crate::infra::db::TenantTx;
+use crate::tenancy::NotAdmitted;
 
 /// Sets the agent's status and tells the edges. With `revoke_tokens`, tokens issued so far stay refused whatever becomes of
 /// the agent.
@@ -21,9 +22,10 @@ pub(super) async fn set_standing(
     permit: Permit,
     status: AgentStatus,
     revoke_tokens: bool,
-) -> Result<(), sqlx::Error> {
+    charge: Charge,
+) -> Result<(), NotAdmitted> {
     store::set_status(tx, permit, status, revoke_tokens, app.now()).await?;
-    tell_edges(tx, app, permit.agent()).await
+    tell_edges(tx, app, permit.agent(), charge).await
 }
 
 /// Refuses, from now on, every token issued so far that holds more than `scopes` by the agent's right.
@@ -32,17 +34,19 @@ pub(super) async fn limit_scopes(
     app: &App,
     permit: Permit,
     scopes: &ScopeSet,
-) -> Result<(), sqlx::Error> {
+    charge: Charge,
+) -> Result<(), NotAdmitted> {
     store::limit_scopes(tx, permit, scopes, app.now(), LONGEST_TOKEN).await?;
-    tell_edges(tx, app, permit.agent()).await
+    tell_edges(tx, app, permit.agent(), charge).await
 }
 
-async fn tell_edges(tx: &mut TenantTx, app: &App, agent: AgentId) -> Result<(), sqlx::Error> {
+async fn tell_edges(tx: &mut TenantTx, app: &App, agent: AgentId, charge: Charge) -> Result<(), NotAdmitted> {
     let Some(standing) = store::standing(tx, agent).await? else { return Ok(()) };
     let not_before = standing.not_before.map(unix_seconds);
     let limit =
         standing.scope_limit.map(|(scopes, until)| ScopeLimit { scopes, issued_until: unix_seconds(until) });
-    edge_feed::agent_limited(tx, app, agent, standing_of(standing.status), not_before, limit).await
+    let stands = (standing_of(standing.status), not_before);
+    edge_feed::agent_limited(tx, app, agent, stands, limit, charge).await
 }
 
 pub(super) fn standing_of(status: AgentStatus) -> Standing {
@@ -55,16 +59,22 @@ pub(super) fn standing_of(status: AgentStatus) -> Standing {
 
 /// Tells the edges that copies of the agent's public documents are no longer good, by repeating how it stands: they keep no
 /// copy across anything that is said of its agent.
-pub async fn documents_changed(tx: &mut TenantTx, app: &App, agent: AgentId) -> Result<(), sqlx::Error> {
+pub async fn documents_changed(
+    tx: &mut TenantTx,
+    app: &App,
+    agent: AgentId,
+    charge: Charge,
+) -> Result<(), NotAdmitted> {
     let Some(standing) = store::standing(tx, agent).await? else { return Ok(()) };
     let not_before = standing.not_before.map(unix_seconds);
-    edge_feed::agent_documents_changed(tx, app, agent, standing_of(standing.status), not_before).await
+    let stands = (standing_of(standing.status), not_before);
+    edge_feed::agent_documents_changed(tx, app, agent, stands, charge).await
 }
 
 /// Refuses, from now on, every token the agent was issued or obtained for others so far. The agent stays as it is.
-pub async fn revoke_tokens(tx: &mut TenantTx, app: &App, permit: Permit) -> Result<(), sqlx::Error> {
+pub async fn revoke_tokens(tx: &mut TenantTx, app: &App, permit: Permit) -> Result<(), NotAdmitted> {
     let status = store::lock_status(tx, permit.agent()).await?.ok_or(sqlx::Error::RowNotFound)?;
-    set_standing(tx, app, permit, status, true).await
+    set_standing(tx, app, permit, status, true, Charge::Always).await
 }
 
 /// Does the same if a token issued at `issued_at` (Unix seconds) is not refused yet.
@@ -73,12 +83,12 @@ pub async fn revoke_tokens_until(
     app: &App,
     permit: Permit,
     issued_at: u64,
-) -> Result<(), sqlx::Error> {
+) -> Result<(), NotAdmitted> {
     let status = store::lock_status(tx, permit.agent()).await?.ok_or(sqlx::Error::RowNotFound)?;
     let standing = store::standing(tx, permit.agent()).await?;
     let not_before = standing.and_then(|standing| standing.not_before).map(unix_seconds);
     if not_before.is_some_and(|not_before| not_before >= issued_at) {
         return Ok(());
     }
-    set_standing(tx, app, permit, status, true).await
+    set_standing(tx, app, permit, status, true, Charge::Always).await
 }

@@ -13,6 +13,7 @@ use super::{lock_status, not_found, store};
 use crate::access::{Act, Caller, Owners};
 use crate::app::App;
 use crate::audit::{self, Action, NewEvent};
+use crate::edge_feed::Charge;
 use crate::infra::http::client_info::ClientInfo;
 use crate::infra::http::error::{ApiError, ErrorBody};
 use crate::infra::http::fields::{Fields, FromFields};
@@ -50,7 +51,8 @@ impl FromFields for SetAgentScopesRequest {
         (status = 401, description = "The access token is missing or not good", body = ErrorBody),
         (status = 403, description = "A scope is lacking, the agent's rank is above the caller's, or the caller does not hold what it would give", body = ErrorBody),
         (status = 404, description = "There is no such agent", body = ErrorBody),
-        (status = 409, description = "The agent was decommissioned, or the organization's last owner could no longer administer it", body = ErrorBody)))]
+        (status = 409, description = "The agent was decommissioned, or the organization's last owner could no longer administer it", body = ErrorBody),
+        (status = 429, description = "The organization's changes reached the edges as often in this minute as its tier allows; a request that only takes scopes away is never refused for that", body = ErrorBody)))]
 pub(super) async fn set_agent_scopes(
     State(app): State<App>,
     caller: Caller,
@@ -75,7 +77,9 @@ pub(super) async fn set_agent_scopes(
     if !added.is_empty() || !removed.is_empty() {
         store::set_scopes(&mut tx, permit, &wanted, app.now()).await?;
         if !removed.is_empty() {
-            limit_scopes(&mut tx, &app, permit, &wanted).await?;
+            // What gives as well as takes can be sent again and again.
+            let charge = if added.is_empty() { Charge::Always } else { Charge::Limited };
+            limit_scopes(&mut tx, &app, permit, &wanted, charge).await?;
         }
         owners.refuse_if_gone(&mut tx).await?;
         let metadata =

@@ -13,12 +13,12 @@ use super::{lock_status, not_found, store};
 use crate::access::{Act, Caller, Owners};
 use crate::app::App;
 use crate::audit::{self, Action, NewEvent};
+use crate::edge_feed::Charge;
 use crate::infra::http::client_info::ClientInfo;
 use crate::infra::http::error::{ApiError, ErrorBody};
 use crate::infra::http::fields::{Fields, FromFields};
 use crate::infra::http::json::StrictJson;
 use crate::infra::http::path::Id;
-use crate::tenancy::{self, Share};
 
 /// What to change; what is absent stays as it is.
 #[derive(Debug, ToSchema)]
@@ -137,6 +137,7 @@ pub(super) async fn update_agent(
         wanted == AgentStatus::Suspended && wanted != current || revoke_tokens || was_public && !is_public;
     // A reactivation gives, whatever it takes away: otherwise it could be sent with a suspension again and again.
     let gives = wanted == AgentStatus::Active && wanted != current;
+    let charge = if takes_away && !gives { Charge::Always } else { Charge::Limited };
     let changed = request.changed_fields();
     if !changed.is_empty() {
         store::update(&mut tx, agent, &request, app.now()).await?;
@@ -145,7 +146,7 @@ pub(super) async fn update_agent(
     }
     if wanted != current || revoke_tokens {
         let revoke_tokens = revoke_tokens || wanted == AgentStatus::Suspended;
-        set_standing(&mut tx, &app, permit, wanted, revoke_tokens).await?;
+        set_standing(&mut tx, &app, permit, wanted, revoke_tokens, charge).await?;
         owners.refuse_if_gone(&mut tx).await?;
         let action = match wanted {
             AgentStatus::Suspended if wanted != current => Action::AgentSuspended,
@@ -156,19 +157,8 @@ pub(super) async fn update_agent(
         audit::record(&mut tx, &app, event(action).metadata(metadata)).await?;
     }
     let updated = store::find(&mut tx, &app.config.issuer, caller.organization_id, agent).await?;
-    let is_shown = was_public || is_public;
-    if !changed.is_empty() && is_shown {
-        documents_changed(&mut tx, &app, agent).await?;
-    }
-    let is_told = (!changed.is_empty() && is_shown) || wanted != current || revoke_tokens;
-    if is_told {
-        // Taking power or a document away is never refused for what was spent before.
-        let (organization, now) = (caller.organization_id, app.now());
-        if takes_away && !gives {
-            tenancy::count_use(&mut tx, organization, Share::FeedChanges, now).await?;
-        } else {
-            tenancy::spend(&mut tx, &app.tiers, organization, Share::FeedChanges, now).await?;
-        }
+    if !changed.is_empty() && (was_public || is_public) {
+        documents_changed(&mut tx, &app, agent, charge).await?;
     }
     tx.commit().await?;
     updated.map(Json).ok_or_else(not_found)

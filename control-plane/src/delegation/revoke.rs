@@ -10,11 +10,12 @@ use super::store;
 use crate::access::{Act, Caller};
 use crate::app::App;
 use crate::audit::{self, Action, NewEvent};
+use crate::edge_feed::{self, Charge};
 use crate::infra::clock::unix_seconds;
 use crate::infra::http::client_info::ClientInfo;
 use crate::infra::http::error::{ApiError, ErrorBody};
 use crate::infra::http::path::Id;
-use crate::{edge_feed, tokens};
+use crate::tokens;
 
 /// Take back a delegation
 ///
@@ -61,7 +62,7 @@ pub(super) async fn revoke_delegation(
             .await?;
     if newly {
         let change = Change::TokenRevoked { jti: chain, expires_at: unix_seconds(expires_at) };
-        edge_feed::append(&mut tx, &change).await?;
+        edge_feed::append_charged(&mut tx, &app, &change, Charge::Always).await?;
     }
     let event = NewEvent::new(caller.organization_id, Action::DelegationRevoked)
         .agent(delegation.subject_id)

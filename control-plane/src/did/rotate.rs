@@ -15,6 +15,7 @@ use crate::access::{Act, Caller, Permit};
 use crate::agents::{self, AgentStatus};
 use crate::app::App;
 use crate::audit::{self, Action, NewEvent};
+use crate::edge_feed::Charge;
 use crate::infra::db::TenantTx;
 use crate::infra::http::client_info::ClientInfo;
 use crate::infra::http::error::{ApiError, ErrorBody};
@@ -23,6 +24,7 @@ use crate::infra::http::idempotency::{self, Idempotency};
 use crate::infra::http::json::OptionalJson;
 use crate::infra::http::path::Id;
 use crate::keys::{self, KeyError};
+use crate::tenancy::{LimitReached, NotAdmitted};
 
 /// Longest time a key stays in the document after it was replaced.
 const MAX_OVERLAP_SECONDS: u64 = 30 * 86_400;
@@ -47,7 +49,18 @@ pub enum RotateDidError {
     #[error("no key pair could be made")]
     Key(#[from] KeyError),
     #[error(transparent)]
+    Limit(#[from] LimitReached),
+    #[error(transparent)]
     Query(#[from] sqlx::Error),
+}
+
+impl From<NotAdmitted> for RotateDidError {
+    fn from(error: NotAdmitted) -> Self {
+        match error {
+            NotAdmitted::Reached(reached) => Self::Limit(reached),
+            NotAdmitted::Query(error) => Self::Query(error),
+        }
+    }
 }
 
 impl From<RotateDidError> for ApiError {
@@ -59,6 +72,7 @@ impl From<RotateDidError> for ApiError {
                 .header(header::RETRY_AFTER, REPEATED_WITHIN.whole_seconds().to_string()),
             RotateDidError::TooManyKeys => Self::conflict("DID_KEYS_TOO_MANY", error.to_string()),
             RotateDidError::Key(error) => Self::internal(error),
+            RotateDidError::Limit(reached) => reached.into(),
             RotateDidError::Query(error) => error.into(),
         }
     }
@@ -111,7 +125,8 @@ pub struct Rotated {
         (status = 401, description = "The access token is missing or not good", body = ErrorBody),
         (status = 403, description = "A scope is lacking, or the agent is not the caller's to manage", body = ErrorBody),
         (status = 404, description = "There is no such agent", body = ErrorBody),
-        (status = 409, description = "The agent was decommissioned, the key was rotated a moment ago, or the document is full", body = ErrorBody)))]
+        (status = 409, description = "The agent was decommissioned, the key was rotated a moment ago, or the document is full", body = ErrorBody),
+        (status = 429, description = "The organization's changes reached the edges as often in this minute as its tier allows", body = ErrorBody)))]
 pub(super) async fn rotate_agent_did_key(
     State(app): State<App>,
     caller: Caller,
@@ -180,7 +195,9 @@ async fn rotate(
     let (public_key, private_key) = keys::new_did_key(app, agent)?;
     let valid_until = now + std::time::Duration::from_secs(overlap_seconds);
     store::replace_key(tx, permit, &public_key, &private_key, valid_until, now).await?;
-    agents::documents_changed(tx, app, agent).await?;
+    // The operator of the instance is refused nothing for what the organization did.
+    let charge = if actor.is_some() { Charge::Limited } else { Charge::Always };
+    agents::documents_changed(tx, app, agent, charge).await?;
 
     let number = before.keys.first().map_or(1, |key| key.number);
     let key_id = |number| did::agent_key_id(&app.config.issuer, agent, number);

@@ -1,8 +1,8 @@
 //! The edge feed: what every edge must know (keys, issuer, policy, exceptions), signed and numbered.
 //!
-//! A change is appended in the transaction that causes it ([`append`]). A single sequencer numbers it after commit, so that
-//! no reader can skip a late committer. Edges take a snapshot, then follow by long poll; known edges are also pushed to.
-//! What an edge asks for tells which sequence it holds.
+//! A change is appended in the transaction that causes it: one of the instance by [`append`], one of an organization by
+//! [`append_charged`]. A single sequencer numbers it after commit, so that no reader can skip a late committer. Edges take a snapshot,
+//! then follow by long poll; known edges are also pushed to. What an edge asks for tells which sequence it holds.
 
 mod changes;
 mod limits;
@@ -24,8 +24,8 @@ use time::OffsetDateTime;
 pub use nodes::every_edge_holds_key;
 pub use overview::{Overview, overview};
 pub use publish::{
-    agent_changed, agent_documents_changed, agent_limited, append, issuer_config, organization_changed,
-    publish_configuration, scopes_changed,
+    Charge, agent_changed, agent_documents_changed, agent_limited, append, append_charged, issuer_config,
+    organization_changed, publish_configuration, scopes_changed,
 };
 pub use routes::routes;
 pub use sequencer::sequence_committed;

@@ -13,12 +13,13 @@ use super::{fields, keys, keys_at, not_found, store};
 use crate::access::{Act, Caller};
 use crate::app::App;
 use crate::audit::{self, Action, NewEvent};
+use crate::edge_feed::Charge;
 use crate::infra::http::client_info::ClientInfo;
 use crate::infra::http::error::{ApiError, ErrorBody};
 use crate::infra::http::fields::{Fields, FromFields};
 use crate::infra::http::json::StrictJson;
 use crate::infra::http::path::Id;
-use crate::tenancy::{self, Share};
+use crate::tenancy;
 
 /// What to change; what is absent stays as it is.
 #[derive(Debug, ToSchema)]
@@ -89,8 +90,7 @@ pub(super) async fn update_partner(
     let bytes = tenancy::count_feed_bytes(&mut tx, organization).await?;
     store::update(&mut tx, &partner).await?;
     tenancy::check_feed_bytes(&mut tx, &app.tiers, organization, bytes, now).await?;
-    tenancy::spend(&mut tx, &app.tiers, organization, Share::FeedChanges, now).await?;
-    keys::tell(&mut tx, &partner).await?;
+    keys::tell(&mut tx, &app, &partner, Charge::Limited).await?;
     let event =
         NewEvent::new(caller.organization_id, Action::PartnerUpdated).client(&client).metadata(json!({
             "actorId": caller.actor(),

@@ -14,6 +14,7 @@ use super::{check_edges, fields, issuer_taken, keys, keys_at, not_found, store};
 use crate::access::{Act, Caller};
 use crate::app::App;
 use crate::audit::{self, Action, NewEvent};
+use crate::edge_feed::Charge;
 use crate::infra::db::TenantTx;
 use crate::infra::http::client_info::ClientInfo;
 use crate::infra::http::error::{ApiError, ErrorBody, constraint_name};
@@ -93,8 +94,7 @@ async fn create(
     })?;
     let partner = store::find(&mut tx, id).await?.ok_or_else(not_found)?;
     tenancy::check_feed_bytes(&mut tx, &app.tiers, organization, bytes, now).await?;
-    tenancy::spend(&mut tx, &app.tiers, organization, Share::FeedChanges, now).await?;
-    keys::tell(&mut tx, &partner).await?;
+    keys::tell(&mut tx, app, &partner, Charge::Limited).await?;
     let event = NewEvent::new(organization, Action::PartnerCreated).client(client).metadata(json!({
         "actorId": caller.actor(),
         "partnerId": id,

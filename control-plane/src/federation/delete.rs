@@ -12,7 +12,6 @@ use crate::audit::{self, Action, NewEvent};
 use crate::infra::http::client_info::ClientInfo;
 use crate::infra::http::error::{ApiError, ErrorBody};
 use crate::infra::http::path::Id;
-use crate::tenancy::{self, Share};
 
 /// End a partnership
 ///
@@ -34,9 +33,7 @@ pub(super) async fn delete_partner(
     let mut tx = app.db.tenant(caller.organization_id).await?;
     let partner = store::find(&mut tx, id).await?.ok_or_else(not_found)?;
     store::delete(&mut tx, id).await?;
-    // Counted, and never refused: it takes power away.
-    tenancy::count_use(&mut tx, caller.organization_id, Share::FeedChanges, app.now()).await?;
-    keys::tell_gone(&mut tx, partner.issuer.clone()).await?;
+    keys::tell_gone(&mut tx, &app, partner.issuer.clone()).await?;
     let event =
         NewEvent::new(caller.organization_id, Action::PartnerDeleted).client(&client).metadata(json!({
             "actorId": caller.actor(),

@@ -1,4 +1,4 @@
-//! A partner's keys: asked for before they are old, and when a token names one that is not known; told to the edges.
+//! A partner's keys: fetched before they are old, and when a token names one that is not known; told to the edges.
 
 use std::time::Duration;
 
@@ -7,25 +7,24 @@ use agentidp_shared::ids::{OrganizationId, PartnerId};
 use agentidp_shared::jwk::{JwkSet, KeySet};
 use agentidp_shared::partner::{Partner, PartnerRecord};
 use serde::{Deserialize, Serialize};
-use time::OffsetDateTime;
 use tokio::task::JoinSet;
 
 use super::model::Stored;
 use super::store;
 use crate::app::App;
-use crate::edge_feed;
+use crate::edge_feed::{self, Charge};
 use crate::infra::clock::unix_seconds;
 use crate::infra::db::TenantTx;
 use crate::infra::http::error::ApiError;
 use crate::infra::jobs::{Effects, Job, JobError, Work};
 use crate::outside_issuers::{self, FRESH, IssuerError, MAX_AGE, MIN_INTERVAL};
-use crate::tenancy::{self, NotAdmitted, Share};
+use crate::tenancy::{self, FeedBytes, NotAdmitted};
 
-/// How long one who asks for keys keeps others from it, who wait for what it finds.
+/// How long a request that fetches keys keeps others from fetching them; those wait for what it finds.
 const TURN: time::Duration = time::Duration::seconds(2);
 /// How often those look.
 const LOOK: Duration = Duration::from_millis(100);
-/// Partners asked at once.
+/// Partners whose keys are fetched at once.
 const AT_ONCE: i64 = 32;
 
 /// The partner as the edges are told of it.
@@ -40,19 +39,25 @@ fn record(stored: &Stored) -> PartnerRecord {
 }
 
 /// Tells the edges of a partner, in the transaction that changed it.
-pub(super) async fn tell(tx: &mut TenantTx, stored: &Stored) -> Result<(), sqlx::Error> {
+pub(super) async fn tell(
+    tx: &mut TenantTx,
+    app: &App,
+    stored: &Stored,
+    charge: Charge,
+) -> Result<(), NotAdmitted> {
     let (organization_id, issuer) = (tx.organization_id(), stored.issuer.clone());
-    edge_feed::append(tx, &Change::Partner { organization_id, issuer, partner: Some(record(stored)) }).await
+    let change = Change::Partner { organization_id, issuer, partner: Some(record(stored)) };
+    edge_feed::append_charged(tx, app, &change, charge).await
 }
 
 /// Tells the edges that there is no partner with this issuer any more.
-pub(super) async fn tell_gone(tx: &mut TenantTx, issuer: String) -> Result<(), sqlx::Error> {
-    let organization_id = tx.organization_id();
-    edge_feed::append(tx, &Change::Partner { organization_id, issuer, partner: None }).await
+pub(super) async fn tell_gone(tx: &mut TenantTx, app: &App, issuer: String) -> Result<(), NotAdmitted> {
+    let change = Change::Partner { organization_id: tx.organization_id(), issuer, partner: None };
+    edge_feed::append_charged(tx, app, &change, Charge::Always).await
 }
 
-/// The organization's partner with this issuer; with the key `kid`, if it has one: what is not known is asked for, unless it just was
-/// in vain.
+/// The organization's partner with this issuer; with the key `kid`, if it has one: a key that is not known is fetched, unless that just
+/// failed.
 pub(super) async fn partner_with_key(
     app: &App,
     organization: OrganizationId,
@@ -64,7 +69,7 @@ pub(super) async fn partner_with_key(
         let mut tx = app.db.tenant(organization).await?;
         let Some(stored) = store::find_by_issuer(&mut tx, issuer).await? else { return Ok(None) };
         let is_over = stored.expires_at.is_some_and(|expires_at| expires_at <= now);
-        // With two rounds missed; what cannot be asked for anew is good for longer.
+        // With two rounds missed; keys that cannot be fetched again are used for longer.
         let is_known = now - stored.keys_fetched_at <= FRESH * 2 && has(&stored.keys, kid);
         let turn = if is_known || is_over {
             Turn::Needless
@@ -75,7 +80,7 @@ pub(super) async fn partner_with_key(
         match turn {
             Turn::Taken => {
                 let fetched = fetch(app, organization, stored.id, &stored.jwks_uri, Because::OfToken).await?;
-                // A partner that has another key each time is asked for each; one that has not is left alone for a while.
+                // A partner that has another key each time is asked for each; one that does not is left alone for a while.
                 if !fetched.is_some_and(|keys| has(&keys.to_jwks(), kid)) {
                     let mut tx = app.db.tenant(organization).await?;
                     store::ask_again_at(&mut tx, stored.id, now + MIN_INTERVAL).await?;
@@ -95,14 +100,14 @@ pub(super) async fn partner_with_key(
     }
 }
 
-/// Whether a partner may be asked for its keys.
+/// What a request that needs a key does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Turn {
     Needless,
     Taken,
-    /// Somebody else is asking.
+    /// Another request is asking.
     OfAnother,
-    /// It was asked in vain.
+    /// A fetch failed a moment ago.
     NotNow,
 }
 
@@ -110,7 +115,7 @@ fn has(keys: &JwkSet, kid: &str) -> bool {
     keys.keys.iter().any(|key| key.kid.as_deref() == Some(kid))
 }
 
-/// Who asks for a partner's keys.
+/// Why a partner's keys are fetched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Because {
     /// A token names a key that is not known.
@@ -118,7 +123,18 @@ enum Because {
     Scheduled,
 }
 
-/// Asks for the keys and keeps them; the edges are told if they are others, or what these know grows old.
+impl Because {
+    /// How new keys count. A scheduled round comes to each partner so seldom that it may always tell of what it finds: a key that the
+    /// partner took back must not count on because of what else its organization does.
+    fn charge(self) -> Charge {
+        match self {
+            Self::OfToken => Charge::Limited,
+            Self::Scheduled => Charge::Always,
+        }
+    }
+}
+
+/// Fetches the keys and keeps them; the edges are told if they are others, or what these know grows old.
 async fn fetch(
     app: &App,
     organization: OrganizationId,
@@ -131,7 +147,7 @@ async fn fetch(
         Ok(fetched) => Some(fetched),
         Err(error) => {
             metrics::counter!("agentidp_partner_key_failures_total").increment(1);
-            tracing::warn!(partner_id = %id, %error, "the keys of a partner could not be had");
+            tracing::warn!(partner_id = %id, %error, "the keys of a partner could not be fetched");
             None
         }
     };
@@ -152,44 +168,33 @@ async fn fetch(
     if tell_again {
         stored.keys_told_at = asked_at;
     }
-    store::keep_keys(&mut tx, &stored).await?;
-    match spend(&mut tx, app, bytes, because, tell_again, asked_at).await {
+    match keep(&mut tx, app, &stored, bytes, tell_again.then(|| because.charge())).await {
         Ok(()) => {}
         Err(NotAdmitted::Query(error)) => return Err(error),
-        Err(NotAdmitted::Reached(reached)) => {
-            tracing::warn!(partner_id = %id, %reached, "the keys of a partner were not kept");
+        Err(refused) => {
+            tracing::warn!(partner_id = %id, %refused, "the keys of a partner were not kept");
             return Ok(None);
         }
-    }
-    if tell_again {
-        tell(&mut tx, &stored).await?;
     }
     tx.commit().await?;
     Ok(fetched)
 }
 
-/// Counts what new keys cost. A scheduled round comes to each partner so seldom that it may always tell of what it finds: a key that the
-/// partner took back must not count on because of what else its organization does.
-async fn spend(
+/// Keeps the keys, and tells the edges of them if `told` says how that is counted.
+async fn keep(
     tx: &mut TenantTx,
     app: &App,
-    before: tenancy::FeedBytes,
-    because: Because,
-    is_told: bool,
-    now: OffsetDateTime,
+    stored: &Stored,
+    before: FeedBytes,
+    told: Option<Charge>,
 ) -> Result<(), NotAdmitted> {
+    store::keep_keys(tx, stored).await?;
     let organization = tx.organization_id();
-    tenancy::check_feed_bytes(tx, &app.tiers, organization, before, now).await?;
-    match because {
-        Because::OfToken if is_told => {
-            tenancy::spend(tx, &app.tiers, organization, Share::FeedChanges, now).await
-        }
-        Because::Scheduled if is_told => {
-            tenancy::count_use(tx, organization, Share::FeedChanges, now).await?;
-            Ok(())
-        }
-        _ => Ok(()),
+    tenancy::check_feed_bytes(tx, &app.tiers, organization, before, app.now()).await?;
+    if let Some(charge) = told {
+        tell(tx, app, stored, charge).await?;
     }
+    Ok(())
 }
 
 async fn ask(
@@ -210,7 +215,7 @@ async fn ask(
     Ok(app.outside_issuers.key_set(turn, jwks_uri, app.now()).await)
 }
 
-/// One round, on schedule: every partner whose keys were last asked for five minutes ago.
+/// One round, on schedule: fetches the keys of every partner that was last asked five minutes ago.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct RefreshPartnerKeys {}
 

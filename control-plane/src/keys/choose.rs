@@ -3,7 +3,6 @@
 use agentidp_shared::ids::OrganizationId;
 use agentidp_shared::jwk::{Algorithm, MAX_KEYS};
 use serde_json::json;
-use sqlx::PgConnection;
 
 use super::lifecycle::add_key;
 use super::model::KeyStatus;
@@ -11,6 +10,7 @@ use super::signer::KeyError;
 use super::{ChangedBy, store, system_event};
 use crate::app::App;
 use crate::audit::{self, Action};
+use crate::infra::db::SystemTx;
 
 /// Keys that choices of organizations leave free, so that none of them can keep the platform from rotating.
 const RESERVED: usize = MAX_KEYS / 2;
@@ -30,7 +30,7 @@ pub enum ChooseError {
 /// Publishes the first key of `algorithm` if there is none, in the transaction in which `organization` chooses it. Holds off every
 /// other change of keys until that ends. The key signs once the edges know it, like a rotated one.
 pub async fn choose(
-    tx: &mut PgConnection,
+    tx: &mut SystemTx,
     app: &App,
     algorithm: Algorithm,
     organization: OrganizationId,

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use agentidp_shared::feed::Change;
 use agentidp_shared::jwk::{Algorithm, JwkSet, KeySet, MAX_KEYS};
-use sqlx::PgConnection;
 
 use super::documents::advance_documents;
 use super::model::KeyStatus;
@@ -13,6 +12,7 @@ use super::signer::{KeyError, Signer, SigningKeys};
 use super::store::{self, StoredKey, Wanted};
 use crate::app::App;
 use crate::edge_feed;
+use crate::infra::db::SystemTx;
 use crate::infra::keystore::SIGNING_KEYS;
 
 /// How often keys are looked at; also how soon a process learns of another's rotation.
@@ -52,7 +52,7 @@ pub async fn prepare(app: &App) -> Result<(), KeyError> {
 
 /// Makes a key and publishes it in the caller's transaction, which must hold the lock. Returns all live keys.
 pub(super) async fn add_key(
-    tx: &mut PgConnection,
+    tx: &mut SystemTx,
     app: &App,
     algorithm: Algorithm,
     status: KeyStatus,

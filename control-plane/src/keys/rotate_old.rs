@@ -3,7 +3,6 @@
 use agentidp_shared::jwk::{Algorithm, MAX_KEYS};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use sqlx::PgConnection;
 
 use super::lifecycle::add_key;
 use super::model::KeyStatus;
@@ -12,6 +11,7 @@ use super::store::{self, StoredKey};
 use super::{ChangedBy, system_event};
 use crate::app::App;
 use crate::audit::{self, Action};
+use crate::infra::db::SystemTx;
 use crate::infra::jobs::{Effects, Job, JobError, Work};
 
 /// Publishes a new key of each algorithm for which it is time.
@@ -28,7 +28,7 @@ impl Job for RotateOld {
     }
 }
 
-async fn rotate_old(tx: &mut PgConnection, app: &App) -> Result<(), KeyError> {
+async fn rotate_old(tx: &mut SystemTx, app: &App) -> Result<(), KeyError> {
     store::lock(tx).await?;
     for algorithm in Algorithm::ALL {
         if !is_due(app, &store::live_keys(tx).await?, algorithm) {

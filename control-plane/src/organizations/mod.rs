@@ -32,11 +32,12 @@ use crate::access::Caller;
 use crate::app::App;
 use crate::audit::{self, Action, NewEvent};
 use crate::edge_feed;
+use crate::infra::db::SystemTx;
 use crate::infra::http::client_info::ClientInfo;
 use crate::infra::http::error::ApiError;
 
 /// The system organization, created if there is none yet.
-pub async fn ensure_system(tx: &mut PgConnection, app: &App) -> Result<OrganizationId, sqlx::Error> {
+pub async fn ensure_system(tx: &mut SystemTx, app: &App) -> Result<OrganizationId, sqlx::Error> {
     if let Some(existing) = store::system(tx).await? {
         return Ok(existing);
     }
@@ -52,7 +53,7 @@ pub async fn system(tx: &mut PgConnection) -> Result<Option<OrganizationId>, sql
 
 /// Creates an organization, and tells every edge of its tier.
 async fn insert(
-    tx: &mut PgConnection,
+    tx: &mut SystemTx,
     id: OrganizationId,
     new: &store::NewOrganization,
     now: OffsetDateTime,

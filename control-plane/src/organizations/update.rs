@@ -18,6 +18,7 @@ use crate::app::App;
 use crate::audit::Action;
 use crate::edge_feed;
 use crate::infra::clock::unix_seconds;
+use crate::infra::db::SystemTx;
 use crate::infra::http::client_info::ClientInfo;
 use crate::infra::http::error::{ApiError, ErrorBody};
 use crate::infra::http::fields::{Fields, FromFields};
@@ -191,7 +192,7 @@ fn signing(app: &App, current: Signing, algorithm: Chosen, issuer_kind: Option<I
 
 /// Makes sure that there will be a key to sign with.
 pub(super) async fn choose_algorithm(
-    tx: &mut sqlx::PgConnection,
+    tx: &mut SystemTx,
     app: &App,
     caller: &Caller,
     client: &ClientInfo,
@@ -207,7 +208,7 @@ pub(super) async fn choose_algorithm(
 
 /// Sets the status, and tells every edge. Tokens issued before a suspension stay refused whatever becomes of the organization.
 pub(super) async fn set_status(
-    tx: &mut sqlx::PgConnection,
+    tx: &mut SystemTx,
     app: &App,
     organization: OrganizationId,
     status: OrganizationStatus,

@@ -22,7 +22,9 @@ use crate::audit::{self, Action, NewEvent};
 use crate::infra::clock::{from_unix_seconds, unix_seconds};
 use crate::infra::db::TenantTx;
 use crate::infra::http::client_info::ClientInfo;
-use crate::{agents, edge_feed, tenancy};
+use crate::infra::http::error::ApiError;
+use crate::edge_feed::{self, Charge};
+use crate::{agents, tenancy};
 
 /// A revocation request.
 #[derive(Debug, ToSchema)]
@@ -130,7 +132,7 @@ enum Told {
 
 /// Tells the edges of the token; if too many are revoked one by one, of all that its client obtained so far. Every edge holds each
 /// single revocation until the token expires, and of an agent only the newest word.
-async fn tell_edges(tx: &mut TenantTx, app: &App, claims: &Claims) -> Result<Told, sqlx::Error> {
+async fn tell_edges(tx: &mut TenantTx, app: &App, claims: &Claims) -> Result<Told, ApiError> {
     let limits = app.tiers.of(tenancy::tier(tx, claims.organization_id).await?);
     if store::has_too_many_revoked(tx, claims.organization_id, claims.sub, limits, app.now()).await? {
         // A client that revokes without end pays with its own tokens, not with those of whom it acts for, unless it is another
@@ -140,6 +142,7 @@ async fn tell_edges(tx: &mut TenantTx, app: &App, claims: &Claims) -> Result<Tol
         agents::revoke_tokens_until(tx, app, Permit::of_instance(agent), claims.iat).await?;
         return Ok(Told::OfAllTokens);
     }
-    edge_feed::append(tx, &Change::TokenRevoked { jti: claims.jti, expires_at: claims.exp }).await?;
+    let change = Change::TokenRevoked { jti: claims.jti, expires_at: claims.exp };
+    edge_feed::append_charged(tx, app, &change, Charge::Always).await?;
     Ok(Told::OfThisToken)
 }

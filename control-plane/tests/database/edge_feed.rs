@@ -1,12 +1,12 @@
 //! The feed as it is written and read: numbered after commit, without a gap, for edges with a key only.
 
 use agentidp::app::App;
+use agentidp::infra::db::SystemTx;
 use agentidp::{edge_feed, housekeeping};
 use agentidp_shared::feed::{Change, FeedError};
 use agentidp_shared::ids::TokenId;
 use futures_util::future::join_all;
 use serde_json::json;
-use sqlx::PgConnection;
 use time::Duration;
 use uuid::Uuid;
 
@@ -18,7 +18,7 @@ fn change(app: &App, number: u128) -> Change {
     Change::TokenRevoked { jti: TokenId::new(Uuid::from_u128(number)), expires_at }
 }
 
-async fn append(tx: &mut PgConnection, app: &App, number: u128) {
+async fn append(tx: &mut SystemTx, app: &App, number: u128) {
     edge_feed::append(tx, &change(app, number)).await.unwrap();
 }
 

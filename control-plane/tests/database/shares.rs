@@ -15,6 +15,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
+use crate::delegation::{delegate, id_of};
 use crate::support::{Agent, Answer, Instance, Tenant};
 
 const PARTNERS: &str = "/api/v1/federation/partners";
@@ -257,6 +258,62 @@ async fn budget_bypass_attack_a_field_that_takes_nothing_away_makes_no_change_fr
     }
     instance.advance(time::Duration::MINUTE);
     assert_eq!(change(&private, json!({"status": "active", "isPublic": false})).await, 200);
+}
+
+#[tokio::test]
+async fn feed_flooding_attack_every_change_that_a_tenant_causes_is_counted() {
+    let instance = instance(&[("feed_changes_per_minute = 30 ", "feed_changes_per_minute = 12 ")]).await;
+    let platform = instance.platform().await;
+    let tenant = platform.create_organization("free").await;
+    let api = "https://orders.example.com";
+    let resource = platform.create_resource(api, &["orders:read"], &json!([tenant.organization_id])).await;
+    let (one, two) = (
+        tenant.create_agent(&["agents:read", "orders:read"]).await,
+        tenant.create_agent(&["agents:read"]).await,
+    );
+    let used = async || limit(&tenant, "feed_changes").await["used"].as_i64().unwrap();
+    let scopes = async |names: &[&str]| {
+        tenant.api.put(&format!("{}/scopes", two.path()), &json!({"scopes": names})).await.status
+    };
+    let rotate_did = async |agent: &Agent| {
+        tenant.api.post(&format!("{}/did/rotate", agent.path()), &json!({})).await.status
+    };
+
+    let token = one.token(&tenant.api).await;
+    tenant.api.form("/oauth2/revoke", &[("token", &token)]).await.expect(200);
+    tenant.api.form("/oauth2/revoke", &[("token", &token)]).await.expect(200);
+    assert_eq!(used().await, 1, "a token that is revoked already is not told of again");
+    let token = one.token(&tenant.api).await;
+    let delegation = delegate(&tenant.api, &token, &two, &["agents:read"]).await;
+    tenant.api.delete(&format!("/oauth2/token/delegate/{}", id_of(&delegation))).await.expect(204);
+    assert_eq!(used().await, 2);
+    let rotation = format!("{}/rotate", one.credential_path());
+    tenant.api.post(&rotation, &json!({"revokeTokens": true})).await.expect(200);
+    assert_eq!(used().await, 3);
+    tenant.api.delete(&format!("{}?revokeTokens=true", one.credential_path())).await.expect(204);
+    assert_eq!(used().await, 4);
+    assert_eq!(scopes(&["agents:read", "agents:write"]).await, 200);
+    assert_eq!(used().await, 4, "a scope that is added is no matter of the edges");
+    assert_eq!(scopes(&["agents:write"]).await, 200);
+    assert_eq!(used().await, 5);
+    assert_eq!(rotate_did(&one).await, 200);
+    assert_eq!(used().await, 6);
+
+    // Beyond the limit what gives is refused, and what takes away is not.
+    let fill = "update tenant_shares set used = 12 where share = 'feed_changes'";
+    instance.execute(fill).await;
+    assert_eq!(rotate_did(&two).await, 429);
+    assert_eq!(scopes(&["agents:read"]).await, 429);
+    let shown = tenant.api.get(&two.path()).await.expect(200).json();
+    assert_eq!(shown["scopes"], json!(["agents:write"]), "nothing is changed by half");
+    assert_eq!(scopes(&[]).await, 200);
+    tenant.api.form("/oauth2/revoke", &[("token", &two.token(&tenant.api).await)]).await.expect(200);
+    tenant.api.delete(&format!("{}?revokeTokens=true", two.credential_path())).await.expect(204);
+    tenant.api.delete(&two.path()).await.expect(204);
+    assert_eq!(used().await, 16);
+    // The platform takes an API from everyone, whatever an organization has spent, and at no organization's expense.
+    platform.api.delete(&format!("/api/v1/resources/{resource}?revokeHeld=true")).await.expect(204);
+    assert_eq!(used().await, 16);
 }
 
 #[tokio::test]

@@ -59,7 +59,7 @@ impl Scene {
             );
             instance.execute(&partner).await;
             let share = format!(
-                "insert into tenant_shares (organization_id, share, window_starts_at, used) values ('{}', 'feed_changes', now(), 1)",
+                "insert into tenant_shares (organization_id, share, window_starts_at, used) values ('{}', 'signing_algorithm_changes', now(), 1)",
                 tenant.organization_id
             );
             instance.execute(&share).await;

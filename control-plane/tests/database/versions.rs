@@ -1,7 +1,7 @@
 //! What a released version left and sends: its database is migrated and goes on, and its edges are understood.
 
 use agentidp::audit;
-use agentidp::edge_feed;
+use agentidp::edge_feed::{self, Charge};
 use agentidp::infra::clock::unix_seconds;
 use agentidp_shared::exceptions::{Revoked, ScopeLimit, Standing};
 use agentidp_shared::feed::Change;
@@ -217,8 +217,9 @@ async fn a_limit_on_earlier_tokens_outlives_whatever_else_is_told_of_the_agent()
         scopes: ScopeSet::parse("agents:read").unwrap(),
         issued_until: unix_seconds(instance.now()),
     };
-    let mut tx = instance.app.db.system().await.unwrap();
-    edge_feed::agent_limited(&mut tx, &instance.app, id, Standing::Active, None, Some(limit)).await.unwrap();
+    let mut tx = instance.app.db.tenant(tenant.uuid().into()).await.unwrap();
+    let stands = (Standing::Active, None);
+    edge_feed::agent_limited(&mut tx, &instance.app, id, stands, Some(limit), Charge::Always).await.unwrap();
     tx.commit().await.unwrap();
     instance.sequence().await;
     let (new, old) = (instance.edge("tokyo"), Edge::of_first_version(&instance.app, "osaka"));

@@ -16,6 +16,7 @@ use crate::infra::clock::unix_seconds;
 use crate::infra::http::client_info::ClientInfo;
 use crate::infra::http::error::{ApiError, ErrorBody};
 use crate::infra::http::path::Id;
+use crate::tenancy::{self, Share};
 
 /// Take back a grant
 ///
@@ -42,6 +43,8 @@ pub(super) async fn delete_grant(
     let ended = delegation::end_between(&mut tx, organization, grantee, app.now()).await?;
     for delegation in &ended {
         let expires_at = unix_seconds(delegation.expires_at);
+        // In a transaction of both organizations; the changes are of the one that asked.
+        tenancy::count_use(&mut tx, organization, Share::FeedChanges, app.now()).await?;
         edge_feed::append(&mut tx, &Change::TokenRevoked { jti: delegation.chain_id, expires_at }).await?;
         // In the log of the organization in whose name it was: of who asked, the other is told the organization alone.
         audit::record(&mut tx, &app, revoked(delegation, organization)).await?;
