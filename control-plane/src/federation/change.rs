@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use super::model::Partner;
-use super::{fields, keys, keys_at, not_found, store};
+use super::{edge_bytes, fields, keys, keys_at, not_found, store};
 use crate::access::{Act, Caller};
 use crate::app::App;
 use crate::audit::{self, Action, NewEvent};
@@ -69,6 +69,7 @@ pub(super) async fn update_partner(
 ) -> Result<Json<Partner>, ApiError> {
     caller.permit_own_organization(Act::ManagePartners)?;
     fields::check(&app, None, request.jwks_uri.as_deref(), request.expires_at.flatten())?;
+    let edges = edge_bytes(&app).await?;
     let mut tx = app.db.tenant(caller.organization_id).await?;
     let mut partner = store::find(&mut tx, id).await?.ok_or_else(not_found)?;
     if let Some(jwks_uri) = &request.jwks_uri {
@@ -87,7 +88,7 @@ pub(super) async fn update_partner(
     partner.updated_at = app.now();
     partner.keys_told_at = app.now();
     let (organization, now) = (caller.organization_id, app.now());
-    let bytes = tenancy::count_feed_bytes(&mut tx, organization).await?;
+    let bytes = tenancy::count_feed_bytes(&mut tx, organization, edges).await?;
     store::update(&mut tx, &partner).await?;
     tenancy::check_feed_bytes(&mut tx, &app.tiers, organization, bytes, now).await?;
     keys::tell(&mut tx, &app, &partner, Charge::Limited).await?;

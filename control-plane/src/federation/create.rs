@@ -10,7 +10,7 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use super::model::{NewPartner, Partner};
-use super::{check_edges, fields, issuer_taken, keys, keys_at, not_found, store};
+use super::{edge_bytes, fields, issuer_taken, keys, keys_at, not_found, store};
 use crate::access::{Act, Caller};
 use crate::app::App;
 use crate::audit::{self, Action, NewEvent};
@@ -20,7 +20,7 @@ use crate::infra::http::client_info::ClientInfo;
 use crate::infra::http::error::{ApiError, ErrorBody, constraint_name};
 use crate::infra::http::idempotency::{self, Idempotency};
 use crate::infra::http::json::StrictJson;
-use crate::tenancy::{self, Share};
+use crate::tenancy::{self, EdgeBytes, Share};
 
 /// A partner whose tokens are to be accepted.
 #[derive(Debug, ToSchema)]
@@ -69,9 +69,9 @@ pub(super) async fn create_partner(
     fields::check(&app, Some(&new.issuer), Some(&new.jwks_uri), new.expires_at)?;
     let work = async {
         // Before the transaction: it is not to wait for others.
-        check_edges(&app).await?;
         let keys = keys_at(&app, caller.organization_id, &new.jwks_uri).await?;
-        create(&app, &caller, &client, &new, &keys.to_jwks()).await
+        let edges = edge_bytes(&app).await?;
+        create(&app, &caller, &client, &new, &keys.to_jwks(), edges).await
     };
     idempotency::run(&app, &caller, "create_partner", idempotency, work).await
 }
@@ -82,11 +82,12 @@ async fn create(
     client: &ClientInfo,
     new: &NewPartner,
     jwks: &JwkSet,
+    edges: EdgeBytes,
 ) -> Result<(TenantTx, Response), ApiError> {
     let (organization, now) = (caller.organization_id, app.now());
     let mut tx = app.db.tenant(organization).await?;
     tenancy::admit(&mut tx, &app.tiers, organization, Share::Partners, now).await?;
-    let bytes = tenancy::count_feed_bytes(&mut tx, organization).await?;
+    let bytes = tenancy::count_feed_bytes(&mut tx, organization, edges).await?;
     let id = PartnerId::new(app.new_id());
     store::insert(&mut tx, id, new, jwks, now).await.map_err(|error| match constraint_name(&error) {
         Some("federation_partners_issuer") => issuer_taken(),

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
 use super::model::Stored;
-use super::store;
+use super::{edge_bytes, store};
 use crate::app::App;
 use crate::edge_feed::{self, Charge};
 use crate::infra::clock::unix_seconds;
@@ -18,7 +18,7 @@ use crate::infra::db::TenantTx;
 use crate::infra::http::error::ApiError;
 use crate::infra::jobs::{Effects, Job, JobError, Work};
 use crate::outside_issuers::{self, FRESH, IssuerError, MAX_AGE, MIN_INTERVAL};
-use crate::tenancy::{self, FeedBytes, NotAdmitted};
+use crate::tenancy::{self, EdgeBytes, FeedBytes, FeedRefusal, NotAdmitted};
 
 /// How long a request that fetches keys keeps others from fetching them; those wait for what it finds.
 const TURN: time::Duration = time::Duration::seconds(2);
@@ -79,7 +79,8 @@ pub(super) async fn partner_with_key(
         tx.commit().await?;
         match turn {
             Turn::Taken => {
-                let fetched = fetch(app, organization, stored.id, &stored.jwks_uri, Because::OfToken).await?;
+                let (uri, edges) = (&stored.jwks_uri, edge_bytes(app).await?);
+                let fetched = fetch(app, organization, stored.id, uri, Because::OfToken, edges).await?;
                 // A partner that has another key each time is asked for each; one that does not is left alone for a while.
                 if !fetched.is_some_and(|keys| has(&keys.to_jwks(), kid)) {
                     let mut tx = app.db.tenant(organization).await?;
@@ -134,13 +135,14 @@ impl Because {
     }
 }
 
-/// Fetches the keys and keeps them; the edges are told if they are others, or what these know grows old.
+/// Fetches the keys and keeps them; the edges are told if they are others, or what these know grows old. `edges` is counted before.
 async fn fetch(
     app: &App,
     organization: OrganizationId,
     id: PartnerId,
     jwks_uri: &str,
     because: Because,
+    edges: EdgeBytes,
 ) -> Result<Option<KeySet>, sqlx::Error> {
     let asked_at = app.now();
     let fetched = match ask(app, organization, jwks_uri, because).await? {
@@ -157,7 +159,7 @@ async fn fetch(
     let Some(mut stored) = found.filter(|stored| fetched.is_some() || stored.was_cut) else {
         return Ok(fetched);
     };
-    let bytes = tenancy::count_feed_bytes(&mut tx, organization).await?;
+    let bytes = tenancy::count_feed_bytes(&mut tx, organization, edges).await?;
     let mut tell_again = stored.was_cut;
     if let Some(fetched) = &fetched {
         let keys = fetched.to_jwks();
@@ -170,7 +172,7 @@ async fn fetch(
     }
     match keep(&mut tx, app, &stored, bytes, tell_again.then(|| because.charge())).await {
         Ok(()) => {}
-        Err(NotAdmitted::Query(error)) => return Err(error),
+        Err(FeedRefusal::Share(NotAdmitted::Query(error))) => return Err(error),
         Err(refused) => {
             tracing::warn!(partner_id = %id, %refused, "the keys of a partner were not kept");
             return Ok(None);
@@ -187,7 +189,7 @@ async fn keep(
     stored: &Stored,
     before: FeedBytes,
     told: Option<Charge>,
-) -> Result<(), NotAdmitted> {
+) -> Result<(), FeedRefusal> {
     store::keep_keys(tx, stored).await?;
     let organization = tx.organization_id();
     tenancy::check_feed_bytes(tx, &app.tiers, organization, before, app.now()).await?;
@@ -232,13 +234,15 @@ impl Job for RefreshPartnerKeys {
             if due.is_empty() {
                 return Ok(tx.into());
             }
+            // Once for so many: a sum over all partners for each of them would be too much.
+            let edges = tenancy::count_edge_bytes(&mut tx).await?;
             // Before they are asked: one that hangs does not keep the others waiting the next time.
             tx.commit().await?;
             let mut asking = JoinSet::new();
             for due in due {
                 let app = app.clone();
                 asking.spawn(async move {
-                    fetch(&app, due.organization, due.id, &due.jwks_uri, Because::Scheduled).await
+                    fetch(&app, due.organization, due.id, &due.jwks_uri, Because::Scheduled, edges).await
                 });
             }
             while let Some(asked) = asking.join_next().await {

@@ -28,7 +28,7 @@ use crate::app::App;
 use crate::infra::http::error::ApiError;
 use crate::infra::outbound::{NoSlot, OutboundError};
 use crate::outside_issuers::{IssuerError, Turn};
-use crate::tenancy;
+use crate::tenancy::{self, EdgeBytes};
 
 fn not_found() -> ApiError {
     ApiError::not_found("PARTNER_NOT_FOUND", "there is no partner with this id")
@@ -38,12 +38,12 @@ fn issuer_taken() -> ApiError {
     ApiError::conflict("PARTNER_ISSUER_TAKEN", "the organization has a partner with this issuer")
 }
 
-/// Refuses to tell the edges more of partners when they can hold no more.
-async fn check_edges(app: &App) -> Result<(), ApiError> {
+/// The bytes of all organizations' partners at the edges, counted before the transaction of one: that sees its own alone.
+async fn edge_bytes(app: &App) -> Result<EdgeBytes, sqlx::Error> {
     let mut tx = app.db.system().await?;
-    tenancy::check_edges(&mut tx).await?;
+    let bytes = tenancy::count_edge_bytes(&mut tx).await?;
     tx.commit().await?;
-    Ok(())
+    Ok(bytes)
 }
 
 /// The keys at `jwks_uri`, fetched in the organization's own share of requests to other servers. What is behind a URL is not told, but

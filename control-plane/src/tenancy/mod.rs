@@ -65,46 +65,86 @@ pub async fn admit(
     if used >= limit { Err(LimitReached::new(tiers, tier, share, used, now).into()) } else { Ok(()) }
 }
 
-/// Bytes of the feed before a change of them, counted by nobody else until the transaction ends.
+/// Why a change of partners does not reach the edges.
+#[derive(Debug, thiserror::Error)]
+pub enum FeedRefusal {
+    #[error(transparent)]
+    Share(#[from] NotAdmitted),
+    /// All organizations together have as much at the edges as a cold edge can be sure to take.
+    #[error(
+        "the edges hold as much of all organizations' partners as they can; ask the operator of this instance to lower the \
+         limits of others (AGENTIDP_TIERS_FILE), or delete partners"
+    )]
+    EdgesFull,
+}
+
+impl From<sqlx::Error> for FeedRefusal {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Share(error.into())
+    }
+}
+
+impl From<FeedRefusal> for ApiError {
+    fn from(refusal: FeedRefusal) -> Self {
+        let message = refusal.to_string();
+        match refusal {
+            FeedRefusal::Share(error) => error.into(),
+            FeedRefusal::EdgesFull => Self::new(StatusCode::SERVICE_UNAVAILABLE, "EDGES_FULL", message)
+                .header(header::RETRY_AFTER, "3600".to_owned()),
+        }
+    }
+}
+
+/// Bytes of the feed of all organizations together, as of a moment ago.
 #[derive(Debug, Clone, Copy)]
-pub struct FeedBytes(i64);
+pub struct EdgeBytes(i64);
+
+/// Counts the bytes of the feed of all organizations, before the transaction of one that changes its own. What others add in between
+/// is not in it: [`MOST_FEED_BYTES`] leaves room for that.
+pub async fn count_edge_bytes(tx: &mut SystemTx) -> Result<EdgeBytes, sqlx::Error> {
+    store::feed_bytes_any_tenant(tx).await.map(EdgeBytes)
+}
+
+/// Bytes of the feed before a change of them. No other transaction counts the organization's until this one ends.
+#[derive(Debug, Clone, Copy)]
+pub struct FeedBytes {
+    own: i64,
+    of_all: EdgeBytes,
+}
 
 /// Counts the organization's bytes of the feed, before the transaction changes them.
 pub async fn count_feed_bytes(
     tx: &mut PgConnection,
     organization: OrganizationId,
+    of_all: EdgeBytes,
 ) -> Result<FeedBytes, sqlx::Error> {
     store::lock(tx, organization, Share::FeedBytes).await?;
-    store::feed_bytes(tx, organization).await.map(FeedBytes)
+    Ok(FeedBytes { own: store::feed_bytes(tx, organization).await?, of_all })
 }
 
-/// Refuses a change by which the organization's bytes grew beyond its share. One that makes fewer of too many is fine.
+/// Refuses a change by which the organization's bytes grew beyond its share, or those of all organizations beyond what the edges can
+/// hold. One that makes fewer of too many is fine. The shares may promise more than the edges can hold, as seats of an aeroplane do;
+/// an alarm comes before it.
 pub async fn check_feed_bytes(
     tx: &mut PgConnection,
     tiers: &Tiers,
     organization: OrganizationId,
     before: FeedBytes,
     now: OffsetDateTime,
-) -> Result<(), NotAdmitted> {
+) -> Result<(), FeedRefusal> {
     let (tier, used) = (store::tier(tx, organization).await?, store::feed_bytes(tx, organization).await?);
-    let is_beyond = tiers.of(tier).of(Share::FeedBytes).is_some_and(|limit| used > limit);
-    if is_beyond && used > before.0 {
-        return Err(LimitReached::new(tiers, tier, Share::FeedBytes, used, now).into());
-    }
-    Ok(())
-}
-
-/// Refuses more for the edges once all organizations together have as much there as a cold edge can be sure to take. Their shares may
-/// promise more than that, as seats of an aeroplane do; an alarm comes before it.
-pub async fn check_edges(tx: &mut SystemTx) -> Result<(), ApiError> {
-    if store::feed_bytes_any_tenant(tx).await? < MOST_FEED_BYTES {
+    let grown = used - before.own;
+    if grown <= 0 {
         return Ok(());
     }
-    metrics::counter!("agentidp_share_refusals_total", "share" => "edges").increment(1);
-    let message = "the edges hold as much of all organizations' partners as they can; ask the operator of this instance to lower the \
-                   limits of others (AGENTIDP_TIERS_FILE), or delete partners";
-    Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "EDGES_FULL", message)
-        .header(header::RETRY_AFTER, "3600".to_owned()))
+    if tiers.of(tier).of(Share::FeedBytes).is_some_and(|limit| used > limit) {
+        return Err(NotAdmitted::from(LimitReached::new(tiers, tier, Share::FeedBytes, used, now)).into());
+    }
+    if before.of_all.0 + grown > MOST_FEED_BYTES {
+        metrics::counter!("agentidp_share_refusals_total", "share" => "edges").increment(1);
+        return Err(FeedRefusal::EdgesFull);
+    }
+    Ok(())
 }
 
 /// Counts a use of a share that has a window, or refuses it if the window's are used up.

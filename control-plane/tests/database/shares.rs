@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use agentidp::app::App;
 use agentidp_shared::jwk::Algorithm;
-use agentidp_tests::{OidcIssuer, TlsServer, tls, unique};
+use agentidp_tests::{ClientKey, OidcIssuer, TlsServer, oidc_issuer, tls, unique};
 use axum::Router;
 use axum::routing::any;
 use futures_util::future::join_all;
@@ -377,6 +377,46 @@ async fn feed_filling_attack_all_organizations_together_have_no_more_than_a_cold
     assert_eq!(other.api.post(PARTNERS, &partner(&keys)).await.expect(503).code(), "EDGES_FULL");
     one.api.delete(&format!("{PARTNERS}/{made}")).await.expect(204);
     other.api.post(PARTNERS, &partner(&keys)).await.expect(201);
+}
+
+#[tokio::test]
+async fn feed_filling_attack_partners_that_there_are_do_not_grow_once_the_edges_are_full() {
+    let instance = instance(&[]).await;
+    let platform = instance.platform().await;
+    let (one, other) =
+        (platform.create_organization("free").await, platform.create_organization("free").await);
+    let keys = OidcIssuer::start(Algorithm::ES256).await;
+    let path =
+        format!("{PARTNERS}/{}", one.api.post(PARTNERS, &partner(&keys)).await.expect(201).text("partnerId"));
+    other.api.post(PARTNERS, &partner(&keys)).await.expect(201);
+    // The other organization's fill the edges, and are not fetched again.
+    let junk = "'{keys,0,n}', to_jsonb(repeat('x', 11 * 1024 * 1024))";
+    let of = |tenant: &Tenant| format!("where organization_id = '{}'", tenant.organization_id);
+    instance
+        .execute(&format!(
+            "update federation_partners set keys = jsonb_set(keys, {junk}), keys_refresh_at = '2040-01-01' {}",
+            of(&other)
+        ))
+        .await;
+    let kept =
+        format!("select jsonb_array_length(keys -> 'keys')::bigint from federation_partners {}", of(&one));
+    keys.publish(|set| {
+        let more = ClientKey::generate(Algorithm::ES256);
+        set["keys"].as_array_mut().unwrap().push(oidc_issuer::published(&more));
+    });
+    let uri = json!({"jwksUri": format!("{}/.well-known/jwks", keys.url())});
+    assert_eq!(one.api.patch(&path, &uri).await.expect(503).code(), "EDGES_FULL");
+    one.api.patch(&path, &json!({"allowedOrganizations": ["org-7", "org-8"]})).await.expect(503);
+    instance.advance(time::Duration::minutes(6));
+    instance.run_schedules().await;
+    assert_eq!(instance.number(&kept).await, 1, "those that were known stay");
+    // What takes no more room passes, and so does all once there is room.
+    one.api.patch(&path, &json!({"name": "Another"})).await.expect(200);
+    instance.execute(&format!("delete from federation_partners {}", of(&other))).await;
+    instance.advance(time::Duration::minutes(6));
+    instance.run_schedules().await;
+    assert_eq!(instance.number(&kept).await, 2);
+    one.api.patch(&path, &uri).await.expect(200);
 }
 
 #[tokio::test]
