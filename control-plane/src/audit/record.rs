@@ -56,6 +56,12 @@ impl NewEvent {
         self
     }
 
+    /// Done by a request of another organization, which is all that this log is told of it.
+    pub fn by_another_organization(mut self) -> Self {
+        self.via = Via::Api;
+        self
+    }
+
     /// Done by somebody with a shell and the instance's settings.
     pub fn by_command_line(mut self) -> Self {
         self.via = Via::Cli;

@@ -47,7 +47,10 @@ pub(super) async fn delete_grant(
         tenancy::count_use(&mut tx, organization, Share::FeedChanges, app.now()).await?;
         edge_feed::append(&mut tx, &Change::TokenRevoked { jti: delegation.chain_id, expires_at }).await?;
         // In the log of the organization in whose name it was: of who asked, the other is told the organization alone.
-        audit::record(&mut tx, &app, revoked(delegation, organization)).await?;
+        let event = revoked(delegation, organization);
+        let is_own = delegation.organization_id == organization;
+        let event = if is_own { event.client(&client) } else { event.by_another_organization() };
+        audit::record(&mut tx, &app, event).await?;
     }
     let event = NewEvent::new(organization, Action::GrantDeleted).client(&client).metadata(json!({
         "actorId": caller.actor(),

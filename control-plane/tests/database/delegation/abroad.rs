@@ -154,6 +154,16 @@ async fn ended_grant_attack_whatever_ends_the_others_part_ends_all_that_was_pass
             let chains: Vec<_> = events.iter().map(|event| &event["metadata"]["chainId"]).collect();
             assert_eq!(chains.len(), 2, "{end}: {chains:?}");
             assert!([&scene.token, &onward].iter().all(|token| chains.contains(&&json!(id_of(token)))));
+            // Its own log names the agent that asked; the other organization's does not.
+            let actor = if end == "the grant" { json!(home.admin.id) } else { Value::Null };
+            for event in &events {
+                assert_eq!((&event["via"], &event["actor"]), (&json!("api"), &actor), "{end}: {event}");
+                assert_eq!(
+                    event["traceId"].is_null() && event["tokenId"].is_null(),
+                    actor.is_null(),
+                    "{end}"
+                );
+            }
         }
     }
 }
