@@ -58,8 +58,9 @@ impl FromFields for UpdatePartnerRequest {
         (status = 401, description = "The access token is missing or not good", body = ErrorBody),
         (status = 403, description = "A scope is lacking, or the tier's number of bytes of partners is reached", body = ErrorBody),
         (status = 404, description = "There is no such partner", body = ErrorBody),
-        (status = 422, description = "The keys could not be had, or not be used", body = ErrorBody),
-        (status = 429, description = "The organization made as many changes or requests to other servers as its tier allows; deleting a partner is never refused for that", body = ErrorBody)))]
+        (status = 422, description = "The keys could not be fetched or are unusable", body = ErrorBody),
+        (status = 429, description = "The organization made as many changes or requests to other servers as its tier allows; deleting a partner is never refused for that", body = ErrorBody),
+        (status = 503, description = "`EDGES_FULL`: the edges hold as much of all organizations' partners as they can. `OUTBOUND_BUSY`: too many requests to other servers are under way; try again in a few seconds", body = ErrorBody)))]
 pub(super) async fn update_partner(
     State(app): State<App>,
     caller: Caller,

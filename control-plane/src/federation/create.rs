@@ -55,9 +55,9 @@ pub(super) struct CreatePartnerRequest {
         (status = 401, description = "The access token is missing or not good", body = ErrorBody),
         (status = 403, description = "A scope is lacking, or the tier's number of partners or of their bytes is reached", body = ErrorBody),
         (status = 409, description = "There is a partner with this issuer, or the idempotency key was used for something else", body = ErrorBody),
-        (status = 503, description = "The edges hold as much of all organizations' partners as they can", body = ErrorBody),
-        (status = 422, description = "The keys could not be had, or not be used", body = ErrorBody),
-        (status = 429, description = "The organization made as many changes or requests to other servers as its tier allows", body = ErrorBody)))]
+        (status = 422, description = "The keys could not be fetched or are unusable", body = ErrorBody),
+        (status = 429, description = "The organization made as many changes or requests to other servers as its tier allows", body = ErrorBody),
+        (status = 503, description = "`EDGES_FULL`: the edges hold as much of all organizations' partners as they can. `OUTBOUND_BUSY`: too many requests to other servers are under way; try again in a few seconds", body = ErrorBody)))]
 pub(super) async fn create_partner(
     State(app): State<App>,
     caller: Caller,
