@@ -120,7 +120,7 @@ pub struct Agent {
     pub is_public: bool,
     /// Where it answers A2A (JSON-RPC), for its card.
     pub a2a_url: Option<String>,
-    /// The scopes its tokens may have; given once, at registration.
+    /// The scopes that its tokens may have.
     #[schema(value_type = Vec<String>)]
     pub scopes: ScopeSet,
     pub status: AgentStatus,

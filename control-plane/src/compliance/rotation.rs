@@ -1,7 +1,7 @@
-//! CC9.2: nothing that the platform keeps secret is in use for longer than the policy allows.
+//! CC9.2: the platform replaces each of its own secrets before the policy's age limit.
 //!
-//! What a tenant leaves unreplaced is the tenant's to see and to mend: it must not turn a control of the instance red, which every
-//! other tenant sees. It is a metric by organization instead.
+//! Secrets that a tenant does not replace are counted in a metric by organization. They do not fail this control, which every other
+//! tenant sees.
 
 use time::Duration;
 

@@ -1,6 +1,6 @@
 //! The admission of requests to other servers. Each organization has slots of its own and so many requests a minute; what is refreshed
-//! on schedule, and what tokens make us fetch in the background, have slots that no organization's requests can take. A server that hangs is left alone for a while, by
-//! the organization that named it.
+//! on schedule, and what tokens make us fetch in the background, have slots that no organization's requests can take. A server that
+//! hangs is left alone for a while, by the organization that named it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -131,7 +131,7 @@ impl Slots {
         request: impl Future<Output = Result<T, OutboundError>>,
     ) -> Result<T, OutboundError> {
         let (_presence, own) = self.register(payer, host, now)?;
-        // Its own first: whoever waits for that keeps nobody else from anything.
+        // Its own first: a request that waits for that keeps no other organization from anything.
         let acquired = tokio::time::timeout(self.wait, own.acquire_owned()).await;
         let Ok(Ok(_own)) = acquired else { return Err(NoSlot::InFlight(payer.in_flight).into()) };
         let acquired = tokio::time::timeout(self.wait, self.callers.clone().acquire_owned()).await;
@@ -161,7 +161,8 @@ impl Slots {
         answered
     }
 
-    /// Runs a request that no caller waits for, at once or not at all: whoever caused it cannot delay what is due by a schedule.
+    /// Runs a request that no caller waits for, at once or not at all: the token that caused it cannot delay what is due by a
+    /// schedule.
     pub async fn run_background<T>(
         &self,
         request: impl Future<Output = Result<T, OutboundError>>,
