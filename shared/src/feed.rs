@@ -290,6 +290,14 @@ impl News {
             Self::Page(page) => page.to,
         }
     }
+
+    /// Whether it begins anew, or is a page of what does.
+    pub fn is_snapshot(&self) -> bool {
+        match self {
+            Self::Batch(batch) => batch.is_snapshot(),
+            Self::Page(_) => true,
+        }
+    }
 }
 
 /// The type that a batch or a page claims to be of; of an unknown one, that of a batch of version 1.

@@ -145,7 +145,17 @@ impl Chain {
 
     /// Whether a batch may follow: one of a newer version may not, since what was told in an older one could be told better.
     pub fn takes(&self, step: Step) -> bool {
-        step.is_first || self.steps().all(|held| step.version <= held.version)
+        step.is_first || self.oldest_version().is_none_or(|oldest| step.version <= oldest)
+    }
+
+    /// The oldest version that something in it was told in. A heartbeat tells nothing.
+    fn oldest_version(&self) -> Option<u8> {
+        self.steps().filter(|step| !step.is_heartbeat).map(|step| step.version).min()
+    }
+
+    /// The version that a node has after it has read everything.
+    pub fn version(&self) -> u8 {
+        self.oldest_version().unwrap_or(WireVersions::FIRST.feed)
     }
 
     /// The newest version that a node must understand to read everything.
@@ -155,16 +165,20 @@ impl Chain {
 
     /// Whether a batch of this version would tell less than what is held.
     pub fn is_newer_than(&self, version: u8) -> bool {
-        self.snapshot.is_some() && self.steps().all(|step| step.version > version)
+        self.snapshot.is_some() && self.version() > version
     }
 
-    /// What leads from `known` to the end: the batches after it, or `None` if it is not a place in this chain and everything is
-    /// needed.
+    /// What leads from `known` to the end: the batches after it, or `None` if everything is needed, because `known` is not a place
+    /// in this chain or was told in an older version than all of it.
     pub fn after(&self, known: Option<Known>) -> Option<Vec<String>> {
         let Some(last) = self.steps().last() else { return Some(Vec::new()) };
         let known = known?;
         if known.sequence > last.to {
             return Some(Vec::new());
+        }
+        let is_newer = known.sequence == last.to && known.issued_at_ms > last.issued_at_ms;
+        if known.version < self.version() && !is_newer {
+            return None;
         }
         if known.sequence == last.to {
             let is_news = last.is_heartbeat && last.issued_at_ms > known.issued_at_ms;

@@ -81,7 +81,8 @@ struct Memory {
 impl Memory {
     fn known(&self) -> Option<Known> {
         let state = self.state.as_ref()?;
-        Some(Known { sequence: state.sequence(), issued_at_ms: state.issued_at_ms() })
+        let version = self.chain.version();
+        Some(Known { sequence: state.sequence(), issued_at_ms: state.issued_at_ms(), version })
     }
 }
 

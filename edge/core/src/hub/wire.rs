@@ -66,7 +66,9 @@ fn read_piece(text: &str, between: char) -> Option<Piece> {
 
 /// Path and query of a question for news, or for a piece of everything.
 pub fn newer_target(known: Option<Known>, piece: Option<Piece>) -> String {
-    let known = known.map(|known| format!("&sequence={}&issuedAt={}", known.sequence, known.issued_at_ms));
+    let known = known.map(|Known { sequence, issued_at_ms, version }| {
+        format!("&sequence={sequence}&issuedAt={issued_at_ms}&held={version}")
+    });
     let piece = piece.map(|piece| format!("&piece={}.{}", piece.generation, piece.number));
     let (known, piece) = (known.unwrap_or_default(), piece.unwrap_or_default());
     format!("{NEWER_PATH}?feed={}{known}{piece}", WireVersions::CURRENT.feed)
@@ -83,12 +85,16 @@ pub fn understood_from_query(query: &str) -> u8 {
     feed.unwrap_or(WireVersions::FIRST.feed)
 }
 
-/// The place a question for news names; what cannot be read is no place.
+/// The place a question for news names; what cannot be read is no place. A node that does not say in which version it was told
+/// has the newest that it understands.
 pub fn known_from_query(query: &str) -> Option<Known> {
+    let understood = understood_from_query(query);
     let query = Parameters::parse(query).ok()?;
+    let held = query.get("held").and_then(|held| held.parse().ok());
     Some(Known {
         sequence: query.get("sequence")?.parse().ok()?,
         issued_at_ms: query.get("issuedAt")?.parse().ok()?,
+        version: held.unwrap_or(understood),
     })
 }
 
@@ -119,7 +125,7 @@ mod tests {
 
     #[test]
     fn what_is_asked_is_what_is_understood() {
-        let known = Some(Known { sequence: 7, issued_at_ms: u64::MAX });
+        let known = Some(Known { sequence: 7, issued_at_ms: u64::MAX, version: 1 });
         let piece = Some(Piece { generation: 9, number: 62 });
         assert_eq!(piece_from_query(newer_target(known, piece).split_once('?').unwrap().1), piece);
         let target = newer_target(known, None);
@@ -127,6 +133,9 @@ mod tests {
         assert_eq!(known_from_query(target.split_once('?').unwrap().1), known);
         assert_eq!(understood_from_query(target.split_once('?').unwrap().1), WireVersions::CURRENT.feed);
         assert_eq!(known_from_query(newer_target(None, None).split_once('?').unwrap().1), None);
+        for (query, held) in [("feed=2&sequence=1&issuedAt=1", 2), ("sequence=1&issuedAt=1", 1)] {
+            assert_eq!(known_from_query(query).unwrap().version, held, "{query}");
+        }
         for query in ["", "sequence=1&issuedAt=1", "feed=x", "feed=300"] {
             assert_eq!(understood_from_query(query), 1, "{query}");
         }

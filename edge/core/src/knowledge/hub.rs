@@ -47,17 +47,16 @@ impl<H: Host + HubClient> Source<H> for FollowingHub {
 
     async fn take(node: &Node, host: &H, news: News, text: String) -> Result<Taken, HubUnavailable> {
         let to = news.to();
-        let version = feed::version_of(&text);
-        let applied = if version < node.knowledge.version.get() {
-            // The hub can have it told better.
+        let (version, held) = (feed::version_of(&text), node.knowledge.version.get());
+        // The hub can have told better what is in an older version, and, if this one is newer, what is held.
+        let applied = if version < held || version > held && !news.is_snapshot() {
             Err(Unacceptable::OlderForm)
         } else {
-            let applied = node.knowledge.apply(news, host.now_ms());
-            if applied.is_ok() {
-                node.knowledge.version.set(version);
-            }
-            applied
+            node.knowledge.apply(news, host.now_ms())
         };
+        if applied.is_ok() {
+            node.knowledge.version.set(version);
+        }
         let taken = host.hand_over(text).await?;
         // The hub has it; so must this node before it says so, whatever it lacked.
         if taken == Taken::Known && node.knowledge.known().is_none_or(|known| known.sequence < to) {

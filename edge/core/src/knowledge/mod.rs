@@ -34,6 +34,8 @@ pub struct Known {
     pub sequence: u64,
     /// When the newest batch was signed, Unix milliseconds.
     pub issued_at_ms: u64,
+    /// The version of the feed in which it was told, the oldest if in several.
+    pub version: u8,
 }
 
 /// Why news was not accepted.
@@ -78,7 +80,7 @@ pub struct Knowledge {
     /// The state's keys, to be held while a signature is being checked.
     keys: RefCell<Rc<KeySet>>,
     contact: Cell<Contact>,
-    /// The version of the feed in which the last news was told.
+    /// The version of the feed in which the state was told, the oldest if in several.
     version: Cell<u8>,
     /// Of hosts with a store: what the state was read from.
     head: RefCell<Option<store::Head>>,
@@ -107,7 +109,8 @@ impl Knowledge {
     }
 
     pub fn known(&self) -> Option<Known> {
-        self.with(known_of)
+        let version = self.version.get();
+        self.with(|state| Known { sequence: state.sequence(), issued_at_ms: state.issued_at_ms(), version })
     }
 
     pub fn keys(&self) -> Rc<KeySet> {
@@ -136,23 +139,25 @@ impl Knowledge {
     /// Takes what the edge's own hub or store kept: either what follows on the state, or everything from a snapshot on. The first
     /// pages of a snapshot wait for the others.
     fn absorb<P: Platform>(&self, platform: &P, texts: &[String]) -> Result<(), Unacceptable> {
-        let mut candidate: Option<State> = None;
+        let mut candidate: Option<(State, u8)> = None;
         for text in texts {
+            let version = feed::version_of(text);
             match feed_client::open(platform, text, &self.pinned)? {
-                News::Page(page) => candidate = self.gather(page)?,
+                News::Page(page) => candidate = self.gather(page)?.map(|state| (state, version)),
                 News::Batch(batch) if batch.is_snapshot() => {
-                    candidate = Some(State::restore(batch, self.hasher)?);
+                    candidate = Some((State::restore(batch, self.hasher)?, version));
                 }
-                News::Batch(batch) => self.follow(candidate.as_mut(), batch)?,
+                News::Batch(batch) => match &mut candidate {
+                    Some((candidate, held)) => {
+                        let after = version_after(*held, &batch, version)?;
+                        candidate.replay(batch)?;
+                        *held = after;
+                    }
+                    None => self.follow(batch, version)?,
+                },
             }
         }
-        if candidate.is_none() && self.pages().is_some() {
-            return Ok(());
-        }
-        if let Some(text) = texts.last() {
-            self.version.set(feed::version_of(text));
-        }
-        let Some(candidate) = candidate else { return Ok(()) };
+        let Some((candidate, version)) = candidate else { return Ok(()) };
         self.arriving.replace(None);
         let mut state = self.state.borrow_mut();
         if let Some(current) = &*state {
@@ -164,6 +169,7 @@ impl Knowledge {
             })?;
         }
         *state = Some(candidate);
+        self.version.set(version);
         self.settle(&mut state)
     }
 
@@ -183,14 +189,13 @@ impl Knowledge {
         Ok(arriving.take_if(|arriving| arriving.is_whole()).and_then(Arriving::into_state))
     }
 
-    /// Replays a batch on a state that has just begun, or else on the one that counts.
-    fn follow(&self, candidate: Option<&mut State>, batch: Batch) -> Result<(), Unacceptable> {
-        if let Some(candidate) = candidate {
-            return Ok(candidate.replay(batch)?);
-        }
+    /// Replays a batch on the state that counts.
+    fn follow(&self, batch: Batch, version: u8) -> Result<(), Unacceptable> {
         let mut state = self.state.borrow_mut();
         let current = state.as_mut().ok_or(FeedError::Gap { known: 0, from: batch.from })?;
+        let after = version_after(self.version.get(), &batch, version)?;
         current.replay(batch)?;
+        self.version.set(after);
         // It needs no other.
         self.arriving.replace(None);
         self.settle(&mut state)
@@ -222,6 +227,11 @@ impl Knowledge {
     }
 }
 
-fn known_of(state: &State) -> Known {
-    Known { sequence: state.sequence(), issued_at_ms: state.issued_at_ms() }
+/// The version that is held after `batch`, told in `version`, has followed on what is held. What was told in an older version
+/// could be told better, so nothing in a newer one follows on it. A batch without changes tells nothing.
+fn version_after(held: u8, batch: &Batch, version: u8) -> Result<u8, Unacceptable> {
+    if version > held {
+        return Err(Unacceptable::OlderForm);
+    }
+    Ok(if batch.changes.is_empty() { held } else { version })
 }

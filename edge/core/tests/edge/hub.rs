@@ -110,7 +110,7 @@ fn it_takes_a_snapshot_and_then_asks_until_there_is_nothing_new() {
     assert!(region.asked().is_empty());
     region.host.pass(1);
     region.serve(&Feed::new().with(Feed::revocation(TOKEN_ID)));
-    let known = Known { sequence: 3, issued_at_ms: NOW_MS };
+    let known = Known { sequence: 3, issued_at_ms: NOW_MS, version: 1 };
     assert_eq!(region.newer(Some(known)).len(), 2);
     assert_eq!(region.asked(), [changes(3), changes(4)]);
 }
@@ -171,7 +171,9 @@ fn a_node_gets_what_it_lacks_or_everything() {
         region.serve(&feed.with(change));
         region.newer(None);
     }
-    let at = |sequence: u64, issued_at_ms: u64| region.newer(Some(Known { sequence, issued_at_ms })).len();
+    let at = |sequence: u64, issued_at_ms: u64| {
+        region.newer(Some(Known { sequence, issued_at_ms, version: 1 })).len()
+    };
     assert_eq!(region.newer(None).len(), 4, "the snapshot, two batches and that there was nothing new since");
     assert_eq!((at(3, NOW_MS), at(4, NOW_MS), at(5, NOW_MS)), (3, 2, 1));
     assert_eq!(at(5, NOW_MS + 2_000), 0, "it is as far, and as fresh");

@@ -52,7 +52,7 @@ fn news_is_asked_for_in_the_background_every_two_seconds() {
     assert_eq!(asked(), 2);
     assert_eq!(
         *edge.host.hub_asked.borrow().last().unwrap(),
-        Some(Known { sequence: 3, issued_at_ms: NOW_MS })
+        Some(Known { sequence: 3, issued_at_ms: NOW_MS, version: 1 })
     );
     assert_eq!(edge.verify(&token()), 401);
 }

@@ -190,7 +190,7 @@ fn what_is_pushed_while_pages_arrive_is_not_lost_and_nothing_goes_back() {
     region.host.pass(5_000);
     // The old node is served by the old state meanwhile.
     let edge = node_of(&region);
-    region.newer(Some(Known { sequence: 7, issued_at_ms: NOW_MS }));
+    region.newer(Some(Known { sequence: 7, issued_at_ms: NOW_MS, version: 2 }));
     assert_eq!(edge.verify(&token()), 401);
     assert_eq!(sequence_of(&edge), "8");
     assert_eq!(region.host.generation.get(), Some(2), "the new snapshot counts");

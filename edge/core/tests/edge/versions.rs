@@ -4,6 +4,7 @@
 use std::rc::Rc;
 
 use agentidp_edge_core::host::{HubUnavailable, Store as _, Taken};
+use agentidp_edge_core::knowledge::Known;
 use agentidp_shared::edge_keys::EdgeKeys;
 use agentidp_shared::exceptions::{ScopeLimit, Standing, SubjectException};
 use agentidp_shared::feed::{Change, version_of};
@@ -293,4 +294,73 @@ fn other() -> String {
 /// Of an agent that is in no doubt.
 fn third() -> String {
     token_for(THIRD_AGENT)
+}
+
+/// An old token of the agent with no more scopes than the agent still has: only version 1 cannot tell it apart.
+fn narrow_token() -> String {
+    token_with(&[("scope", "tokens:read".into())])
+}
+
+#[test]
+fn a_node_that_was_told_the_stricter_form_is_given_the_other_when_its_hub_goes_back() {
+    let feed = Feed::new().with(limited());
+    let region = bilingual(&feed);
+    region.hub.newer(None, 1, None).now_or_never().unwrap().unwrap();
+    region.host.run_background();
+    let edge = Edge::cold();
+    *edge.host.hub.borrow_mut() = HubIs::Real(Rc::clone(&region.hub));
+    assert_eq!((edge.verify(&token()), edge.verify(&narrow_token())), (401, 401));
+    let pass = |milliseconds| {
+        for host in [&region.host, &edge.host] {
+            host.pass(milliseconds);
+        }
+        edge.verify(&token());
+        edge.host.run_background();
+        region.host.run_background();
+    };
+    // A deployment has been replaced, and nobody has changed anything since.
+    pass(11 * 60_000);
+    pass(3_000);
+    assert_eq!((edge.verify(&token()), edge.verify(&narrow_token())), (401, 200));
+    // Once: afterwards what follows is enough.
+    region.host.pass(60_000);
+    let known = |version| Some(Known { sequence: 4, issued_at_ms: NOW_MS, version });
+    let (lower, same) = (region.newer(known(1)), region.newer(known(2)));
+    assert_eq!((lower.len(), same.len()), (2, 1), "everything, or that there was nothing new");
+}
+
+#[test]
+fn a_node_takes_no_change_of_a_newer_version_on_top_of_an_older_one() {
+    let (feed, told) = (Feed::new().with(limited()), Feed::new().with(limited()).with(Feed::keys(&[1, 2])));
+    let follows = told.clone().in_version(2).after(4, NOW_MS + 1);
+    // Neither by a push, nor from the hub.
+    let edge = Edge::following(feed.clone());
+    assert_eq!(edge.verify(&narrow_token()), 401);
+    *edge.host.hub.borrow_mut() = HubIs::Following(told.clone().in_version(2));
+    assert_eq!(edge.push(&follows).status(), 204);
+    // The hub gave it what follows, which is no better, and was asked for everything.
+    *edge.host.hub.borrow_mut() = HubIs::Giving(vec![told.in_version(2).snapshot(NOW_MS + 2)]);
+    assert_eq!(edge.host.hub_asked.borrow().last(), Some(&None));
+    edge.host.pass(10_000);
+    assert_eq!((edge.verify(&token()), edge.verify(&narrow_token())), (401, 200));
+    assert_eq!(header(&edge.get("/health/ready"), "x-state-seq"), "5");
+
+    let edge = Edge::following(feed);
+    *edge.host.hub.borrow_mut() = HubIs::Giving(vec![follows]);
+    edge.host.pass(10_000);
+    edge.verify(&token());
+    assert_eq!(header(&edge.get("/health/ready"), "x-state-seq"), "4");
+}
+
+#[test]
+fn a_snapshot_that_is_refused_changes_nothing_about_what_may_follow() {
+    let feed = Feed::new().with(limited());
+    let edge = Edge::following(feed.clone());
+    // Older than what is known, and in version 2.
+    *edge.host.hub.borrow_mut() = HubIs::Giving(vec![Feed::new().in_version(2).snapshot(NOW_MS + 1)]);
+    edge.host.pass(10_000);
+    assert_eq!(edge.verify(&token()), 401);
+    edge.host.taken.set(Ok(Taken::Conflict));
+    edge.push(&feed.with(Feed::keys(&[1, 2])).after(4, NOW_MS + 10_000));
+    assert_eq!(header(&edge.get("/health/ready"), "x-state-seq"), "5");
 }
