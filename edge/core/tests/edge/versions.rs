@@ -364,3 +364,70 @@ fn a_snapshot_that_is_refused_changes_nothing_about_what_may_follow() {
     edge.push(&feed.with(Feed::keys(&[1, 2])).after(4, NOW_MS + 10_000));
     assert_eq!(header(&edge.get("/health/ready"), "x-state-seq"), "5");
 }
+
+/// The same batches of version 2, to both kinds of hosts: after each, what they answer and how much they do not understand.
+#[track_caller]
+fn assert_same_on_every_kind_of_host(batches: &[Vec<Change>]) -> Vec<u16> {
+    let mut feed = Feed::new().in_version(2);
+    let (following, stored) = (Edge::following(feed.clone()), Stored::new());
+    *stored.feed.borrow_mut() = feed.clone();
+    let others = [token(), other(), third()];
+    let mut statuses = stored_statuses(&stored, &others);
+    for (number, batch) in batches.iter().enumerate() {
+        let from = feed.head();
+        feed.changes.extend(batch.iter().cloned());
+        let text = feed.after(from, NOW_MS + 1);
+        assert_eq!(following.push(&text).status(), 204);
+        assert_eq!(stored.push(text), 204);
+        let answers: Vec<u16> = others.iter().map(|token| following.verify(token)).collect();
+        statuses = stored_statuses(&stored, &others);
+        assert_eq!(statuses, answers, "after batch {number} of {batches:?}");
+        let following = json_of(&following.get("/health/ready"))["unknownChanges"].clone();
+        if statuses.contains(&503) {
+            assert_ne!(following, json!(null));
+        }
+        if following.is_null() {
+            let head = stored.host.instances.value("head/2").unwrap();
+            let head: serde_json::Value = serde_json::from_slice(&head).unwrap();
+            let unknown = head["unknown"].as_array().unwrap().iter();
+            assert!(unknown.clone().all(|envelope| envelope["ignorable"] == true), "{batches:?}");
+        }
+    }
+    statuses
+}
+
+fn stored_statuses(stored: &Stored, tokens: &[String]) -> Vec<u16> {
+    tokens.iter().map(|token| stored.verify(token)).collect()
+}
+
+#[test]
+fn what_cannot_be_read_is_replaced_in_the_same_order_on_every_kind_of_host() {
+    let key = format!("agent/{AGENT}");
+    let unread = |ignorable| Feed::unknown(&key, &[&principal()], ignorable);
+    // What may be ignored does not end a doubt, in one batch or in two.
+    assert_eq!(assert_same_on_every_kind_of_host(&[vec![unread(false)], vec![unread(true)]])[0], 503);
+    assert_eq!(assert_same_on_every_kind_of_host(&[vec![unread(false), unread(true)]])[0], 503);
+    // What can be read does, and not if it was told before.
+    let read = || Feed::agent(AGENT, Standing::Active);
+    assert_eq!(assert_same_on_every_kind_of_host(&[vec![unread(false), read()]])[0], 200);
+    assert_eq!(assert_same_on_every_kind_of_host(&[vec![read(), unread(false)]])[0], 503);
+
+    let everything = |dice: &mut Dice| {
+        let is_ignorable = dice.below(2) == 0;
+        match dice.below(7) {
+            0 => Feed::unknown(&format!("agent/{AGENT}"), &[&principal()], is_ignorable),
+            1 => Feed::unknown("later/1", &[&format!("principal/{OTHER_AGENT}")], is_ignorable),
+            2 => Feed::unknown(&format!("token/{TOKEN_ID}"), &[&format!("token/{TOKEN_ID}")], is_ignorable),
+            3 => Feed::agent(AGENT, if is_ignorable { Standing::Active } else { Standing::Suspended }),
+            4 => Feed::agent(OTHER_AGENT, Standing::Active),
+            5 => Feed::revocation(if is_ignorable { TOKEN_ID } else { OTHER_ORGANIZATION }),
+            _ => Feed::keys(&[1]),
+        }
+    };
+    for seed in 1..60 {
+        let mut dice = Dice::new(seed);
+        let batches: Vec<Vec<Change>> =
+            (0..4).map(|_| (0..=dice.below(3)).map(|_| everything(&mut dice)).collect()).collect();
+        assert_same_on_every_kind_of_host(&batches);
+    }
+}

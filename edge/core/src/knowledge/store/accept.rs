@@ -11,6 +11,7 @@ use super::super::Unacceptable;
 use super::gathered::Gathered;
 use super::head::Head;
 use super::shards::{self, Exceptions, Shards};
+use super::unread::Unread;
 use super::{HEAD_KEY, read};
 use crate::feed_client::PullError;
 use crate::host::{Store as _, StoreError, StoreHost};
@@ -157,10 +158,11 @@ impl<H: StoreHost> Writing<'_, H> {
         batch: &Batch,
         version: u8,
     ) -> Result<Head, StoreError> {
-        let (unknown, known): (Vec<Change>, Vec<Change>) =
-            expand(batch.changes.clone()).partition(|change| matches!(change, Change::Unknown(_)));
         let version = before.map_or(version, |head| head.version.min(version));
-        let unknown = unknown_after(before, &known, unknown, batch.issued_at / 1_000);
+        let mut unread = Unread::new(before.map(|head| head.unknown.as_slice()).unwrap_or_default());
+        let known: Vec<Change> =
+            expand(batch.changes.clone()).filter_map(|change| unread.pass(change)).collect();
+        let unknown = unread.alive(batch.issued_at / 1_000);
         let (common, exceptions): (Vec<Change>, Vec<Change>) =
             known.into_iter().partition(Change::concerns_all);
         let now_ms = self.host.now_ms();
@@ -306,18 +308,6 @@ impl<H: StoreHost> Writing<'_, H> {
 
 pub fn is_alive(change: &Change, now: u64) -> bool {
     change.expires_at().is_none_or(|at| at.saturating_add(2 * LEEWAY_SECONDS) >= now)
-}
-
-/// What is still not read after news, which may have replaced some of it.
-fn unknown_after(before: Option<&Head>, read: &[Change], unread: Vec<Change>, now: u64) -> Vec<Change> {
-    let held = before.map(|head| head.unknown.as_slice()).unwrap_or_default();
-    if held.is_empty() && unread.is_empty() {
-        return Vec::new();
-    }
-    let read: BTreeSet<String> = read.iter().map(Change::key).collect();
-    let held = held.iter().filter(|change| !read.contains(&change.key())).cloned();
-    let all = last_of_each(held.chain(unread));
-    all.into_iter().filter(|change| is_alive(change, now)).collect()
 }
 
 pub fn last_of_each(changes: impl Iterator<Item = Change>) -> Vec<Change> {

@@ -10,6 +10,7 @@ use super::super::{Knowledge, Unacceptable};
 use super::accept::{is_alive, last_of_each};
 use super::head::Head;
 use super::shards::{Exceptions, MOST, Shards, number_of};
+use super::unread::Unread;
 
 /// A snapshot of which some pages are there, or all.
 #[derive(Debug)]
@@ -20,7 +21,7 @@ pub struct Gathered {
     /// By the rules that every edge has, without exceptions: none of the rules is about them.
     arriving: Arriving,
     common: Vec<Change>,
-    unknown: Vec<Change>,
+    unread: Unread,
     /// By place, were there as many shards as there can be.
     places: Vec<Place>,
 }
@@ -48,6 +49,7 @@ impl Gathered {
     }
 
     fn add(&mut self, change: Change) {
+        let Some(change) = self.unread.pass(change) else { return };
         match change {
             Change::TokenRevoked { jti, expires_at } => self.add_token(jti, expires_at),
             Change::TokensRevoked { jtis, expires_at } => {
@@ -55,7 +57,6 @@ impl Gathered {
                     self.add_token(jti, expires_at);
                 }
             }
-            Change::Unknown(_) => self.unknown.push(change),
             Change::Policy { .. } => {}
             common if common.concerns_all() => self.common.push(common),
             other => {
@@ -94,14 +95,13 @@ impl Gathered {
 
     /// The head, with these shards.
     pub fn head(&self, version: u8, shards: Shards, discarded: Vec<(String, u64)>) -> Head {
-        let alive = self.unknown.iter().filter(|change| is_alive(change, self.issued_at / 1_000));
         Head {
             instance: self.instance,
             sequence: self.sequence,
             issued_at: self.issued_at,
             version,
             common: last_of_each(self.common.iter().cloned()),
-            unknown: last_of_each(alive.cloned()),
+            unknown: self.unread.clone().alive(self.issued_at / 1_000),
             shards,
             discarded,
             bytes: None,
@@ -148,7 +148,7 @@ impl Knowledge {
             issued_at,
             arriving: Arriving::begin(first, now_ms, self.hasher)?,
             common: Vec::new(),
-            unknown: Vec::new(),
+            unread: Unread::default(),
             places: vec![Place::default(); MOST],
         })
     }

@@ -8,6 +8,7 @@ mod accept;
 mod gathered;
 mod head;
 mod shards;
+mod unread;
 
 use std::cell::RefCell;
 use std::rc::Rc;
