@@ -316,6 +316,17 @@ pub fn version_of(unverified: &str) -> u8 {
     if type_of(unverified) == BATCH_TYPE { WireVersions::FIRST.feed } else { 2 }
 }
 
+/// When a batch or a page claims to have been signed, in Unix milliseconds. Only [`open_news`] shows whether it was.
+pub fn claimed_issued_at(unverified: &str) -> Option<u64> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Dated {
+        issued_at: u64,
+    }
+    let payload = decode_base64url(unverified.trim_ascii().split('.').nth(1)?).ok()?;
+    serde_json::from_slice(&payload).ok().map(|Dated { issued_at }| issued_at)
+}
+
 /// Opens a batch under the pinned keys, with the signature checked in pure Rust. `unverified` must already be bounded in size by
 /// the caller's transport.
 pub fn open(unverified: &str, pinned: &KeySet) -> Result<Batch, FeedError> {

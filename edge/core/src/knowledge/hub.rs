@@ -75,8 +75,8 @@ async fn renew<H: HubClient>(node: &Node, host: &H) {
     let known = knowledge.known();
     let mut origin = Origin::Hub(known);
     let mut answered = false;
-    // Versions of which the store has not been looked at.
-    let mut versions = (WireVersions::FIRST.feed..=WireVersions::CURRENT.feed).rev();
+    // Versions whose copy in the store has not been tried yet; unknown until one is needed.
+    let mut copies = None;
     loop {
         let outcome = absorb_all(node, host, &origin).await;
         let is_hub = matches!(origin, Origin::Hub(_));
@@ -96,11 +96,40 @@ async fn renew<H: HubClient>(node: &Node, host: &H) {
         if knowledge.known().is_some() {
             break;
         }
-        let Some(version) = versions.next() else { break };
-        let index = host.recall(snapshot_key(version)).await;
-        origin = Origin::Store(index.as_deref().and_then(Index::read).unwrap_or_default());
+        if copies.is_none() {
+            copies = Some(copies_by_age(host).await);
+        }
+        let Some(version) = copies.as_mut().and_then(Vec::pop) else { break };
+        origin = Origin::Store(recall_index(host, version).await.unwrap_or_default());
     }
     knowledge.contact.set(knowledge.contact.get().asked(host.now_ms(), answered));
+}
+
+/// The versions of which the store has a copy, the one with the newest copy last. While a deployment is being replaced only one of
+/// them may still be written. No two copies are held at once.
+async fn copies_by_age<H: HubClient>(host: &H) -> Vec<u8> {
+    let mut copies = Vec::new();
+    for version in WireVersions::FIRST.feed..=WireVersions::CURRENT.feed {
+        if let Some(index) = recall_index(host, version).await {
+            let issued_at_ms = issued_at_of(host, &index).await;
+            copies.push((issued_at_ms.unwrap_or_default(), version));
+        }
+    }
+    copies.sort_unstable();
+    copies.into_iter().map(|(_, version)| version).collect()
+}
+
+async fn recall_index<H: HubClient>(host: &H, version: u8) -> Option<Index> {
+    Index::read(&host.recall(snapshot_key(version)).await?)
+}
+
+/// When the newest text of a copy says that it was signed. What it says is only checked when it is taken.
+async fn issued_at_of<H: HubClient>(host: &H, index: &Index) -> Option<u64> {
+    match (index.texts.last(), index.key(0)) {
+        (Some(text), _) => feed::claimed_issued_at(text),
+        (None, Some(first)) => feed::claimed_issued_at(&host.recall(&first).await?),
+        (None, None) => None,
+    }
 }
 
 /// Where news comes from.

@@ -431,3 +431,43 @@ fn what_cannot_be_read_is_replaced_in_the_same_order_on_every_kind_of_host() {
         assert_same_on_every_kind_of_host(&batches);
     }
 }
+
+#[test]
+fn a_cold_node_without_its_hub_takes_the_newest_copy_whatever_its_version() {
+    let minutes = 60_000;
+    let revoked = Feed::new().with(Feed::revocation(TOKEN_ID));
+    let pages = |feed: &Feed, now_ms: u64| {
+        let page = feed.clone().in_version(2).pages(now_ms).remove(0);
+        [("snapshot/2", "pages 1 page/".to_owned()), ("page/0", page)]
+    };
+    let first = |feed: &Feed, now_ms: u64| [("snapshot", feed.snapshot(now_ms)), ("other", String::new())];
+    let (old, new) = (Feed::new(), revoked);
+    let followed = format!("{}\n{}", old.snapshot(NOW_MS - 30 * minutes), new.after(3, NOW_MS - minutes));
+    for (what, copies) in [
+        (
+            "version 1 alone is still written",
+            [pages(&old, NOW_MS - 15 * minutes), first(&new, NOW_MS - minutes)],
+        ),
+        (
+            "version 2 alone is still written",
+            [pages(&new, NOW_MS - minutes), first(&old, NOW_MS - 15 * minutes)],
+        ),
+        (
+            "what followed is newer than the snapshot",
+            [pages(&old, NOW_MS - 15 * minutes), [("snapshot", followed), ("other", String::new())]],
+        ),
+        ("the newest is not acceptable", {
+            let other = Feed { instance: 2, ..Feed::of_issuer("https://other.example") };
+            [pages(&other, NOW_MS), first(&new, NOW_MS - minutes)]
+        }),
+        ("the newest cannot be read", {
+            let [index, _] = pages(&old, NOW_MS);
+            [[index, ("other", String::new())], first(&new, NOW_MS - minutes)]
+        }),
+    ] {
+        let edge = Edge::cold();
+        let copies = copies.into_iter().flatten().map(|(key, value)| (key.to_owned(), value));
+        edge.host.store.borrow_mut().extend(copies);
+        assert_eq!((what, edge.verify(&token()), edge.verify(&other())), (what, 401, 200));
+    }
+}
