@@ -121,6 +121,11 @@ fn every_request_to_the_control_plane_and_every_answer_to_a_push_announces_the_v
 /// A region whose control plane tells its feed in the version that it is asked for.
 fn bilingual(feed: &Feed) -> Region {
     let region = Region::following(feed);
+    serve_in_both(&region, feed);
+    region
+}
+
+fn serve_in_both(region: &Region, feed: &Feed) {
     let (feed, host) = (feed.clone(), Rc::downgrade(&region.host));
     region.host.answer_with(move |request| {
         let versions: WireVersions = request.headers()[wire::HEADER].to_str().unwrap().parse().unwrap();
@@ -130,7 +135,11 @@ fn bilingual(feed: &Feed) -> Region {
         let after = after.map_or(0, |after| after.parse().unwrap());
         Ok(answer(200, feed.after(after, host.upgrade().unwrap().now_ms.get())))
     });
-    region
+}
+
+#[track_caller]
+fn assert_told_in(version: u8, batches: &[String]) {
+    assert!(!batches.is_empty() && versions_of(batches).iter().all(|told| *told == version), "{batches:?}");
 }
 
 fn versions_of(batches: &[String]) -> Vec<u8> {
@@ -147,12 +156,12 @@ fn a_hub_gives_a_node_of_the_first_version_what_that_can_read_and_goes_back_when
         newer.map(|newer| newer.texts).unwrap_or_default()
     };
     let told = older(&region);
-    assert!(!told.is_empty() && versions_of(&told).iter().all(|version| *version == 1));
+    assert_told_in(1, &told);
     // Nodes of today read that too.
     assert_eq!(region.leads_to(), "4");
     region.host.pass(11 * 60_000);
     region.newer(None);
-    assert!(versions_of(&region.newer(None)).iter().all(|version| *version == 2));
+    assert_told_in(2, &region.newer(None));
 }
 
 #[test]
@@ -161,14 +170,47 @@ fn a_hub_that_can_ask_for_more_than_was_pushed_does_and_takes_the_push_if_it_can
     let pushed = after.after(3, NOW_MS + 1);
     let region = bilingual(&before);
     region.newer(None);
-    let region_after = bilingual(&after);
-    region_after.newer(None);
-    // It has it already, told better.
-    assert_eq!(region_after.take(&pushed), Taken::Known);
-    assert!(versions_of(&region_after.newer(None)).iter().all(|version| *version == 2));
+    region.asked();
+    serve_in_both(&region, &after);
+    assert_eq!(region.take(&pushed), Taken::Known);
+    assert_eq!(region.asked().first().unwrap(), "/edge/v1/changes?after=3&wait=0");
+    assert_told_in(2, &region.newer(None));
+    assert_eq!(region.leads_to(), "4");
+
+    let region = bilingual(&before);
+    region.newer(None);
     region.host.answer_with(|_| Err(agentidp_edge_core::host::OriginError::Unreachable));
     assert_eq!(region.take(&pushed), Taken::Known);
     assert_eq!(region.leads_to(), "4");
+}
+
+#[test]
+fn a_node_and_a_store_that_can_have_more_than_was_pushed_ask_for_it() {
+    let (before, after) = (Feed::new().in_version(2), Feed::new().with(limited()).in_version(2));
+    let pushed = Feed::new().with(limited()).after(3, NOW_MS + 1);
+    let edge = Edge::following(before.clone());
+    *edge.host.hub.borrow_mut() = HubIs::Following(after.clone());
+    assert_eq!(edge.push(&pushed).status(), 204);
+    assert_eq!(*edge.host.handed_over.borrow(), std::slice::from_ref(&pushed));
+    assert_eq!((edge.verify(&token()), edge.verify(&narrow_token())), (401, 200));
+
+    let stored = Stored::new();
+    *stored.feed.borrow_mut() = before;
+    assert_eq!(stored.verify(&token()), 200);
+    stored.host.origin_asked.take();
+    *stored.feed.borrow_mut() = after;
+    assert_eq!(stored.push(pushed.clone()), 204);
+    let asked = stored.host.origin_asked.take();
+    assert_eq!(asked[0].uri().path_and_query().unwrap(), "/edge/v1/changes?after=3&wait=0");
+    assert_eq!((stored.verify(&token()), stored.verify(&narrow_token())), (401, 200));
+
+    // What it cannot have it takes as it was pushed.
+    let stored = Stored::new();
+    *stored.feed.borrow_mut() = Feed::new().in_version(2);
+    assert_eq!(stored.verify(&token()), 200);
+    stored.disconnect();
+    assert_eq!(stored.push(pushed), 204);
+    assert_eq!((stored.verify(&token()), stored.verify(&narrow_token())), (401, 401));
 }
 
 #[test]
