@@ -4,6 +4,7 @@
 //! control plane can count on it. What it accepted survives a restart. It also takes what the nodes counted, and reports it.
 
 mod chain;
+mod older_nodes;
 pub mod published;
 mod pull;
 mod usage;
@@ -24,6 +25,7 @@ use crate::feed_client::{self, PullError};
 use crate::host::{HubHost, Severity, StorageError, Taken};
 use crate::knowledge::{Known, Unacceptable};
 use chain::{Chain, Step};
+use older_nodes::{OlderNodes, is_recent};
 use wire::{Newer, Piece};
 
 /// A copy older than this is renewed before it is given to a node, in milliseconds.
@@ -32,8 +34,6 @@ const COPY_AGE_MS: u64 = 1_000;
 pub const TICK_MS: u64 = crate::usage::REPORT_EVERY_MS;
 /// How often it is written down that there was nothing new.
 const HEARTBEAT_KEPT_EVERY_MS: u64 = 30_000;
-/// How long nothing newer is asked for than what a node of an older version could read, after one has asked, in milliseconds.
-const OLDER_NODES_FOR_MS: u64 = 10 * 60_000;
 /// After a failed pull; doubled with each up to the longest.
 const FIRST_PAUSE_MS: u64 = 500;
 const LONGEST_PAUSE_MS: u64 = 4_000;
@@ -72,9 +72,9 @@ struct Memory {
     is_unkept: bool,
     published: Option<published::Last>,
     tidied_at: u64,
-    /// When a node last asked that understands less than this build, and what it understands.
-    older_node: Option<(u64, u8)>,
-    /// When it was found that such a node cannot be told what there is.
+    /// Those that understand less than this build.
+    older_nodes: OlderNodes,
+    /// When it was found that they cannot be told what there is.
     older_untold_at: Option<u64>,
 }
 
@@ -170,7 +170,7 @@ impl<H: HubHost> Hub<H> {
         piece: Option<Piece>,
     ) -> Option<Newer> {
         if understood < WireVersions::CURRENT.feed {
-            self.memory.borrow_mut().older_node = Some((self.host.now_ms(), understood));
+            self.memory.borrow_mut().older_nodes.note(understood, self.host.now_ms());
         }
         let is_readable = || self.memory.borrow().chain.newest_version() <= understood;
         let piece = piece.filter(|piece| {
@@ -222,12 +222,9 @@ impl<H: HubHost> Hub<H> {
     fn versions(&self) -> WireVersions {
         let now_ms = self.host.now_ms();
         let memory = self.memory.borrow();
-        let is_recent = |at: u64| now_ms.abs_diff(at) < OLDER_NODES_FOR_MS;
-        let older = memory
-            .older_node
-            .filter(|(at, _)| is_recent(*at) && !memory.older_untold_at.is_some_and(is_recent));
-        let feed = older.map_or(WireVersions::CURRENT.feed, |(_, feed)| feed);
-        WireVersions { feed, ..WireVersions::CURRENT }
+        let is_untold = memory.older_untold_at.is_some_and(|at| is_recent(at, now_ms));
+        let older = memory.older_nodes.understand(now_ms).filter(|_| !is_untold);
+        WireVersions { feed: older.unwrap_or(WireVersions::CURRENT.feed), ..WireVersions::CURRENT }
     }
 
     /// By the timer.
