@@ -513,3 +513,35 @@ fn a_cold_node_without_its_hub_takes_the_newest_copy_whatever_its_version() {
         assert_eq!((what, edge.verify(&token()), edge.verify(&other())), (what, 401, 200));
     }
 }
+
+#[test]
+fn a_heartbeat_of_the_first_version_costs_no_snapshot() {
+    let (before, after) =
+        (Feed::new().in_version(2), Feed::new().in_version(2).with(Feed::revocation(TOKEN_ID)));
+    let heartbeat = Feed::new().after(3, NOW_MS + 1);
+    let is_snapshot = |asked: &String| asked.starts_with("/edge/v1/snapshot");
+    let stored = Stored::new();
+    *stored.feed.borrow_mut() = before.clone();
+    assert_eq!(stored.verify(&token()), 200);
+    assert_eq!(stored.push(heartbeat.clone()), 204);
+    let head = String::from_utf8(stored.host.instances.value("head/2").unwrap()).unwrap();
+    assert!(head.contains(&format!("\"issuedAt\":{}", NOW_MS + 1)), "{head}");
+    stored.host.origin_asked.take();
+    *stored.feed.borrow_mut() = after.clone();
+    stored.host.pass(11_000);
+    assert_eq!(stored.verify(&token()), 401);
+    let asked = stored.host.origin_asked.take();
+    let asked: Vec<String> =
+        asked.iter().map(|request| request.uri().path_and_query().unwrap().to_string()).collect();
+    assert!(!asked.is_empty() && !asked.iter().any(is_snapshot), "{asked:?}");
+
+    let region = bilingual(&before);
+    region.newer(None);
+    assert_eq!(region.take(&heartbeat), Taken::Known);
+    region.asked();
+    serve_in_both(&region, &after);
+    region.host.pass(2_000);
+    assert_eq!(region.leads_to(), "4");
+    let asked = region.asked();
+    assert!(!asked.is_empty() && !asked.iter().any(is_snapshot), "{asked:?}");
+}

@@ -7,7 +7,7 @@ use agentidp_shared::compact::expand;
 use agentidp_shared::feed::{Batch, Change, News, Page};
 use agentidp_shared::verify::LEEWAY_SECONDS;
 
-use super::super::Unacceptable;
+use super::super::version_after;
 use super::gathered::Gathered;
 use super::head::Head;
 use super::shards::{self, Exceptions, Shards};
@@ -81,9 +81,10 @@ async fn write<H: StoreHost>(node: &Node, host: &H, told: &Told, version: u8) ->
         let mut writing = Writing { host, written: Vec::new() };
         let after = match told {
             Told::Batch(batch) => {
-                if before.as_ref().is_some_and(|head| version > head.version) {
-                    return Err(Unacceptable::OlderForm.into());
-                }
+                let version = match &before {
+                    Some(head) => version_after(head.version, batch, version)?,
+                    None => version,
+                };
                 // By the rules every edge has, on a state without exceptions: none of the rules is about them.
                 node.knowledge.apply(News::Batch(batch.clone()), host.now_ms())?;
                 writing.follow(before.as_ref(), batch, version).await
@@ -158,7 +159,6 @@ impl<H: StoreHost> Writing<'_, H> {
         batch: &Batch,
         version: u8,
     ) -> Result<Head, StoreError> {
-        let version = before.map_or(version, |head| head.version.min(version));
         let mut unread = Unread::new(before.map(|head| head.unknown.as_slice()).unwrap_or_default());
         let known: Vec<Change> =
             expand(batch.changes.clone()).filter_map(|change| unread.pass(change)).collect();
