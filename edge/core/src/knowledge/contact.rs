@@ -10,6 +10,8 @@ const OUT_OF_TOUCH_MS: u64 = 10_000;
 const COLD_RETRY_MS: u64 = 500;
 /// A refresh that has not ended by then never will: its request is gone.
 const ABANDONED_MS: u64 = 10_000;
+/// How often what is out of use is looked for in the store.
+const SWEPT_EVERY_MS: u64 = 60 * 60_000;
 /// How often an unknown `kid` may cause a refresh, whoever sends it.
 const FORCED_REFRESH_MS: u64 = 10_000;
 
@@ -21,6 +23,9 @@ pub struct Contact {
     answered_at: Option<u64>,
     asking_since: Option<u64>,
     forced_at: Option<u64>,
+    /// Of hosts with a store: when what is out of use there was last looked for.
+    #[serde(default)]
+    swept_at: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +54,15 @@ impl Contact {
     pub fn forced(self, now_ms: u64) -> Option<Self> {
         let recently = self.forced_at.is_some_and(|at| now_ms.abs_diff(at) < FORCED_REFRESH_MS);
         (!recently).then_some(Self { forced_at: Some(now_ms), ..self })
+    }
+
+    /// Whether what is out of use should be looked for, and how things stand if it is. An edge that begins does so with its first
+    /// snapshot.
+    pub fn sweep(self, now_ms: u64) -> (bool, Self) {
+        match self.swept_at {
+            Some(at) if now_ms.abs_diff(at) < SWEPT_EVERY_MS => (false, self),
+            swept_at => (swept_at.is_some(), Self { swept_at: Some(now_ms), ..self }),
+        }
     }
 
     pub fn asked(self, now_ms: u64, was_answered: bool) -> Self {

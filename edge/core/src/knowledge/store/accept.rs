@@ -1,7 +1,7 @@
 //! Putting a batch into the store.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use agentidp_shared::compact::expand;
 use agentidp_shared::feed::{Batch, Change, News, Page};
@@ -11,18 +11,14 @@ use super::super::version_after;
 use super::gathered::Gathered;
 use super::head::Head;
 use super::shards::{self, Exceptions, Shards};
+use super::sweep::sweep;
 use super::unread::Unread;
 use super::{HEAD_KEY, read};
 use crate::feed_client::PullError;
 use crate::host::{Store as _, StoreError, StoreHost};
 use crate::node::Node;
 
-const SHARD_PREFIX: &str = "shard-2/";
-/// Where instances of the first version keep what they know.
-const FIRST_VERSION_KEYS: [&str; 2] = ["head", "contact"];
-const FIRST_VERSION_SHARDS: &str = "shard/";
-/// How long that stays after the last of them followed the feed: a deployment may be rolled back.
-const FIRST_VERSION_KEPT_FOR_MS: u64 = 60 * 60_000;
+pub const SHARD_PREFIX: &str = "shard-2/";
 /// How long a shard that is no longer in use stays: longer than any request reads.
 const DISCARDED_FOR_MS: u64 = 60_000;
 /// How often to begin again because somebody else was faster.
@@ -102,7 +98,7 @@ async fn write<H: StoreHost>(node: &Node, host: &H, told: &Told, version: u8) ->
             Ok(Some(head)) => {
                 node.knowledge.take_head(Some(head))?;
                 if matches!(told, Told::Everything(_)) {
-                    writing.sweep(node).await?;
+                    sweep(node, host).await?;
                 }
                 return Ok(());
             }
@@ -267,42 +263,6 @@ impl<H: StoreHost> Writing<'_, H> {
     async fn undo(&mut self) -> Result<(), StoreError> {
         let written = std::mem::take(&mut self.written);
         if written.is_empty() { Ok(()) } else { self.host.store().delete(written).await }
-    }
-
-    /// Deletes shards nobody speaks of any more: those of instances that died between shard and head. Not those of a sequence
-    /// beyond the head's: their head may be on its way.
-    async fn sweep(&self, node: &Node) -> Result<(), StoreError> {
-        let (named, sequence): (BTreeSet<String>, u64) = match &*node.knowledge.head.borrow() {
-            None => return Ok(()),
-            Some(head) => {
-                let discarded = head.discarded.iter().map(|(name, _)| name.as_str());
-                (head.shards.names().chain(discarded).map(str::to_owned).collect(), head.sequence)
-            }
-        };
-        let forget_first = self.is_first_version_out_of_use().await?;
-        let is_orphan = |key: &String| {
-            let of =
-                key.strip_prefix(SHARD_PREFIX).and_then(|rest| rest.split('/').next()?.parse::<u64>().ok());
-            let is_of_first =
-                FIRST_VERSION_KEYS.contains(&key.as_str()) || key.starts_with(FIRST_VERSION_SHARDS);
-            of.is_some_and(|of| of < sequence) && !named.contains(key) || forget_first && is_of_first
-        };
-        let orphans: Vec<String> = self.host.store().keys().await?.into_iter().filter(is_orphan).collect();
-        if orphans.is_empty() { Ok(()) } else { self.host.store().delete(orphans).await }
-    }
-}
-
-impl<H: StoreHost> Writing<'_, H> {
-    /// Whether instances of the first version have left something here, and none has followed the feed for long.
-    async fn is_first_version_out_of_use(&self) -> Result<bool, StoreError> {
-        let [head, ..] = FIRST_VERSION_KEYS;
-        let Some(bytes) = self.host.store().get(vec![head.to_owned()]).await?.into_iter().next().flatten()
-        else {
-            return Ok(false);
-        };
-        let head: Option<serde_json::Value> = serde_json::from_slice(&bytes).ok();
-        let issued_at = head.and_then(|head| head.get("issuedAt")?.as_u64()).unwrap_or_default();
-        Ok(self.host.now_ms().abs_diff(issued_at) > FIRST_VERSION_KEPT_FOR_MS)
     }
 }
 

@@ -8,6 +8,7 @@ mod accept;
 mod gathered;
 mod head;
 mod shards;
+mod sweep;
 mod unread;
 
 use std::cell::RefCell;
@@ -207,7 +208,10 @@ async fn renew<H: StoreHost>(node: &Node, host: &H) {
     }
     let noted = async {
         let contact = parse(value(host, CONTACT_KEY).await?.as_deref());
-        let contact = contact.asked(host.now_ms(), outcome.is_ok());
+        let (is_due, contact) = contact.asked(host.now_ms(), outcome.is_ok()).sweep(host.now_ms());
+        if is_due && let Err(error) = sweep::sweep(node, host).await {
+            host.log(Severity::Warning, &format!("what is out of use could not be deleted: {error}"));
+        }
         let bytes = serde_json::to_vec(&contact).map_err(|error| StoreError(error.to_string()))?;
         host.store().set(vec![(CONTACT_KEY.to_owned(), bytes)]).await
     };
