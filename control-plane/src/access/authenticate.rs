@@ -130,9 +130,10 @@ fn invalid_request(reason: &'static str) -> ApiError {
 /// The caller lacks all of `required`, or, with `any`, each of them.
 pub(super) fn insufficient_scope(app: &App, required: &ScopeSet, any: bool) -> ApiError {
     let parameters = [("error", "insufficient_scope"), ("scope", &required.to_string())];
-    let message = match any {
-        true => format!("this needs one of the scopes {required}"),
-        false => format!("this needs the scope {required}"),
+    let message = if any {
+        format!("this needs one of the scopes {required}")
+    } else {
+        format!("this needs the scope {required}")
     };
     ApiError::new(StatusCode::FORBIDDEN, "INSUFFICIENT_SCOPE", message)
         .details(serde_json::json!({ "requiredScopes": required }))

@@ -69,10 +69,9 @@ fn authenticate(app: &App, headers: &HeaderMap) -> Result<EdgeNode, ApiError> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let secret = bearer_token(headers)?.ok_or_else(refused)?;
     let name = text("x-edge-name").ok_or_else(refused)?;
-    let announced = match headers.get(wire::HEADER) {
-        None => None,
-        Some(value) => Some(value.to_str().map_err(|_| InvalidVersions).and_then(str::parse)),
-    };
+    let announced = headers
+        .get(wire::HEADER)
+        .map(|value| value.to_str().map_err(|_| InvalidVersions).and_then(str::parse));
     // An announcement that cannot be read is still one: whose it is comes first.
     let versions = announced.map(|announced| announced.unwrap_or(WireVersions::FIRST));
     if !app.feed.authenticates(name, secret, versions) {

@@ -51,9 +51,6 @@ async fn read(
     of_policy: &[String],
     page: Page,
 ) -> Result<(Vec<Resource>, Option<i64>), sqlx::Error> {
-    let total = match page.is_counted() {
-        true => Some(store::count(tx, organization).await?),
-        false => None,
-    };
+    let total = if page.is_counted() { Some(store::count(tx, organization).await?) } else { None };
     Ok((store::list(tx, organization, of_policy, page).await?, total))
 }

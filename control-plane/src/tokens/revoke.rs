@@ -19,11 +19,11 @@ use super::store;
 use crate::access::{Act, Permit};
 use crate::app::App;
 use crate::audit::{self, Action, NewEvent};
+use crate::edge_feed::{self, Charge};
 use crate::infra::clock::{from_unix_seconds, unix_seconds};
 use crate::infra::db::TenantTx;
 use crate::infra::http::client_info::ClientInfo;
 use crate::infra::http::error::ApiError;
-use crate::edge_feed::{self, Charge};
 use crate::{agents, tenancy};
 
 /// A revocation request.

@@ -218,18 +218,14 @@ impl<'a> Rest<'a> {
         if self.after(",\"attribution\":{").is_none() {
             return Some(None);
         }
-        let id = |rest: &mut Self| match rest.is_null() {
-            true => Some(None),
-            false => rest.text_of(ID_LENGTH).map(Some),
+        let id = |rest: &mut Self| {
+            if rest.is_null() { Some(None) } else { rest.text_of(ID_LENGTH).map(Some) }
         };
         let actor = id(self.after("\"actor\":")?)?.map(str::parse).transpose().ok()?;
         let on_behalf_of = id(self.after(",\"onBehalfOf\":")?)?.map(str::parse).transpose().ok()?;
         let token_id = id(self.after(",\"tokenId\":")?)?.map(str::parse).transpose().ok()?;
         let via = self.after(",\"via\":")?.text()?.into();
-        let trace_id = match self.after(",\"traceId\":")?.is_null() {
-            true => None,
-            false => Some(self.text()?.into()),
-        };
+        let trace_id = if self.after(",\"traceId\":")?.is_null() { None } else { Some(self.text()?.into()) };
         self.after("}")?;
         Some(Some(Attribution { actor, on_behalf_of, token_id, via, trace_id }))
     }

@@ -287,6 +287,9 @@ fn a_store_is_searched_for_what_is_out_of_use_once_an_hour() {
     assert_eq!(deleted_after, [60, 120, 180]);
 }
 
+/// Asks an edge about the subject that is in doubt, or about another.
+type Ask = Box<dyn Fn(&Edge, bool) -> Answer>;
+
 #[test]
 fn what_cannot_be_read_of_a_subject_holds_wherever_the_edge_speaks_of_it_and_of_no_other() {
     let upstream = json!([{
@@ -297,7 +300,6 @@ fn what_cannot_be_read_of_a_subject_holds_wherever_the_edge_speaks_of_it_and_of_
     let introspected = |edge: &Edge, asked: &str| {
         edge.form("/oauth2/introspect", Some(&format!("Bearer {}", third())), &format!("token={asked}"))
     };
-    type Ask = Box<dyn Fn(&Edge, bool) -> Answer>;
     let of_tokens = |ask: fn(&Edge, &str) -> Answer| -> Ask {
         Box::new(move |edge, is_doubted| ask(edge, &if is_doubted { token() } else { other() }))
     };
