@@ -93,7 +93,8 @@ async fn observe(app: &App, after: u64, to: u64) -> Result<(), sqlx::Error> {
 }
 
 /// Pushes what came after `after`; to an edge of version 1 that does not hold that, everything. One of a later version fetches by
-/// itself what it lacks before it answers, and is told of the head if what it lacks is no longer kept. Returns the sequence pushed.
+/// itself what it lacks before it answers, and is told of the head if what it lacks is no longer kept. Returns the sequence that the edge
+/// holds now.
 async fn push(
     app: &App,
     client: &reqwest::Client,
@@ -102,21 +103,21 @@ async fn push(
     versions: &mut WireVersions,
 ) -> Result<u64, PushError> {
     if let Some((batch, to)) = signed_changes(app, after, *versions).await.map_err(PushError::Batch)? {
-        let status = post(client, url, batch, versions).await?;
-        if status.is_success() {
-            return Ok(to);
+        let answer = post(client, url, batch, versions).await?;
+        if answer.status.is_success() {
+            return Ok(answer.holds(app, to));
         }
-        if status != reqwest::StatusCode::CONFLICT || has_pages(*versions) {
-            return Err(PushError::Status(status));
+        if answer.status != reqwest::StatusCode::CONFLICT || has_pages(*versions) {
+            return Err(PushError::Status(answer.status));
         }
     } else if has_pages(*versions) {
         let head = app.feed.head();
         let batch = app.feed.sign(versions.feed, head, head, vec![], app.now()).map_err(PushError::Batch)?;
-        let status = post(client, url, batch, versions).await?;
+        let Answer { status, .. } = post(client, url, batch, versions).await?;
         return if status.is_success() { Ok(head) } else { Err(PushError::Status(status)) };
     }
     let (snapshot, to) = signed_snapshot(app).await.map_err(PushError::Batch)?;
-    match post(client, url, snapshot, versions).await? {
+    match post(client, url, snapshot, versions).await?.status {
         // 409: the edge already holds something newer. 413: too much to be pushed; the edge fetches it by itself.
         reqwest::StatusCode::CONFLICT | reqwest::StatusCode::PAYLOAD_TOO_LARGE => Ok(to),
         status if status.is_success() => Ok(to),
@@ -138,21 +139,36 @@ async fn ask(
     Ok(())
 }
 
+/// What an edge answered.
+struct Answer {
+    status: reqwest::StatusCode,
+    /// The sequence that it says it holds.
+    sequence: Option<u64>,
+}
+
+impl Answer {
+    /// What an edge holds that has taken a batch up to `to`: an edge that was away may have fetched much more than that, and need not
+    /// be pushed it all.
+    fn holds(&self, app: &App, to: u64) -> u64 {
+        self.sequence.filter(|sequence| *sequence <= app.feed.head()).map_or(to, |sequence| sequence.max(to))
+    }
+}
+
 async fn post(
     client: &reqwest::Client,
     url: &str,
     batch: String,
     versions: &mut WireVersions,
-) -> Result<reqwest::StatusCode, reqwest::Error> {
+) -> Result<Answer, reqwest::Error> {
     let response =
         client.post(url).header(header::CONTENT_TYPE, "application/jose").body(batch).send().await?;
-    let announced: Option<WireVersions> =
-        response.headers().get(wire::HEADER).and_then(|value| value.to_str().ok()?.parse().ok());
+    let text = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
+    let announced: Option<WireVersions> = text(wire::HEADER).and_then(|text| text.parse().ok());
     match announced {
         Some(announced) => *versions = announced.common_with(WireVersions::CURRENT),
         // Of the first version, which announces nothing. A refusal may come from something in between.
         None if response.status().is_success() => *versions = WireVersions::FIRST,
         None => {}
     }
-    Ok(response.status())
+    Ok(Answer { status: response.status(), sequence: text("x-state-seq").and_then(|text| text.parse().ok()) })
 }
