@@ -1,6 +1,7 @@
 //! What edges stand on while they are measured: signing keys, tokens in any number, and a feed signed as a control plane signs it,
 //! served where an edge expects its control plane.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread;
@@ -8,7 +9,7 @@ use std::thread;
 use agentidp_shared::claims::Claims;
 use agentidp_shared::compact::compact;
 use agentidp_shared::discovery::IssuerConfig;
-use agentidp_shared::feed::{self, BATCH_LIFETIME_MS, Batch, Change};
+use agentidp_shared::feed::{self, BATCH_LIFETIME_MS, Batch, Change, Page};
 use agentidp_shared::freshness::FreshnessLimits;
 use agentidp_shared::ids::TokenId;
 use agentidp_shared::jwk::{Algorithm, Jwk, JwkSet};
@@ -36,6 +37,7 @@ pub const EDGE_KEY: &str = "the-key-of-an-edge-that-is-only-measured";
 /// The id of everything that belongs to one client.
 const CLIENT: Uuid = Uuid::from_u128(2);
 const LIFE: u64 = 3_600;
+const TOKENS_IN_A_PAGE: usize = 16_000;
 
 pub enum Signer {
     Es256(EcdsaKeyPair),
@@ -164,8 +166,8 @@ impl Ground {
         format!("{input}.{}", encode_base64url(&signer.sign(input.as_bytes())))
     }
 
-    /// A feed in which so many tokens are revoked.
-    fn snapshot(&self, revoked: u32) -> (String, u64) {
+    /// The pages of a feed in which so many tokens are revoked, by the key that each goes on after.
+    fn pages(&self, revoked: u32) -> (BTreeMap<String, String>, u64) {
         let now = u64::try_from(now()).unwrap();
         let issuer = IssuerConfig {
             issuer: self.issuer.clone(),
@@ -180,12 +182,40 @@ impl Ground {
         let limits = RateLimits { client: limit, ..RateLimits::default() };
         let changes =
             [Change::Keys { jwks: self.jwks() }, Change::Issuer { issuer }, Change::RateLimits { limits }];
+        // In the order of their keys, as the feed goes through them.
         let revoked_tokens = (0..revoked).map(|number| {
             let jti = TokenId::new(Uuid::from_u128(u128::from(number) << 96 | u128::from(number)));
             Change::TokenRevoked { jti, expires_at: now + 60 + u64::from(number) % LIFE }
         });
+        let revoked_tokens: Vec<Change> = revoked_tokens.collect();
         let to = u64::from(revoked) + 3;
-        (self.seal(0, to, compact(changes.into_iter().chain(revoked_tokens))), to)
+        let (first, more) = revoked_tokens.split_at(revoked_tokens.len().min(TOKENS_IN_A_PAGE));
+        let first = changes.into_iter().chain(first.iter().cloned()).collect();
+        let (mut pages, mut after) = (BTreeMap::new(), None);
+        let mut contents =
+            std::iter::once(first).chain(more.chunks(TOKENS_IN_A_PAGE).map(<[_]>::to_vec)).peekable();
+        while let Some(changes) = contents.next() {
+            let until = changes.last().map(Change::key).filter(|_| contents.peek().is_some());
+            let text = self.seal_page(to, after.clone(), until.clone(), compact(changes));
+            pages.insert(after.unwrap_or_default(), text);
+            after = until;
+        }
+        (pages, to)
+    }
+
+    fn seal_page(
+        &self,
+        to: u64,
+        after: Option<String>,
+        until: Option<String>,
+        changes: Vec<Change>,
+    ) -> String {
+        let issued_at = u64::try_from(now()).unwrap() * 1_000;
+        let expires_at = issued_at + BATCH_LIFETIME_MS;
+        let instance = Uuid::from_u128(1).into();
+        let page = Page { instance, begun: to, to, issued_at, expires_at, after, until, changes };
+        let input = feed::signing_input_of_page(&page, &self.feed_key.jwk().kid.unwrap()).unwrap();
+        feed::seal(&input, &self.feed_key.sign(input.as_bytes()))
     }
 
     fn seal(&self, from: u64, to: u64, changes: Vec<Change>) -> String {
@@ -193,14 +223,14 @@ impl Ground {
         let expires_at = issued_at + BATCH_LIFETIME_MS;
         let batch = Batch { instance: Uuid::from_u128(1).into(), from, to, issued_at, expires_at, changes };
         let kid = self.feed_key.jwk().kid.unwrap();
-        let input = feed::signing_input(&batch, &kid).unwrap();
+        let input = feed::signing_input_of(2, &batch, &kid).unwrap();
         feed::seal(&input, &self.feed_key.sign(input.as_bytes()))
     }
 
     /// Serves the feed, in which nothing new ever happens, until the program ends.
     pub async fn serve(self: &Arc<Self>, revoked: u32) -> SocketAddr {
-        let (snapshot, sequence) = self.snapshot(revoked);
-        let served = Arc::new(Served { ground: Arc::clone(self), snapshot, sequence });
+        let (pages, sequence) = self.pages(revoked);
+        let served = Arc::new(Served { ground: Arc::clone(self), pages, sequence });
         let router = Router::new()
             .route("/edge/v1/snapshot", get(get_snapshot))
             .route("/edge/v1/changes", get(get_changes))
@@ -215,7 +245,8 @@ impl Ground {
 
 struct Served {
     ground: Arc<Ground>,
-    snapshot: String,
+    /// By the key that each goes on after; the first by none.
+    pages: BTreeMap<String, String>,
     sequence: u64,
 }
 
@@ -227,8 +258,14 @@ struct Asked {
 
 type Answer = ([(axum::http::HeaderName, &'static str); 1], String);
 
-async fn get_snapshot(State(served): State<Arc<Served>>) -> Answer {
-    ([(CONTENT_TYPE, "application/jose")], served.snapshot.clone())
+#[derive(Deserialize)]
+struct Place {
+    #[serde(default)]
+    after: String,
+}
+
+async fn get_snapshot(State(served): State<Arc<Served>>, Query(place): Query<Place>) -> Answer {
+    ([(CONTENT_TYPE, "application/jose")], served.pages[&place.after].clone())
 }
 
 async fn get_changes(State(served): State<Arc<Served>>, Query(asked): Query<Asked>) -> Answer {

@@ -78,6 +78,14 @@ pub fn memory_mib(root: u32) -> u64 {
     kib / 1_024
 }
 
+/// The most memory that the process called `name` below another ever had resident, in MiB; of several, the one with the most.
+pub fn peak_mib_of(root: u32, name: &str) -> Option<u64> {
+    let is_called =
+        |pid: &u32| fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|comm| comm.trim() == name);
+    let peaks = family(root).into_iter().filter(is_called).filter_map(|pid| kib(pid, "status", "VmHWM:"));
+    peaks.max().map(|kib| kib / 1_024)
+}
+
 fn kib(pid: u32, file: &str, name: &str) -> Option<u64> {
     let text = fs::read_to_string(format!("/proc/{pid}/{file}")).ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix(name))?;

@@ -48,6 +48,7 @@ enum Name {
     Scale,
     Cold,
     Neighbour,
+    Memory,
 }
 
 #[derive(Debug, Parser)]
@@ -141,5 +142,6 @@ async fn measure(name: Name, bench: &mut Bench) {
         Name::Scale => rows::scale::scale(bench).await,
         Name::Cold => rows::cold::cold(bench).await,
         Name::Neighbour => rows::neighbour::neighbour(bench).await,
+        Name::Memory => rows::memory::memory(bench).await,
     }
 }

@@ -49,6 +49,8 @@ enum Name {
     Cold,
     /// One organization at all its limits, beside another that works.
     Neighbour,
+    /// What an edge takes when as much is revoked as can be.
+    Memory,
 }
 
 impl Name {

@@ -5,6 +5,7 @@ pub mod cold;
 pub mod control_plane;
 pub mod edge;
 pub mod fill;
+pub mod memory;
 pub mod native;
 pub mod neighbour;
 pub mod revocation;
