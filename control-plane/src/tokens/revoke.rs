@@ -110,10 +110,11 @@ async fn revoke(app: &App, requester: &Requester, claims: &Claims) -> Result<(),
         store::revoke(&mut tx, requester.organization_id, claims.sub, claims.jti, expires_at, app.now())
             .await?;
     if newly {
-        let mut metadata = json!({ "jti": claims.jti, "actorId": requester.agent_id });
-        if tell_edges(&mut tx, app, claims).await? == Told::OfAllTokens {
-            metadata["allTokens"] = json!(true);
-        }
+        let (jti, actor) = (claims.jti, requester.agent_id);
+        let metadata = match tell_edges(&mut tx, app, claims).await? {
+            Told::OfThisToken => json!({ "jti": jti, "actorId": actor }),
+            Told::OfAllTokens => json!({ "jti": jti, "actorId": actor, "allTokens": true }),
+        };
         let event = NewEvent::new(requester.organization_id, Action::TokenRevoked)
             .agent(claims.sub)
             .client(&requester.client_info)
