@@ -105,14 +105,12 @@ impl Right {
     pub fn may_begin(&self, act: Act) -> Result<(), Refusal> {
         let rule = act.rule();
         match self.door {
-            Door::Own => {}
             Door::Bootstrap if act != Act::RegisterAgent && is_on("bootstrap") => {
                 return Err(Refusal::OnlyRegisters);
             }
-            Door::Bootstrap => {}
             Door::Borrowed if !rule.borrowed && is_on("borrowed") => return Err(Refusal::Borrowed),
             Door::Delegated if !rule.delegated && is_on("delegated") => return Err(Refusal::Delegated),
-            Door::Borrowed | Door::Delegated => {}
+            Door::Own | Door::Bootstrap | Door::Borrowed | Door::Delegated => {}
         }
         if act == Act::RegisterAgent && [self.actor.role, self.subject.role].contains(&Role::Auditor) {
             return Err(Refusal::Auditor);

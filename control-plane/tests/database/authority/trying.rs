@@ -86,19 +86,24 @@ impl<'a> Scene<'a> {
         match answer.status {
             200..=299 => Ok(true),
             // Refused: by rank or scope; as the token endpoint says it; or as another right's answer.
-            403 => self.keep(hand, subject, target),
-            400 if matches!(act, Act::BorrowToken | Act::RevokeToken) => self.keep(hand, subject, target),
+            403 => {
+                self.keep(hand, subject, target);
+                Ok(false)
+            }
+            400 if matches!(act, Act::BorrowToken | Act::RevokeToken) => {
+                self.keep(hand, subject, target);
+                Ok(false)
+            }
             409 if answer.code() == "IDEMPOTENCY_KEY_OF_ANOTHER_RIGHT" => Ok(false),
             _ => Err(format!("{} {}", answer.status, answer.body)),
         }
     }
 
     /// Refused: the target is as it was, unless the first of two requests has changed it.
-    fn keep(&mut self, hand: &Hand, role: Option<&'static str>, agent: Agent) -> Result<bool, String> {
+    fn keep(&mut self, hand: &Hand, role: Option<&'static str>, agent: Agent) {
         if let Some(role) = role.filter(|_| hand.door != Door::Replayed) {
             self.fresh.push((role, agent));
         }
-        Ok(false)
     }
 
     async fn ask(&self, hand: &Hand, act: Act, subject: Option<&str>, target: &Agent) -> Answer {
@@ -165,19 +170,17 @@ impl<'a> Scene<'a> {
                     _ => api.delete(&member).await,
                 }
             }
-            Act::BorrowToken => match hand.door {
-                // A token is no way to another: the client itself asks.
-                Door::Own => {
-                    let asked = [("grant_type", "client_credentials"), ("agent_id", &*target.id)];
+            Act::BorrowToken => {
+                let asked = [("grant_type", "client_credentials"), ("agent_id", &*target.id)];
+                if hand.door == Door::Own {
+                    // A token is no way to another: the client itself asks.
                     let client = self.tenant.api.with_basic(&hand.agent.id, &hand.agent.secret);
                     client.form("/oauth2/token", &asked).await
-                }
-                _ => {
-                    let asked = [("grant_type", "client_credentials"), ("agent_id", &*target.id)];
+                } else {
                     let refused = api.form("/oauth2/token", &asked).await;
                     Answer { status: if refused.status == 401 { 403 } else { refused.status }, ..refused }
                 }
-            },
+            }
             Act::RevokeToken => {
                 let token = target.token(&self.tenant.api).await;
                 api.form("/oauth2/revoke", &[("token", &token)]).await
@@ -199,7 +202,7 @@ impl<'a> Scene<'a> {
         match act {
             Act::RotateDidKey => drop(api.post(&format!("{}/did/rotate", target.path()), &nothing()).await),
             Act::GenerateCredential => {
-                drop(api.post(&format!("{}/credentials", target.path()), &nothing()).await)
+                drop(api.post(&format!("{}/credentials", target.path()), &nothing()).await);
             }
             Act::RotateCredential => {
                 drop(api.post(&format!("{}/rotate", target.credential_path()), &nothing()).await);

@@ -13,6 +13,7 @@ use agentidp_shared::usage;
 use agentidp_shared::verify::{self, Expectation, Verdict};
 use agentidp_shared::wire::{self, WireVersions};
 
+use super::http::encode;
 use super::{Answer, Api, ISSUER};
 
 /// One edge and its key.
@@ -70,10 +71,8 @@ impl Edge {
     /// Asks for the page that comes after another, or for the first.
     pub async fn ask_page(&self, before: Option<&Page>) -> Answer {
         let place = before.map(|before| before.next().unwrap());
-        let query = place.map_or_else(String::new, |(begun, after)| {
-            let after: String = after.bytes().map(|byte| format!("%{byte:02X}")).collect();
-            format!("?begun={begun}&after={after}")
-        });
+        let query = place
+            .map_or_else(String::new, |(begun, after)| format!("?begun={begun}&after={}", encode(after)));
         self.api.get(&format!("/edge/v1/snapshot{query}")).await
     }
 
