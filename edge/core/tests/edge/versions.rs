@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use agentidp_edge_core::host::{HubUnavailable, Store as _, Taken};
+use agentidp_edge_core::host::{HubUnavailable, Taken};
 use agentidp_edge_core::knowledge::Known;
 use agentidp_shared::edge_keys::EdgeKeys;
 use agentidp_shared::exceptions::{ScopeLimit, Standing, SubjectException};
@@ -11,14 +11,14 @@ use agentidp_shared::feed::{Change, version_of};
 use agentidp_shared::scopes::ScopeSet;
 use agentidp_shared::wire::{self, WireVersions};
 use futures_util::FutureExt as _;
-use http::Method;
 use serde_json::json;
 
+use crate::doubt::{other, third};
 use crate::hub::Region;
 use crate::store::Stored;
 use crate::support::*;
 
-fn principal() -> String {
+pub fn principal() -> String {
     format!("principal/{AGENT}")
 }
 
@@ -211,190 +211,6 @@ fn a_node_and_a_store_that_can_have_more_than_was_pushed_ask_for_it() {
     stored.disconnect();
     assert_eq!(stored.push(pushed), 204);
     assert_eq!((stored.verify(&token()), stored.verify(&narrow_token())), (401, 401));
-}
-
-const OF_AN_OLDER_EDGE: [&str; 3] = ["head", "contact", "shard/3/1/0000000000000001"];
-
-/// An edge that has taken over from one of 0.1.0, of which the store still has these keys.
-fn upgraded(keys: &[&str]) -> Stored {
-    let edge = Stored::new();
-    use_older(&edge, keys);
-    assert_eq!(edge.verify(&token()), 200);
-    edge
-}
-
-/// What instances of 0.1.0 write when they follow the feed.
-fn use_older(edge: &Stored, keys: &[&str]) {
-    let now_ms = edge.host.now_ms.get();
-    let entries = keys.iter().map(|key| {
-        let value = match *key {
-            "head" => json!({ "sequence": 3, "issuedAt": now_ms }),
-            "contact" => json!({ "askedAt": now_ms, "answeredAt": now_ms }),
-            _ => json!([]),
-        };
-        ((*key).to_owned(), value.to_string().into_bytes())
-    });
-    edge.host.instances.set(entries.collect()).now_or_never().unwrap().unwrap();
-}
-
-fn held_of(edge: &Stored, keys: &[&str]) -> usize {
-    keys.iter().filter(|key| edge.host.instances.value(key).is_some()).count()
-}
-
-#[test]
-fn an_older_edges_store_is_left_alone_until_nobody_uses_it() {
-    let minutes = 60_000;
-    let edge = upgraded(&OF_AN_OLDER_EDGE);
-    // A healthy edge, which never takes a snapshot again.
-    edge.host.origin_asked.take();
-    let pass = |milliseconds| {
-        edge.host.pass(milliseconds);
-        edge.send(request(Method::GET, "/health/ready"));
-    };
-    pass(50 * minutes);
-    use_older(&edge, &OF_AN_OLDER_EDGE);
-    pass(50 * minutes);
-    assert_eq!(held_of(&edge, &OF_AN_OLDER_EDGE), 3);
-    pass(61 * minutes);
-    assert_eq!(held_of(&edge, &OF_AN_OLDER_EDGE), 0);
-    assert!(edge.host.origin_asked.take().iter().all(|asked| asked.uri().path() != "/edge/v1/snapshot"));
-    assert_eq!(edge.verify(&token()), 200);
-}
-
-#[test]
-fn what_an_older_edge_left_without_its_head_is_deleted_too() {
-    let keys = ["contact", "shard/3/1/0000000000000001"];
-    let edge = upgraded(&keys);
-    assert_eq!(held_of(&edge, &keys), 2);
-    edge.host.pass(61 * 60_000);
-    edge.send(request(Method::GET, "/health/ready"));
-    assert_eq!(held_of(&edge, &keys), 0);
-}
-
-#[test]
-fn a_store_is_searched_for_what_is_out_of_use_once_an_hour() {
-    let edge = upgraded(&[]);
-    let orphan = ["shard-2/1/1/0000000000000001"];
-    let mut deleted_after = Vec::new();
-    for minute in 1..=3 * 60 {
-        use_older(&edge, &orphan);
-        edge.host.pass(60_000);
-        edge.send(request(Method::GET, "/health/ready"));
-        if held_of(&edge, &orphan) == 0 {
-            deleted_after.push(minute);
-        }
-    }
-    assert_eq!(deleted_after, [60, 120, 180]);
-}
-
-/// Asks an edge about the subject that is in doubt, or about another.
-type Ask = Box<dyn Fn(&Edge, bool) -> Answer>;
-
-#[test]
-fn what_cannot_be_read_of_a_subject_holds_wherever_the_edge_speaks_of_it_and_of_no_other() {
-    let upstream = json!([{
-        "name": "api", "match": {"pathPrefix": "/things"}, "origin": "https://api-origin.example", "audience": THINGS,
-        "rules": [{"methods": ["GET"], "path": "/things/{*path}", "scopes": []}],
-    }]);
-    let organization = |id: &str| format!("/organizations/{id}/.well-known/openid-configuration");
-    let introspected = |edge: &Edge, asked: &str| {
-        edge.form("/oauth2/introspect", Some(&format!("Bearer {}", third())), &format!("token={asked}"))
-    };
-    let of_tokens = |ask: fn(&Edge, &str) -> Answer| -> Ask {
-        Box::new(move |edge, is_doubted| ask(edge, &if is_doubted { token() } else { other() }))
-    };
-    let ways: Vec<(&str, String, Ask)> = vec![
-        ("/verify", principal(), of_tokens(|edge, token| edge.get_with(token, "/verify"))),
-        (
-            "the gateway",
-            principal(),
-            Box::new(|edge, is_doubted| {
-                let agent = if is_doubted { AGENT } else { OTHER_AGENT };
-                let claims = [("sub", json!(agent)), ("client_id", json!(agent)), ("aud", json!(THINGS))];
-                edge.get_with(&token_with(&claims), "/things/1")
-            }),
-        ),
-        (
-            "introspection",
-            principal(),
-            Box::new(move |edge, is_doubted| introspected(edge, &if is_doubted { token() } else { other() })),
-        ),
-        (
-            "who asks for an introspection",
-            principal(),
-            Box::new(|edge, is_doubted| {
-                let who = if is_doubted { token() } else { other() };
-                edge.form("/oauth2/introspect", Some(&format!("Bearer {who}")), &format!("token={}", third()))
-            }),
-        ),
-        (
-            "a delegation",
-            principal(),
-            Box::new(|edge, is_doubted| {
-                let mut request =
-                    with_token(request(Method::POST, "/oauth2/token/verify-delegation"), &third());
-                let delegated = if is_doubted { delegated_token() } else { other() };
-                *request.body_mut() = json!({ "delegationToken": delegated }).to_string().into_bytes();
-                edge.send(request)
-            }),
-        ),
-        (
-            "an agent's document",
-            principal(),
-            Box::new(|edge, is_doubted| {
-                edge.get(&format!("/agents/{}/did.json", if is_doubted { AGENT } else { THIRD_AGENT }))
-            }),
-        ),
-        (
-            "an organization's metadata",
-            format!("organization/{ORGANIZATION}"),
-            Box::new(move |edge, is_doubted| {
-                edge.get(&organization(if is_doubted { ORGANIZATION } else { OTHER_ORGANIZATION }))
-            }),
-        ),
-        ("everyone's", "all".to_owned(), of_tokens(|edge, _| edge.get_with(&token(), "/verify"))),
-    ];
-    for (what, subject, ask) in ways {
-        let told = |subject: &str| {
-            let edge = Edge::cold_in_front_of(&upstream);
-            edge.host.answer_with(|request| {
-                let issuer =
-                    format!("{ISSUER}{}", request.uri().path().split("/.well-known").next().unwrap());
-                let did = format!("did:web:id.example:agents:{THIRD_AGENT}");
-                Ok(answer(200, json!({ "issuer": issuer, "id": did }).to_string()))
-            });
-            let feed = Feed::new().in_version(2).with(Feed::unknown("later/1", &[subject], false));
-            *edge.host.hub.borrow_mut() = HubIs::Following(feed);
-            edge
-        };
-        let doubted = ask(&told(&subject), true);
-        assert_eq!((what, doubted.status().as_u16()), (what, 503));
-        assert!(doubted.headers().contains_key("retry-after"), "{what}");
-        let text = String::from_utf8(doubted.into_body()).unwrap();
-        assert!(
-            text.contains("CHANGE_NOT_UNDERSTOOD") || text.contains("temporarily_unavailable"),
-            "{what}: {text}"
-        );
-        if subject != "all" {
-            assert_eq!((what, ask(&told(&subject), false).status().as_u16()), (what, 200));
-        }
-    }
-}
-
-const THINGS: &str = "https://id.example/things";
-const THIRD_AGENT: &str = "0198c5a4-0000-7000-8000-00000000000c";
-
-fn token_for(agent: &str) -> String {
-    token_with(&[("sub", json!(agent)), ("client_id", json!(agent)), ("jti", json!(agent))])
-}
-
-fn other() -> String {
-    token_for(OTHER_AGENT)
-}
-
-/// Of an agent that is in no doubt.
-fn third() -> String {
-    token_for(THIRD_AGENT)
 }
 
 /// An old token of the agent with no more scopes than the agent still has: only version 1 cannot tell it apart.
