@@ -135,7 +135,7 @@ impl Serialize for InEnvelopes<'_> {
     }
 }
 
-/// Reads changes that were written in their envelopes, one by one, so that none is twice in memory.
+/// Reads changes that were written in their envelopes. Those that this build cannot read stay in theirs.
 pub fn read_changes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Change>, D::Error> {
     let envelopes = Vec::<Envelope>::deserialize(deserializer)?;
     Ok(envelopes.into_iter().map(Envelope::open).collect())
